@@ -1,0 +1,38 @@
+/** Measuring and printing: medians of interleaved rounds, each figure beside its goal. */
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+/** Milliseconds that `work` takes. */
+export function time(work: () => void): number {
+  const began = performance.now();
+  work();
+  return performance.now() - began;
+}
+
+export interface Row {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  /** `at most` or `at least` this. */
+  readonly goal: readonly ['<=' | '>=', number];
+  readonly note?: string;
+}
+
+export function meets({ value, goal: [relation, bound] }: Row): boolean {
+  return relation === '<=' ? value <= bound : value >= bound;
+}
+
+export function format(row: Row): string {
+  const [relation, bound] = row.goal;
+  const shown = row.value >= 100 ? row.value.toFixed(0) : row.value.toPrecision(3);
+  return [
+    row.name.padEnd(58),
+    `${shown} ${row.unit}`.padStart(14),
+    `goal ${relation} ${bound} ${row.unit}`.padStart(26),
+    meets(row) ? ' met ' : ' MISSED',
+    row.note ?? '',
+  ].join(' ');
+}

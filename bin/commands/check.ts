@@ -1,0 +1,56 @@
+/** `butil -check`: is this data file whole, and if not, where is the damage? */
+import { checkFile, type CheckFinding, type CheckReport } from '../../src/index.js';
+import { EXIT, type Outcome } from '../outcome.js';
+
+/** So many findings fit a screen. */
+const FINDINGS_SHOWN = 20;
+
+export interface CheckArguments {
+  readonly file: string;
+  /** Called with a share of the work that is done, 0 to 1. */
+  readonly onProgress?: (share: number) => void;
+}
+
+export function check({ file, onProgress }: CheckArguments): Outcome {
+  const report = checkFile(file, {
+    onProgress: (done, total) => onProgress?.(done / total),
+  });
+  const whole = report.findingCount === 0;
+  return {
+    exitCode: whole ? EXIT.DONE : EXIT.FINDINGS,
+    reason: whole ? 'whole' : 'damaged',
+    result: report,
+    text: describe(report),
+  };
+}
+
+function describe(report: CheckReport): string {
+  const lines = [
+    `File:            ${report.file}`,
+    `Identity:        ${report.uuid}`,
+    `Page size:       ${report.pageSize} bytes`,
+    `Generation:      ${report.generation}, after ${report.changeSeq} changes`,
+    `Closed cleanly:  ${report.closedCleanly ? 'yes' : 'no'}`,
+    `Pages:           ${report.physicalPages} (${report.dataPages} data, ${report.otherPages} index and variable, ${report.freePhysicalPages} free)`,
+    '',
+  ];
+  if (report.findingCount === 0) return [...lines, 'Nothing is wrong with this file.'].join('\n');
+  lines.push(...report.findings.slice(0, FINDINGS_SHOWN).map(describeFinding));
+  const more = report.findingCount - FINDINGS_SHOWN;
+  if (more > 0) lines.push(`… and ${more} more; --json lists up to 1,000.`);
+  lines.push('', `${report.findingCount} findings. Nothing was changed.`);
+  return lines.join('\n');
+}
+
+function describeFinding(finding: CheckFinding): string {
+  const place = [
+    ...(finding.offset === undefined ? [] : [`offset ${finding.offset}`]),
+    ...(finding.physicalPage === undefined ? [] : [`physical page ${finding.physicalPage}`]),
+    ...(finding.page === undefined ? [] : [finding.page]),
+  ].join(', ');
+  const values =
+    finding.expected === undefined
+      ? ''
+      : ` (expected ${finding.expected}, found ${finding.found ?? 'nothing'})`;
+  return `${finding.reason}: ${place === '' ? '' : `${place}: `}${finding.message}${values}`;
+}

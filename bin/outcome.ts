@@ -1,0 +1,21 @@
+/** What a command comes to: exit code, the document for `--json`, the text for people. */
+
+/** 0 done · 1 done, with errors or findings · 2 not done · 3 wrong usage. */
+export const EXIT = Object.freeze({ DONE: 0, FINDINGS: 1, NOT_DONE: 2, USAGE: 3 });
+
+export interface Outcome {
+  readonly exitCode: number;
+  /** Stable word, finer than the exit code. */
+  readonly reason: string;
+  /** Status of the engine, 0 if it has nothing to complain of. */
+  readonly status?: number;
+  readonly result: unknown;
+  readonly text: string;
+}
+
+/** The one document that `--json` puts on standard output. */
+export function toJson(command: string, outcome: Outcome): string {
+  const { exitCode, reason, status = 0, result } = outcome;
+  const document = { command, exitCode, status, reason, result, warnings: [] };
+  return JSON.stringify(document, undefined, 2);
+}

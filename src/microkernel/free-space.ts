@@ -1,0 +1,128 @@
+/**
+ * Free physical pages of one open file.
+ *
+ * Which pages are in use stands in the bitmaps of the PAT pages, one bitmap for each region. The
+ * search goes through the regions in a circle, so that the pages of one system transaction come to
+ * lie side by side, and passes a region that is known to be full without looking at it.
+ *
+ * Invariants:
+ * - A page that the file's generation uses is never handed out: what a system transaction replaces
+ *   is released in the bitmaps only after all its own pages have been taken, and no more are taken
+ *   before it is complete.
+ * - `freePhysical` of the control record counts the clear bits.
+ */
+import { ChunkedInt32 } from './chunked-array.js';
+import type { ControlRecord } from './fcr.js';
+import type { PageCache } from './page-cache.js';
+import type { PageDevice } from './page-device.js';
+import type { PageTable } from './page-table.js';
+import { findClearBit, setBit, testBit, type PatGeometry } from './pat.js';
+import type { BtrieveError } from './status.js';
+
+/** `take` has searched for as long as a slice allows; ask again. */
+export const NOT_YET = -1;
+
+const REGIONS_PER_TRY = 16;
+
+export class FreeSpace {
+  readonly #cache: PageCache;
+  readonly #device: PageDevice;
+  readonly #geometry: PatGeometry;
+  readonly #control: ControlRecord;
+  readonly #table: PageTable;
+  /** Regions without a free page. */
+  readonly #full = new ChunkedInt32();
+  /** Regions passed since a free page was found last. */
+  #barren = 0;
+
+  constructor(
+    cache: PageCache,
+    device: PageDevice,
+    geometry: PatGeometry,
+    control: ControlRecord,
+    table: PageTable,
+  ) {
+    this.#cache = cache;
+    this.#device = device;
+    this.#geometry = geometry;
+    this.#control = control;
+    this.#table = table;
+  }
+
+  /** A free physical page, from now on in use; or `NOT_YET`. */
+  take(): number {
+    for (let tries = 0; tries < REGIONS_PER_TRY; tries++) {
+      const page = this.#takeAtCursor();
+      if (page !== NOT_YET) return page;
+      this.#nextRegion();
+    }
+    return NOT_YET;
+  }
+
+  /** The page is free; it can be taken by the next system transaction. */
+  release(physical: number): void {
+    const region = this.#geometry.regionOf(physical);
+    const bit = this.#geometry.bitOf(physical);
+    const frame = this.#table.frame(region * 2);
+    const view = this.#cache.slabOf(frame).view;
+    const bitmapAt = this.#cache.baseOf(frame) + this.#geometry.bitmapAt;
+    if (!testBit(view, bitmapAt, bit)) throw this.#usedTwice(physical);
+    this.#table.change(frame);
+    setBit(view, bitmapAt, bit, false);
+    this.#full.clear(region);
+  }
+
+  /** The file has grown from so many pages: the region that was its last has more room now. */
+  grown(fromPages: number): void {
+    this.#full.clear(this.#geometry.regionOf(fromPages - 1));
+    this.#control.physicalCursor = fromPages;
+  }
+
+  #usedTwice(physical: number): BtrieveError {
+    return this.#device.damage(physical, {
+      reason: 'bitmap',
+      message: 'two pages lie in one place, or the bitmap of free space does not know of one',
+      expected: 'in use',
+      found: 'free',
+    });
+  }
+
+  #takeAtCursor(): number {
+    const geometry = this.#geometry;
+    const control = this.#control;
+    const region = geometry.regionOf(Math.max(control.physicalCursor, geometry.firstUsable(0)));
+    if (region >= control.regions || this.#full.get(region) === 0) return NOT_YET;
+    const first = geometry.firstUsable(region);
+    const from = Math.max(0, control.physicalCursor - first);
+    const end = geometry.usableIn(region, control.physicalPages);
+    const frame = this.#table.frame(region * 2);
+    const view = this.#cache.slabOf(frame).view;
+    const bitmapAt = this.#cache.baseOf(frame) + geometry.bitmapAt;
+    const bit = findClearBit(view, bitmapAt, from, end);
+    if (bit >= end) {
+      if (from === 0) this.#full.set(region, 0);
+      return NOT_YET;
+    }
+    this.#table.change(frame);
+    setBit(view, bitmapAt, bit, true);
+    control.freePhysical--;
+    control.physicalCursor = first + bit + 1;
+    this.#barren = 0;
+    return first + bit;
+  }
+
+  #nextRegion(): void {
+    const { regions, physicalCursor, freePhysical } = this.#control;
+    if (++this.#barren > 2 * regions + 1) {
+      throw this.#device.damage(0, {
+        reason: 'free-space',
+        message: 'the file control record counts more free pages than there are',
+        expected: `${freePhysical} more free pages`,
+        found: 'none',
+      });
+    }
+    const at = Math.max(physicalCursor, this.#geometry.firstUsable(0));
+    const next = this.#geometry.regionOf(at) + 1;
+    this.#control.physicalCursor = this.#geometry.firstUsable(next < regions ? next : 0);
+  }
+}

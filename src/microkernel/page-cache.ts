@@ -1,0 +1,360 @@
+/**
+ * The page cache: frames of memory for pages of several files and page sizes, and their reuse.
+ *
+ * Memory is cut into slabs of equal size; a slab holds frames of one page size, and is given to
+ * another page size when that one needs it more, so the bound holds for all page sizes together.
+ * Slabs are shared memory, so that the worker writes from them without a copy.
+ *
+ * A frame is a number: slab index times 65,536 plus its place in the slab. What is known of a
+ * frame stands in typed arrays beside the slab. Nothing here is allocated per operation.
+ *
+ * Invariants:
+ * - A frame used in the current operation is not reused before that operation ends, so a page may
+ *   be read and edited without being pinned, and must not be kept for longer. With `poison` a
+ *   released frame is filled with 0xDB, so that one kept too long shows itself.
+ * - Only clean frames are reused. Dirty ones are written by a system transaction first.
+ * - The cache knows nothing of files: an owner is told when its page has left.
+ */
+import { assert, present } from './assert.js';
+import { BtrieveError, Status } from './status.js';
+
+/** What becomes of a frame. */
+export const FRAME = Object.freeze({
+  FREE: 0,
+  /** As on disk. */
+  CLEAN: 1,
+  /** Changed since the last cut. */
+  DIRTY: 2,
+  /** Part of the system transaction under way; still what its page holds. */
+  WRITING: 3,
+  /** Part of the system transaction under way; its page has a newer frame, or none. */
+  ORPHAN: 4,
+});
+
+/** No frame. */
+const NO_FRAME = -1;
+
+const SLOT_BITS = 16;
+const SLOT_MASK = 0xffff;
+const SLABS_WANTED = 16;
+const SLAB_SIZE_MAX = 32 * 1024 * 1024;
+const SLAB_SIZE_MIN = 16 * 1024;
+const POISON = 0xdb;
+
+/** Whose page a frame holds. Called by the cache; does not call back. */
+export interface FrameOwner {
+  /** The frame of this page has been taken away; it was clean. */
+  forget(space: number, page: number): void;
+  /**
+   * Makes frames reusable by finishing what is being written and, unless the owner is in the
+   * middle of an operation, by writing what is dirty.
+   */
+  relieve(): void;
+}
+
+/** A piece of memory, cut into frames of one page size, and what is known of each. */
+export class Slab {
+  readonly memory: SharedArrayBuffer;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** The same memory as 32-bit words: keys are searched in it. */
+  readonly words: Int32Array;
+  pageSize = 0;
+  frameCount = 0;
+  /** Operation in which a frame was used last. */
+  lastUse = new Float64Array(0);
+  page = new Int32Array(0);
+  space = new Uint8Array(0);
+  state = new Uint8Array(0);
+  owner = new Uint16Array(0);
+  /** Which of its two copies on disk a PAT page came from. */
+  copy = new Uint8Array(0);
+
+  constructor(size: number) {
+    this.memory = new SharedArrayBuffer(size);
+    this.bytes = new Uint8Array(this.memory);
+    this.view = new DataView(this.memory);
+    this.words = new Int32Array(this.memory);
+  }
+
+  /** Cuts the memory anew. Nothing of what it held is kept. */
+  cut(pageSize: number): void {
+    this.pageSize = pageSize;
+    this.frameCount = Math.min(Math.floor(this.bytes.length / pageSize), SLOT_MASK + 1);
+    this.lastUse = new Float64Array(this.frameCount);
+    this.page = new Int32Array(this.frameCount);
+    this.space = new Uint8Array(this.frameCount);
+    this.state = new Uint8Array(this.frameCount);
+    this.owner = new Uint16Array(this.frameCount);
+    this.copy = new Uint8Array(this.frameCount);
+  }
+}
+
+/** The frames of one page size. */
+interface Pool {
+  readonly pageSize: number;
+  readonly slabs: number[];
+  free: number[];
+  /** Where the hand of the clock stands: an index into `slabs`, and a slot. */
+  handSlab: number;
+  handSlot: number;
+  /** Frames not used since this operation may be reused by the hand. */
+  usedBefore: number;
+}
+
+export interface PageCacheOptions {
+  /** Bound of the memory for pages, in bytes. */
+  readonly size: number;
+  /** Fill released frames with 0xDB. */
+  readonly poison?: boolean;
+}
+
+export class PageCache {
+  /** Number of the operation under way. */
+  operation = 1;
+  readonly slabs: Slab[] = [];
+  readonly size: number;
+  readonly #slabSize: number;
+  readonly #slabLimit: number;
+  readonly #poison: boolean;
+  readonly #pools = new Map<number, Pool>();
+  readonly #owners: (FrameOwner | undefined)[] = [];
+
+  constructor(options: PageCacheOptions) {
+    this.size = options.size;
+    const wanted = Math.floor(options.size / SLABS_WANTED / SLAB_SIZE_MIN) * SLAB_SIZE_MIN;
+    this.#slabSize = Math.min(SLAB_SIZE_MAX, Math.max(SLAB_SIZE_MIN, wanted));
+    // Two at the least: with one slab, two page sizes could not be in the cache together.
+    this.#slabLimit = Math.max(2, Math.floor(options.size / this.#slabSize));
+    this.#poison = options.poison ?? false;
+  }
+
+  addOwner(owner: FrameOwner): number {
+    const vacant = this.#owners.indexOf(undefined);
+    const index = vacant < 0 ? this.#owners.length : vacant;
+    assert(index <= 0xffff, 'more than 65,536 files share the cache');
+    this.#owners[index] = owner;
+    return index;
+  }
+
+  /** The owner has released all its frames. */
+  removeOwner(index: number): void {
+    this.#owners[index] = undefined;
+  }
+
+  /** Frames borrowed so far may be reused from here on. */
+  endOperation(): void {
+    this.operation++;
+  }
+
+  /** How many frames of a page size the cache could hold if it held nothing else. */
+  frameLimit(pageSize: number): number {
+    return this.#slabLimit * Math.floor(this.#slabSize / pageSize);
+  }
+
+  /** Memory taken for pages so far, in bytes. */
+  get memoryInUse(): number {
+    return this.slabs.length * this.#slabSize;
+  }
+
+  slabOf(frame: number): Slab {
+    return this.slabs[frame >>> SLOT_BITS]!;
+  }
+
+  /** Offset of a frame's first byte in its slab. */
+  baseOf(frame: number): number {
+    return (frame & SLOT_MASK) * this.slabs[frame >>> SLOT_BITS]!.pageSize;
+  }
+
+  stateOf(frame: number): number {
+    return this.slabs[frame >>> SLOT_BITS]!.state[frame & SLOT_MASK]!;
+  }
+
+  setState(frame: number, state: number): void {
+    this.slabs[frame >>> SLOT_BITS]!.state[frame & SLOT_MASK] = state;
+  }
+
+  ownerOf(frame: number): number {
+    return this.slabs[frame >>> SLOT_BITS]!.owner[frame & SLOT_MASK]!;
+  }
+
+  pageOf(frame: number): number {
+    return this.slabs[frame >>> SLOT_BITS]!.page[frame & SLOT_MASK]!;
+  }
+
+  spaceOf(frame: number): number {
+    return this.slabs[frame >>> SLOT_BITS]!.space[frame & SLOT_MASK]!;
+  }
+
+  copyOf(frame: number): number {
+    return this.slabs[frame >>> SLOT_BITS]!.copy[frame & SLOT_MASK]!;
+  }
+
+  setCopy(frame: number, copy: number): void {
+    this.slabs[frame >>> SLOT_BITS]!.copy[frame & SLOT_MASK] = copy;
+  }
+
+  /** Keeps a frame from being reused before the current operation ends. */
+  touch(frame: number): void {
+    this.slabs[frame >>> SLOT_BITS]!.lastUse[frame & SLOT_MASK] = this.operation;
+  }
+
+  /**
+   * A frame for a page of an owner, its content undefined, its state clean.
+   *
+   * Throws status 100 if every frame is dirty or in use by the current operation.
+   */
+  take(pageSize: number, owner: number, space: number, page: number): number {
+    const pool = this.#poolFor(pageSize);
+    let frame = this.#find(pool);
+    if (frame === NO_FRAME) {
+      for (const each of this.#owners) each?.relieve();
+      frame = this.#find(pool);
+    }
+    if (frame === NO_FRAME) {
+      throw new BtrieveError(
+        Status.NO_CACHE_BUFFERS_AVAIL,
+        `all ${this.frameLimit(pageSize)} page frames of the cache are in use; raise the cache size`,
+      );
+    }
+    const slab = this.slabOf(frame);
+    const slot = frame & SLOT_MASK;
+    slab.state[slot] = FRAME.CLEAN;
+    slab.owner[slot] = owner;
+    slab.space[slot] = space;
+    slab.page[slot] = page;
+    slab.lastUse[slot] = this.operation;
+    return frame;
+  }
+
+  /** Gives a frame back; its owner has already forgotten it. */
+  release(frame: number): void {
+    const slab = this.slabOf(frame);
+    slab.state[frame & SLOT_MASK] = FRAME.FREE;
+    if (this.#poison) {
+      const base = this.baseOf(frame);
+      slab.bytes.fill(POISON, base, base + slab.pageSize);
+    }
+    this.#poolFor(slab.pageSize).free.push(frame);
+  }
+
+  #poolFor(pageSize: number): Pool {
+    let pool = this.#pools.get(pageSize);
+    if (pool === undefined) {
+      pool = { pageSize, slabs: [], free: [], handSlab: 0, handSlot: 0, usedBefore: 0 };
+      this.#pools.set(pageSize, pool);
+    }
+    return pool;
+  }
+
+  #find(pool: Pool): number {
+    const free = pool.free.pop();
+    if (free !== undefined) return free;
+    if (this.slabs.length < this.#slabLimit) {
+      this.slabs.push(new Slab(this.#slabSize));
+      this.#give(pool, this.slabs.length - 1);
+    } else if (pool.slabs.length === 0 && !this.#takeSlab(pool, Infinity)) {
+      return NO_FRAME;
+    }
+    return pool.free.pop() ?? this.#sweep(pool);
+  }
+
+  /** Cuts a slab into frames for a pool. */
+  #give(pool: Pool, index: number): void {
+    const slab = present(this.slabs[index], 'slab of the cache');
+    slab.cut(pool.pageSize);
+    pool.slabs.push(index);
+    for (let slot = slab.frameCount - 1; slot >= 0; slot--) {
+      pool.free.push((index << SLOT_BITS) | slot);
+    }
+  }
+
+  /**
+   * The clock: the hand passes frames that were used since it last began a round, and takes the
+   * first that was not. Twice around finds every frame that may go at all; only then, a slab of
+   * another page size is asked for that is merely not in use at this moment.
+   */
+  #sweep(pool: Pool): number {
+    for (let turn = 0; turn <= 2 * pool.slabs.length; turn++) {
+      const frame = this.#sweepSlab(pool);
+      if (frame !== NO_FRAME) return frame;
+      if (pool.handSlab === 0 && this.#beginRound(pool)) return pool.free.pop()!;
+    }
+    return this.#takeSlab(pool, Infinity) ? pool.free.pop()! : NO_FRAME;
+  }
+
+  /** From the hand to the end of its slab, and on to the next slab if nothing was found. */
+  #sweepSlab(pool: Pool): number {
+    const index = pool.slabs[pool.handSlab]!;
+    const slab = this.slabs[index]!;
+    for (let slot = pool.handSlot; slot < slab.frameCount; slot++) {
+      if (slab.state[slot] !== FRAME.CLEAN || slab.lastUse[slot]! >= pool.usedBefore) continue;
+      pool.handSlot = slot + 1;
+      this.#evict(slab, slot);
+      return (index << SLOT_BITS) | slot;
+    }
+    pool.handSlot = 0;
+    pool.handSlab = (pool.handSlab + 1) % pool.slabs.length;
+    return NO_FRAME;
+  }
+
+  /**
+   * The hand has been around. A slab of another page size that was not used in all that time is
+   * better used here: true if one was taken.
+   */
+  #beginRound(pool: Pool): boolean {
+    const roundBegan = pool.usedBefore;
+    pool.usedBefore = this.operation;
+    return this.#takeSlab(pool, roundBegan);
+  }
+
+  #evict(slab: Slab, slot: number): void {
+    this.#owners[slab.owner[slot]!]!.forget(slab.space[slot]!, slab.page[slot]!);
+    slab.state[slot] = FRAME.FREE;
+  }
+
+  /**
+   * Moves here the slab of another page size that was used least recently, if that was before
+   * operation `usedBefore`; false if there is none.
+   */
+  #takeSlab(pool: Pool, usedBefore: number): boolean {
+    let best: { from: Pool; index: number } | undefined;
+    let bestUse = usedBefore;
+    for (const from of this.#pools.values()) {
+      if (from === pool) continue;
+      for (const index of from.slabs) {
+        const use = this.#lastUseOfIdle(this.slabs[index]!);
+        if (use >= bestUse) continue;
+        bestUse = use;
+        best = { from, index };
+      }
+    }
+    if (best === undefined) return false;
+    this.#empty(best.from, best.index);
+    this.#give(pool, best.index);
+    return true;
+  }
+
+  /** The latest use of any frame of a slab; infinite if one of them cannot go. */
+  #lastUseOfIdle(slab: Slab): number {
+    let latest = 0;
+    for (let slot = 0; slot < slab.frameCount; slot++) {
+      const state = slab.state[slot];
+      if (state === FRAME.FREE) continue;
+      if (state !== FRAME.CLEAN || slab.lastUse[slot]! >= this.operation) return Infinity;
+      latest = Math.max(latest, slab.lastUse[slot]!);
+    }
+    return latest;
+  }
+
+  #empty(pool: Pool, index: number): void {
+    const slab = this.slabs[index]!;
+    for (let slot = 0; slot < slab.frameCount; slot++) {
+      if (slab.state[slot] === FRAME.CLEAN) this.#evict(slab, slot);
+    }
+    pool.slabs.splice(pool.slabs.indexOf(index), 1);
+    pool.free = pool.free.filter((frame) => frame >>> SLOT_BITS !== index);
+    pool.handSlab = 0;
+    pool.handSlot = 0;
+  }
+}

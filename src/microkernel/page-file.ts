@@ -1,0 +1,588 @@
+/**
+ * One open data file as logical pages: reading, changing, allocating and freeing them, and when a
+ * system transaction takes what has changed to the disk.
+ *
+ * Owns: which frame holds which page, which frames are dirty, the numbers of the FCR as they are
+ * now, and the triggers of system transactions.
+ *
+ * Life of a page's frame:
+ *
+ *     clean ──edit──▶ dirty ──cut──▶ writing ──complete──▶ clean
+ *                                      │
+ *                                    edit: the page gets a new, dirty frame; the old one is an
+ *                                    orphan until the transaction is complete
+ *
+ * Invariants:
+ * - Pages change only between `prepare` and `endOperation`; a system transaction cuts only at the
+ *   end of an operation, so no half operation is ever written.
+ * - A file in use says so on disk before its first page is written (`claim`).
+ * - After a failed write or sync nothing is written any more. Pages that are clean or can be read
+ *   from disk may still be read.
+ * - What `read` and `edit` return may be used until the operation ends, but once a page has been
+ *   edited, only the frame that `edit` returned.
+ */
+import { assert } from './assert.js';
+import { ABSENT, ChunkedInt32 } from './chunked-array.js';
+import { ControlPages } from './control-pages.js';
+import { copyControlRecord, type ControlRecord, type Holder } from './fcr.js';
+import { createFile, openFile, type NewFileOptions, type OpenedFile } from './file-opening.js';
+import { FreeSpace } from './free-space.js';
+import { LogicalPages } from './logical-pages.js';
+import { FRAME, type FrameOwner, type PageCache } from './page-cache.js';
+import { initialisePage, PageDevice, pageName } from './page-device.js';
+import { PageTable } from './page-table.js';
+import { PatGeometry, SPACE, type PageSpace } from './pat.js';
+import type { FileIdentity, Ports } from './ports.js';
+import { BtrieveError, Status } from './status.js';
+import { checkPhysical, DiskFullError, SystemTransaction } from './system-transaction.js';
+
+/** When system transactions happen. The names are those of the engine's settings. */
+export interface PageFileSettings {
+  /** Operations that change the file, after which a system transaction begins: 1 to 65,535. */
+  readonly operationBundleLimit: number;
+  /** Milliseconds after the first change, after which one begins: 1 to 1,800,000. */
+  readonly initiationTimeLimitMs: number;
+  /** Percent by which a file grows at least when it has to: 0 to 100. */
+  readonly fileGrowthFactor: number;
+}
+
+const DEFAULT_PAGE_FILE_SETTINGS: PageFileSettings = Object.freeze({
+  operationBundleLimit: 65_535,
+  initiationTimeLimitMs: 10_000,
+  fileGrowthFactor: 15,
+});
+
+export interface PageFileOpenOptions {
+  readonly mode: 'read' | 'write';
+  /** Who has unflushed changes of the file, once there are any. */
+  readonly holder: Holder;
+  readonly settings?: Partial<PageFileSettings>;
+}
+
+/** How long one slice of a system transaction may take at an operation boundary. */
+const SLICE_MS = 0.3;
+/** The clock is read once in so many operations. */
+const OPERATIONS_PER_LOOK = 64;
+
+export class PageFile implements FrameOwner {
+  readonly path: string;
+  readonly pageSize: number;
+  readonly #ports: Ports;
+  readonly #cache: PageCache;
+  readonly #owner: number;
+  readonly #device: PageDevice;
+  readonly #geometry: PatGeometry;
+  readonly #control: ControlRecord;
+  readonly #controlPages: ControlPages;
+  readonly #table: PageTable;
+  readonly #logical: LogicalPages;
+  readonly #transaction: SystemTransaction;
+  readonly #settings: PageFileSettings;
+  readonly #identity: FileIdentity;
+  readonly #options: PageFileOpenOptions;
+  readonly #frames = [new ChunkedInt32(), new ChunkedInt32()] as const;
+  #leftovers: readonly number[];
+  /** Frames that became dirty; some may have changed state since. */
+  #dirty: number[] = [];
+  #dirtyCount = 0;
+  /** Pages freed since the last cut: space and number in turn. */
+  #freed: number[] = [];
+  /** The current operation has changed something. */
+  #changed = false;
+  /** Operations that changed something since the last cut. */
+  #operations = 0;
+  #firstChangeAt = 0;
+  /** Operation boundaries at which the clock might have been read. */
+  #boundaries = 0;
+  /** The file says on disk that this engine has it in use. */
+  #claimed = false;
+  /** After a full disk, no new attempt before so many operations. */
+  #retryAfter = 0;
+  /** A step of the system transaction is being taken. */
+  #stepping = false;
+  #failure: Error | undefined;
+  #closed = false;
+
+  /** Creates an empty file; see `createFile`. */
+  static create(ports: Ports, path: string, options: NewFileOptions): void {
+    createFile(ports.files, ports.random, path, options);
+  }
+
+  /** Opens an existing file; see `openFile` for the statuses. */
+  static open(
+    ports: Ports,
+    cache: PageCache,
+    path: string,
+    options: PageFileOpenOptions,
+  ): PageFile {
+    const opened = openFile(ports.files, path, options.mode);
+    const file = new PageFile(ports, cache, opened, options);
+    file.#tellCondition(opened);
+    return file;
+  }
+
+  private constructor(
+    ports: Ports,
+    cache: PageCache,
+    opened: OpenedFile,
+    options: PageFileOpenOptions,
+  ) {
+    const { handle, control, slot } = opened;
+    this.#ports = ports;
+    this.#cache = cache;
+    this.#options = options;
+    this.#settings = { ...DEFAULT_PAGE_FILE_SETTINGS, ...options.settings };
+    this.path = handle.path;
+    this.pageSize = control.pageSize;
+    this.#identity = handle.identity();
+    this.#owner = cache.addOwner(this);
+    this.#control = control;
+    this.#leftovers = opened.leftovers;
+    this.#geometry = PatGeometry.of(control.pageSize);
+    this.#device = new PageDevice(handle, control.pageSize, control.pageSeed);
+    this.#controlPages = new ControlPages(handle, control.pageSize, slot);
+    const parts = [cache, this.#device, this.#geometry, control] as const;
+    this.#table = new PageTable(...parts, this.#owner);
+    this.#logical = new LogicalPages(...parts, this.#table);
+    this.#transaction = new SystemTransaction({
+      clock: ports.clock,
+      cache,
+      device: this.#device,
+      geometry: this.#geometry,
+      control,
+      controlPages: this.#controlPages,
+      table: this.#table,
+      space: new FreeSpace(...parts, this.#table),
+      fileGrowthFactor: this.#settings.fileGrowthFactor,
+      confirmPath: () => this.#confirmPath(),
+    });
+  }
+
+  /** What the FCR would say now: for information, and for the counters of the layers above. */
+  get control(): Readonly<ControlRecord> {
+    return this.#control;
+  }
+
+  /** Sets one of the sixteen numbers that the FCR keeps for the layers above. */
+  setCounter(index: number, value: number): void {
+    this.#beforeChange();
+    this.#control.counters[index] = value;
+  }
+
+  /** Pages of the file, of its own frames in the cache, and operations not yet on disk. */
+  get statistics(): { dirtyPages: number; unflushedOperations: number; writing: boolean } {
+    return {
+      dirtyPages: this.#dirtyCount,
+      unflushedOperations: this.#operations,
+      writing: this.#transaction.active,
+    };
+  }
+
+  /**
+   * To be called before an operation that changes the file: afterwards it can be carried out.
+   *
+   * Throws what stands in the way: 46 (opened for reading), 2 (an earlier write failed), 18 (the
+   * disk is full and the cache is full of what should be on it). Nothing has happened then.
+   */
+  prepare(): void {
+    this.#throwFailure();
+    assert(!this.#closed, 'a file is used after it was closed');
+    if (this.#options.mode === 'read') {
+      const message = 'the file was opened for reading only';
+      throw new BtrieveError(Status.ACCESS_TO_FILE_DENIED, message, { file: this.path });
+    }
+    if (!this.#claimed) this.#claim();
+    if (this.#overfull()) this.complete();
+  }
+
+  /** The frame of an existing page, for reading. Throws status 2 if the page is damaged. */
+  read(space: PageSpace, page: number): number {
+    const frame = this.#frames[space].get(page);
+    if (frame === ABSENT) return this.#load(space, page);
+    this.#cache.touch(frame);
+    return frame;
+  }
+
+  /** The frame of an existing page, for changing everything in it but its header's first line. */
+  edit(space: PageSpace, page: number): number {
+    const frame = this.read(space, page);
+    this.#beforeChange();
+    const state = this.#cache.stateOf(frame);
+    if (state === FRAME.DIRTY) return frame;
+    if (state === FRAME.WRITING) return this.#replace(space, page, frame);
+    this.#markDirty(frame);
+    return frame;
+  }
+
+  /** A new page of a type, empty but for its header. Throws status 132 at the format's limit. */
+  allocate(space: PageSpace, type: number): number {
+    this.#beforeChange();
+    const page = this.#logical.allocate(space);
+    this.#createFrame(space, page, type);
+    return page;
+  }
+
+  /** The same with a certain number that is free, as redo needs it. */
+  allocateAt(space: PageSpace, page: number, type: number): void {
+    this.#beforeChange();
+    this.#logical.use(space, page);
+    this.#createFrame(space, page, type);
+  }
+
+  isAllocated(space: PageSpace, page: number): boolean {
+    return this.#logical.inUse(space, page);
+  }
+
+  /** The page is no more; its number may be given out again. */
+  free(space: PageSpace, page: number): void {
+    assert(this.isAllocated(space, page), 'a page is freed that was not in use');
+    this.#beforeChange();
+    this.#logical.free(space, page);
+    this.#freed.push(space, page);
+    const frame = this.#frames[space].get(page);
+    if (frame === ABSENT) return;
+    this.#frames[space].clear(page);
+    const state = this.#cache.stateOf(frame);
+    if (state === FRAME.WRITING) {
+      this.#cache.setState(frame, FRAME.ORPHAN);
+      return;
+    }
+    if (state === FRAME.DIRTY) this.#dirtyCount--;
+    this.#cache.release(frame);
+  }
+
+  /**
+   * Ends an operation, reading or changing: frames may be reused, a system transaction may begin,
+   * and one that is under way is advanced by a slice. At twice a limit it is waited for.
+   */
+  endOperation(): void {
+    this.#cache.endOperation();
+    if (this.#changed) {
+      this.#changed = false;
+      this.#control.changeSeq++;
+      if (this.#operations++ === 0) this.#firstChangeAt = this.#ports.clock.monotonic();
+    }
+    if (this.#operations > 0 || this.#transaction.active) this.#drive();
+  }
+
+  /** Begins a system transaction now if there is anything to write and none is under way. */
+  begin(): void {
+    assert(!this.#changed, 'a system transaction in the middle of an operation');
+    this.#throwFailure();
+    if (!this.#transaction.active && this.#operations > 0) this.#cut();
+  }
+
+  /** To be called now and then while nothing else is going on. */
+  idle(): void {
+    assert(!this.#changed, 'idle in the middle of an operation');
+    if (this.#failure !== undefined || this.#closed) return;
+    this.#guard(() => {
+      if (!this.#transaction.active && this.#timeIsUp()) this.#cut();
+      this.#transaction.advance(this.#ports.clock.monotonic() + SLICE_MS);
+    });
+  }
+
+  /**
+   * Takes everything changed so far to the disk and waits for it.
+   *
+   * Throws status 18 if the disk is full: nothing is lost and it can be called again.
+   */
+  complete(): void {
+    assert(!this.#changed, 'a system transaction in the middle of an operation');
+    this.#throwFailure();
+    let refusal = this.#guard(() => this.#transaction.finish());
+    if (this.#operations > 0 && refusal === undefined) {
+      this.#cut();
+      refusal = this.#guard(() => this.#transaction.finish());
+    }
+    this.#throwFailure();
+    if (refusal !== undefined) throw refusal;
+  }
+
+  /**
+   * Completes and closes the file, cleanly. Throws status 18 or 2 if changes could not be written:
+   * after 18 the file stays open, and `close` can be called again.
+   */
+  close(): void {
+    if (this.#closed) return;
+    if (this.#failure === undefined) this.complete();
+    try {
+      if (this.#claimed && this.#failure === undefined) this.#closeCleanly();
+    } finally {
+      this.abandon();
+    }
+    this.#throwFailure();
+  }
+
+  /** Closes the file as a crash would: what no system transaction has completed is lost. */
+  abandon(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#device.handle.close();
+    for (const map of this.#frames) map.forEach((frame) => this.#cache.release(frame));
+    this.#transaction.releaseOrphans();
+    this.#table.releaseAll();
+    this.#cache.removeOwner(this.#owner);
+  }
+
+  forget(space: number, page: number): void {
+    if (space === SPACE.PAT) this.#table.forget(page);
+    else this.#frames[space as PageSpace].clear(page);
+  }
+
+  relieve(): void {
+    // Called out of the middle of a system transaction's step, nothing can be done.
+    if (this.#stepping || this.#closed || this.#failure !== undefined) return;
+    this.#guard(() => {
+      this.#transaction.finish();
+      if (this.#changed || this.#operations === 0) return;
+      this.#cut();
+      this.#transaction.finish();
+    });
+  }
+
+  /** Half of the cache may be dirty or being written; less if the PAT alone could fill a part. */
+  get #dirtyLimit(): number {
+    const frames = this.#cache.frameLimit(this.pageSize);
+    const share = 2 * this.#control.regions > frames / 8 ? 8 : 4;
+    return Math.max(1, Math.floor(frames / share));
+  }
+
+  #overfull(): boolean {
+    const { operationBundleLimit } = this.#settings;
+    return this.#operations >= 2 * operationBundleLimit || this.#dirtyCount >= 2 * this.#dirtyLimit;
+  }
+
+  #timeIsUp(): boolean {
+    if (this.#operations === 0) return false;
+    const waited = this.#ports.clock.monotonic() - this.#firstChangeAt;
+    return waited >= this.#settings.initiationTimeLimitMs;
+  }
+
+  #isDue(): boolean {
+    if (this.#operations < this.#retryAfter) return false;
+    if (this.#operations >= this.#settings.operationBundleLimit) return true;
+    if (this.#dirtyCount >= this.#dirtyLimit) return true;
+    return this.#boundaries++ % OPERATIONS_PER_LOOK === 0 && this.#timeIsUp();
+  }
+
+  /** At an operation boundary: begins what is due, advances what is under way, waits if it must. */
+  #drive(): void {
+    if (this.#failure !== undefined) return;
+    this.#guard(() => {
+      if (!this.#transaction.active && this.#operations > 0 && this.#isDue()) this.#cut();
+      if (!this.#transaction.active) return;
+      this.#transaction.advance(this.#ports.clock.monotonic() + SLICE_MS);
+      if (this.#overfull()) this.#transaction.finish();
+    });
+  }
+
+  /** Runs a part of a system transaction. Returns the refusal of a full disk; keeps a failure. */
+  #guard(work: () => void): Error | undefined {
+    this.#stepping = true;
+    try {
+      work();
+      return undefined;
+    } catch (error) {
+      if (error instanceof DiskFullError) return this.#refuse(error);
+      this.#fail(error);
+      return undefined;
+    } finally {
+      this.#stepping = false;
+    }
+  }
+
+  /** The disk is full: what was cut is dirty again, and the file is as long as it was. */
+  #refuse(error: DiskFullError): Error {
+    const cut = this.#transaction.refuse();
+    this.#freed = [...cut.freed, ...this.#freed];
+    this.#operations += cut.operations;
+    this.#firstChangeAt = this.#ports.clock.monotonic();
+    this.#retryAfter = this.#operations + OPERATIONS_PER_LOOK;
+    for (const frame of cut.frames) {
+      if (this.#cache.stateOf(frame) === FRAME.ORPHAN) this.#cache.release(frame);
+      else this.#markDirty(frame);
+    }
+    try {
+      this.#cutTail();
+    } catch (cause) {
+      this.#fail(this.#device.ioError('giving back unused space failed', cause));
+    }
+    const text = 'The disk is full; changes stay in memory and are tried again.';
+    this.#tell('W', 'file-disk-full', text);
+    return error.shown;
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = error instanceof Error ? error : new Error(String(error));
+    const text = `Nothing more is written to this file: ${this.#failure.message}`;
+    this.#tell('E', 'file-failed', text);
+  }
+
+  #cut(): void {
+    const frames: number[] = [];
+    for (const frame of this.#dirty) {
+      // A frame freed since may be anyone's by now.
+      if (this.#cache.stateOf(frame) !== FRAME.DIRTY) continue;
+      if (this.#cache.ownerOf(frame) !== this.#owner) continue;
+      this.#cache.setState(frame, FRAME.WRITING);
+      frames.push(frame);
+    }
+    const freed: number[] = [];
+    for (let index = 0; index < this.#freed.length; index += 2) {
+      const [space, page] = [this.#freed[index] as PageSpace, this.#freed[index + 1] ?? 0];
+      if (!this.#logical.inUse(space, page)) freed.push(space, page);
+    }
+    const record = copyControlRecord(this.#control);
+    this.#transaction.begin({ frames, freed, record, operations: this.#operations });
+    this.#dirty = [];
+    this.#dirtyCount = 0;
+    this.#freed = [];
+    this.#operations = 0;
+    this.#retryAfter = 0;
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #beforeChange(): void {
+    this.#throwFailure();
+    assert(this.#claimed, 'a file is changed without being prepared for it');
+    this.#changed = true;
+  }
+
+  #markDirty(frame: number): void {
+    this.#cache.setState(frame, FRAME.DIRTY);
+    this.#dirty.push(frame);
+    this.#dirtyCount++;
+  }
+
+  /** The page's frame is being written: the page goes on in a copy. */
+  #replace(space: PageSpace, page: number, old: number): number {
+    const frame = this.#cache.take(this.pageSize, this.#owner, space, page);
+    const state = this.#cache.stateOf(old);
+    const from = this.#cache.slabOf(old);
+    const base = this.#cache.baseOf(old);
+    const content = from.bytes.subarray(base, base + this.pageSize);
+    this.#cache.slabOf(frame).bytes.set(content, this.#cache.baseOf(frame));
+    this.#frames[space].set(page, frame);
+    this.#markDirty(frame);
+    // Finding room may have completed the transaction: then no one needs the old frame.
+    if (state === FRAME.WRITING) this.#cache.setState(old, FRAME.ORPHAN);
+    else this.#cache.release(old);
+    return frame;
+  }
+
+  #createFrame(space: PageSpace, page: number, type: number): void {
+    const frame = this.#cache.take(this.pageSize, this.#owner, space, page);
+    const slab = this.#cache.slabOf(frame);
+    const header = { pageSize: this.pageSize, type, space, page };
+    // A free page that was read all the same, through a dangling pointer, is in the cache.
+    const stale = this.#frames[space].get(page);
+    if (stale !== ABSENT) this.#cache.release(stale);
+    initialisePage(slab.bytes, slab.view, this.#cache.baseOf(frame), header);
+    this.#frames[space].set(page, frame);
+    this.#markDirty(frame);
+  }
+
+  #load(space: PageSpace, page: number): number {
+    assert(!this.#closed, 'a file is used after it was closed');
+    const physical = this.#table.has(this.#geometry.patOf(space, page))
+      ? this.#table.physicalOf(space, page)
+      : 0;
+    if (physical === 0) throw this.#noSuchPage(space, page);
+    checkPhysical(this.#device, this.#geometry, this.#control, physical);
+    const checksum = this.#table.checksumOf(space, page);
+    const frame = this.#cache.take(this.pageSize, this.#owner, space, page);
+    const slab = this.#cache.slabOf(frame);
+    const base = this.#cache.baseOf(frame);
+    try {
+      this.#device.read(physical, slab.bytes, base);
+      const expected = { space, page, generation: this.#control.generation, checksum };
+      const problem = this.#device.verify(slab.bytes, slab.view, base, expected);
+      if (problem !== undefined) throw this.#device.damage(physical, problem);
+    } catch (error) {
+      this.#cache.release(frame);
+      throw error;
+    }
+    this.#frames[space].set(page, frame);
+    return frame;
+  }
+
+  #noSuchPage(space: PageSpace, page: number): BtrieveError {
+    const message = `${pageName(space, page)} does not exist, and something points to it`;
+    return new BtrieveError(Status.IO_ERROR, message, { reason: 'no-page', file: this.path });
+  }
+
+  /** Before the first change: leftovers go, for good, and then the file is in use. */
+  #claim(): void {
+    try {
+      this.#retireLeftovers();
+      this.#cutTail();
+      this.#control.generation++;
+      this.#control.holder = this.#options.holder;
+      this.#controlPages.flip(this.#control);
+      this.#claimed = true;
+    } catch (error) {
+      this.#fail(this.#device.ioError('claiming the file failed', error));
+      this.#throwFailure();
+    }
+  }
+
+  /** Synced before the flip: the generation that they are stamped with is used anew by it. */
+  #retireLeftovers(): void {
+    if (this.#leftovers.length === 0) return;
+    const blank = new Uint8Array(this.pageSize);
+    for (const page of this.#leftovers) this.#device.write(blank, page * this.pageSize);
+    this.#device.handle.sync();
+    const text = `${this.#leftovers.length} leftover PAT copies of a crash were retired.`;
+    this.#tell('I', 'file-leftovers-retired', text);
+    this.#leftovers = [];
+  }
+
+  /** What a crash left after the last page while the file was growing. */
+  #cutTail(): void {
+    const size = this.#control.physicalPages * this.pageSize;
+    if (this.#device.handle.size() > size) this.#device.handle.truncate(size);
+  }
+
+  #closeCleanly(): void {
+    try {
+      this.#confirmPath();
+      this.#control.generation++;
+      this.#control.holder = undefined;
+      this.#controlPages.closeCleanly(this.#control);
+    } catch (error) {
+      this.#fail(this.#device.ioError('closing the file failed', error));
+    }
+  }
+
+  #confirmPath(): void {
+    const found = this.#ports.files.identify(this.path);
+    const { device, inode } = this.#identity;
+    if (found?.device === device && found.inode === inode) return;
+    throw new BtrieveError(
+      Status.IO_ERROR,
+      found === undefined
+        ? 'the file was removed or renamed while it was open; put it back and open it again'
+        : 'another file was put in the place of the open one; put it back and open it again',
+      { reason: 'replaced', file: this.path },
+    );
+  }
+
+  #tellCondition(opened: OpenedFile): void {
+    const { generation, holder } = opened.control;
+    if (holder !== undefined) {
+      const text = `The file was not closed cleanly; generation ${generation} of it counts.`;
+      this.#tell('W', 'file-unclean', text);
+    }
+    for (const { offset, message } of opened.fcrProblems) {
+      this.#tell('W', 'file-fcr-unusable', `The copy at offset ${offset}: ${message}.`);
+    }
+  }
+
+  #tell(severity: 'I' | 'W' | 'E', id: string, text: string): void {
+    this.#ports.events.write({ severity, id, fields: { file: this.path }, text });
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * The interfaces between the engine and the world, and nothing else: types only.
+ *
+ * Everything below the public API reaches files, time, randomness and the operator through these
+ * four ports, passed in and never imported. `node-files.ts` and its neighbours are the production
+ * side; `test/support` has a disk that forgets, tears and reorders, one that fails, one that
+ * records and one that asserts.
+ *
+ * All calls are synchronous. What may take long and need not be waited for is *begun* on a handle
+ * (`beginWrite`, `beginSync`) and asked for with `poll`, so that a caller which never yields still
+ * gets its bulk input and output done beside it.
+ */
+
+/**
+ * Why a call to the disk did not do what it was asked.
+ *
+ * `code` is the name of the errno (`ENOENT`, `ENOSPC`, `EIO`, …).
+ */
+export interface DiskErrorDetails {
+  readonly code: string;
+  readonly operation: string;
+  readonly path: string;
+}
+
+/** What tells two open files apart, whatever they are called. */
+export interface FileIdentity {
+  readonly device: string;
+  readonly inode: string;
+}
+
+/**
+ * `read`: existing file, never written through this handle. `write`: existing file.
+ * `create`: must not exist (`EEXIST`), links are not followed, mode 0600.
+ */
+export type FileOpenMode = 'read' | 'write' | 'create';
+
+/** The disk. Every failure is thrown as a `DiskError` (`disk-error.ts`). */
+export interface FileSystem {
+  open(path: string, mode: FileOpenMode): FileHandle;
+  exists(path: string): boolean;
+  /** Which file a path names, links followed; undefined if none. */
+  identify(path: string): FileIdentity | undefined;
+  /** Names in a directory, sorted. */
+  list(directory: string): string[];
+  /** With missing parents, mode 0700. Not an error if it is there. Not yet durable. */
+  makeDirectory(path: string): void;
+  /** Replaces `to` if it exists, atomically within one directory; durable after `syncDirectory`. */
+  rename(from: string, to: string): void;
+  /** Durable after `syncDirectory`. */
+  remove(path: string): void;
+  /** On return, every earlier create, rename and remove in this directory is durable. */
+  syncDirectory(path: string): void;
+}
+
+/** One contiguous piece of memory on its way to one place in a file. Offsets and lengths in bytes. */
+export interface WritePiece {
+  readonly buffer: Uint8Array;
+  readonly offset: number;
+  readonly length: number;
+  readonly at: number;
+}
+
+/**
+ * An open file.
+ *
+ * `read` and `write` are as short as the system's own; `readFully` and `writeFully` in
+ * `disk-error.ts` loop. A failed write or sync is never repeated on the same handle by anyone.
+ */
+export interface FileHandle {
+  readonly path: string;
+  identity(): FileIdentity;
+  /** In bytes, including what was written and is not yet durable. */
+  size(): number;
+  /** Reads up to `length` bytes into `buffer` at `offset`; returns how many, 0 at the end. */
+  read(buffer: Uint8Array, offset: number, length: number, at: number): number;
+  /** Writes up to `length` bytes; returns how many (at least 1). Extends the file, with a hole if need be. */
+  write(buffer: Uint8Array, offset: number, length: number, at: number): number;
+  truncate(size: number): void;
+  /** On return, everything written before the call is durable, and the size too. */
+  sync(): void;
+  /**
+   * Begins writing all pieces, whole. The memory must not change, and the places must not be read,
+   * until `poll` has said done. What is begun on one handle is carried out in the order begun.
+   */
+  beginWrite(pieces: readonly WritePiece[]): void;
+  /** Begins a sync of everything written or begun before. */
+  beginSync(): void;
+  /**
+   * True once all that was begun is complete. Throws the first failure of it, once: what was begun
+   * after the failing part is not carried out, what is begun after the report is. (Whether anything
+   * may be, is the caller's to know: a full disk is an answer, any other failure is the end.)
+   */
+  poll(): boolean;
+  /** Blocks until `poll` would be true. Throws likewise. */
+  settle(): void;
+  /** An advisory lock on the whole file, until `close`. False if another holder is in the way. */
+  tryLock(mode: 'shared' | 'exclusive'): boolean;
+  /** Settles first. Idempotent. */
+  close(): void;
+}
+
+export interface Clock {
+  /** Milliseconds since 1970-01-01T00:00:00Z; may jump. */
+  now(): number;
+  /** Milliseconds since some moment, with fractions; never goes back. */
+  monotonic(): number;
+}
+
+export interface Random {
+  /** Fills `into` with unpredictable bytes (in tests: with the seed's). */
+  fill(into: Uint8Array): void;
+}
+
+/** One line that an operator cares about. The ids are listed in `docs/events.md`. */
+export interface EventRecord {
+  readonly severity: 'I' | 'W' | 'E';
+  /** Stable word, for instance `file-retired-leftovers`. */
+  readonly id: string;
+  readonly fields?: Readonly<Record<string, string | number>>;
+  readonly text: string;
+}
+
+export interface EventLog {
+  write(event: EventRecord): void;
+}
+
+/** What the engine needs of the world, in one hand. */
+export interface Ports {
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly events: EventLog;
+}

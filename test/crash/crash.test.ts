@@ -1,0 +1,11 @@
+/** The ci tier of the crash states; `npm run test:crash` prints the same table. */
+import { expect, test } from 'vitest';
+import { runTier } from './tiers.js';
+
+test('every crash state of every scenario is come back from', () => {
+  const seed = Number(process.env['SEED'] ?? 1);
+  const lines: string[] = [];
+  const tally = runTier({ tier: 'ci', seed, print: (line) => lines.push(line) });
+  console.log(lines.join('\n'));
+  expect(tally.states).toBeGreaterThanOrEqual(100_000);
+});
