@@ -6,10 +6,10 @@
  */
 import { hex32, isBlank, uuidText } from './bytes.js';
 import { type ControlRecord, type FcrProblem } from './fcr.js';
-import { chooseFcr } from './file-opening.js';
+import { chooseFcr } from './fcr-choice.js';
 import { FCR, PAT_ENTRY } from './layout.js';
 import { fileError, PageDevice, pageName, type PageProblem } from './page-device.js';
-import { choosePat } from './page-table.js';
+import { choosePat, isRetiredPat } from './page-table.js';
 import {
   digestMark,
   entryChecksum,
@@ -63,6 +63,9 @@ export interface CheckOptions {
 /** More findings than this are counted and not listed. */
 const FINDINGS_SHOWN = 1000;
 
+/** After so many lost PAT pages a check ends. */
+const PATS_LOST_MAX = 2000;
+
 /**
  * Checks the pages of an open file as they are on disk.
  *
@@ -89,6 +92,8 @@ class PageCheck {
   #xor = 0;
   #sum = 0;
   #patsLost = 0;
+  /** What each PAT page contributed to the digest: two numbers for two megabytes of the file. */
+  readonly #marks: { patNumber: number; copy: number; mark: number }[] = [];
   readonly #used: [number, number] = [0, 0];
   /** Lowest PAT page with a free number below the highest number, by space. */
   readonly #firstFree: [number, number] = [Infinity, Infinity];
@@ -112,12 +117,21 @@ class PageCheck {
     for (let region = 0; region < regions; region++) {
       this.#checkRegion(region);
       options.onProgress?.(region + 1, 2 * regions);
+      if (this.#patsLost >= PATS_LOST_MAX) return this.#giveUp(region, options);
     }
     for (let region = 0; region < regions; region++) {
       this.#checkBitmap(region);
       options.onProgress?.(regions + region + 1, 2 * regions);
     }
     this.#checkCounts();
+    return this.#report();
+  }
+
+  /** A file that is nothing but holes would otherwise take as long as its claimed size. */
+  #giveUp(region: number, options: CheckOptions): CheckReport {
+    const message = 'so many pages of the page allocation table are lost that the check ends here';
+    this.#findAt(this.#geometry.patPage(region * 2, 0), 'given-up', { message });
+    options.onProgress?.(1, 1);
     return this.#report();
   }
 
@@ -180,8 +194,8 @@ class PageCheck {
       const problem = choice.problems[copy];
       if (problem === undefined) continue;
       const bytes = pair.subarray(copy * pageSize, (copy + 1) * pageSize);
-      // The second copy of a PAT page comes with its first change.
-      if (choice.copy >= 0 && isBlank(bytes)) continue;
+      // What a crash left of a copy was retired, and a copy that is yet to come looks the same.
+      if (choice.copy >= 0 && isRetiredPat(this.#device, patNumber, bytes)) continue;
       this.#checkPatCopy(patNumber, copy, problem, choice.copy < 0);
     }
     if (choice.copy < 0) {
@@ -189,9 +203,24 @@ class PageCheck {
       return;
     }
     const mark = digestMark(patNumber, choice.checksum);
+    this.#marks.push({ patNumber, copy: choice.copy, mark });
     this.#xor = (this.#xor ^ mark) >>> 0;
     this.#sum = (this.#sum + mark) >>> 0;
+    const page = pair.subarray(choice.copy * pageSize, (choice.copy + 1) * pageSize);
+    this.#checkPatMargins(patNumber, choice.copy, space, page);
     this.#checkEntries(patNumber, space, view, choice.copy * pageSize + this.#geometry.entriesAt);
+  }
+
+  /** What a PAT page does not use is zero: its end, and the bitmap of one that has none. */
+  #checkPatMargins(patNumber: number, copy: number, space: PageSpace, page: Uint8Array): void {
+    const { bitmapAt, entriesAt, entries } = this.#geometry;
+    const end = page.subarray(entriesAt + entries * PAT_ENTRY.size);
+    const bitmap = space === 0 ? page.subarray(0, 0) : page.subarray(bitmapAt, entriesAt);
+    if (isBlank(end) && isBlank(bitmap)) return;
+    this.#findAt(this.#geometry.patPage(patNumber, copy), 'margin', {
+      message: 'a part of the page that is not used is not zero',
+      page: pageName(2, patNumber),
+    });
   }
 
   /** A bad copy beside a good one is what a crash may leave in a file in use, and damage otherwise. */
@@ -303,6 +332,7 @@ class PageCheck {
     const digest = `${hex32(this.#xor)} ${hex32(this.#sum)}`;
     const stored = `${hex32(control.patXor)} ${hex32(control.patSum)}`;
     this.#compare('digest', 'digest over the page allocation table', digest, stored);
+    this.#locateStalePat();
     const free = this.#geometry.usablePages(control.physicalPages) - this.#physicalUsed;
     this.#compare('count', 'number of free physical pages', free, control.freePhysical);
     for (const space of [0, 1] as const) {
@@ -313,6 +343,20 @@ class PageCheck {
       if (counts.free === 0 || counts.firstFree <= this.#firstFree[space]) continue;
       const place = `first free number of ${name}`;
       this.#compare('count', place, this.#firstFree[space], counts.firstFree);
+    }
+  }
+
+  /** If one PAT page is not the right one, the two halves of the digest tell which. */
+  #locateStalePat(): void {
+    const { patXor, patSum } = this.#control;
+    if (patXor === this.#xor && patSum === this.#sum) return;
+    for (const { patNumber, copy, mark } of this.#marks) {
+      const wanted = (patXor ^ this.#xor ^ mark) >>> 0;
+      if ((patSum - this.#sum - wanted + mark) >>> 0 !== 0) continue;
+      this.#findAt(this.#geometry.patPage(patNumber, 1 - copy), 'pat', {
+        message: 'the current copy of a page of the page allocation table is not there',
+        page: pageName(2, patNumber),
+      });
     }
   }
 

@@ -41,6 +41,13 @@ export class ChunkedInt32 {
     this.#spare = chunk;
   }
 
+  /** Clears everything. */
+  reset(): void {
+    this.#chunks.length = 0;
+    this.#used.length = 0;
+    this.#spare = undefined;
+  }
+
   /** Calls `visit` for every value that is present, in ascending order of index. */
   forEach(visit: (value: number, index: number) => void): void {
     this.#chunks.forEach((chunk, at) => {

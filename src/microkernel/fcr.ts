@@ -40,6 +40,12 @@ export interface Holder {
 /** A file control record in memory. */
 export interface ControlRecord {
   pageSize: number;
+  /** The copy of the FCR, 0 to 2, that was known to be on disk when this one was written. */
+  durableSlot: number;
+  /** The copy that this one follows. */
+  baseSlot: number;
+  /** The first of the two copies by which a file is claimed: nothing has been done after it. */
+  claiming: boolean;
   generation: number;
   uuid: Uint8Array;
   pageSeed: number;
@@ -74,6 +80,9 @@ export interface FcrProblem {
 const CHECKED_FROM = FCR.formatVersion;
 const CHECKED_SIZE = FCR.size - CHECKED_FROM;
 
+/** 8-byte numbers read from a file are below this. */
+export const NUMBER_LIMIT = 2 ** 52;
+
 const SPACE_FIELDS = [
   { pages: FCR.dataPages, free: FCR.dataFree, firstFree: FCR.dataFirstFree },
   { pages: FCR.otherPages, free: FCR.otherFree, firstFree: FCR.otherFirstFree },
@@ -82,6 +91,9 @@ const SPACE_FIELDS = [
 export function newControlRecord(pageSize: number, uuid: Uint8Array, seed: number): ControlRecord {
   return {
     pageSize,
+    durableSlot: 0,
+    baseSlot: 0,
+    claiming: false,
     generation: 1,
     uuid,
     pageSeed: seed,
@@ -139,6 +151,9 @@ export function encodeFcr(record: ControlRecord, slot: number, into: Uint8Array)
   setU32(view, FCR.patSum, record.patSum);
   record.counters.forEach((value, index) => setU53(view, FCR.counters + index * 8, value));
   encodeHolder(view, into, record.holder);
+  view.setUint8(FCR.durableSlot, record.durableSlot);
+  view.setUint8(FCR.baseSlot, record.baseSlot);
+  if (record.claiming) view.setUint8(FCR.state, FILE_STATE.CLAIMING);
   setU32(view, FCR.checksum, crc32(into, CHECKED_FROM, CHECKED_SIZE, 0));
 }
 
@@ -220,6 +235,9 @@ function decodeNumbers(from: Uint8Array, view: DataView): ControlRecord {
   for (let i = 0; i < COUNTER_COUNT; i++) counters[i] = u53(view, FCR.counters + i * 8);
   return {
     pageSize: u16(view, FCR.pageSize),
+    durableSlot: view.getUint8(FCR.durableSlot),
+    baseSlot: view.getUint8(FCR.baseSlot),
+    claiming: view.getUint8(FCR.state) === FILE_STATE.CLAIMING,
     generation: u53(view, FCR.generation),
     uuid: from.slice(FCR.uuid, FCR.uuid + 16),
     pageSeed: u32(view, FCR.pageSeed),
@@ -250,7 +268,7 @@ function decodeSpace(view: DataView, space: 0 | 1): SpaceCounts {
 }
 
 function decodeHolder(from: Uint8Array, view: DataView): Holder | undefined {
-  if (from[FCR.state] !== FILE_STATE.IN_USE) return undefined;
+  if (from[FCR.state] === FILE_STATE.CLEAN) return undefined;
   const length = Math.min(u16(view, FCR.holderRootLength), HOLDER_ROOT_SIZE);
   return {
     log: from.slice(FCR.holderLog, FCR.holderLog + 16),
@@ -292,6 +310,9 @@ function implausible(
   if (slot >= FCR_PAGES || offset !== slot * pageSize) {
     return wrong('place of the file control record', `page ${offset / pageSize}`, slot);
   }
+  for (const copy of [record.durableSlot, record.baseSlot]) {
+    if (copy >= FCR_PAGES) return wrong('the number of a copy', `below ${FCR_PAGES}`, copy);
+  }
   const geometry = PatGeometry.of(pageSize);
   if (physicalPages < geometry.smallestFile || physicalPages > geometry.pageLimit) {
     const range = `${geometry.smallestFile} to ${geometry.pageLimit}`;
@@ -331,14 +352,14 @@ function implausibleCounts(
 
 function implausibleNumbers(record: ControlRecord, view: DataView): Implausible | undefined {
   const state = view.getUint8(FCR.state);
-  if (state !== FILE_STATE.CLEAN && state !== FILE_STATE.IN_USE) {
-    return wrong('state', `${FILE_STATE.CLEAN} or ${FILE_STATE.IN_USE}`, state);
-  }
+  const states: readonly number[] = Object.values(FILE_STATE);
+  if (!states.includes(state)) return wrong('state', states.join(', '), state);
   const large = [record.generation, record.changeSeq, record.appliedLsn, record.timelineLeftAt];
   large.push(...record.counters, record.holder?.session ?? 0);
-  // `u53` yields NaN for what does not fit. One step of room, so that adding to it stays exact.
-  if (!large.every((value) => value < Number.MAX_SAFE_INTEGER)) {
-    return wrong('an 8-byte number', 'below 2^53', 'more');
+  // `u53` yields NaN for what does not fit. Half of the room is left, so that counting on from here
+  // never gets to the end of it.
+  if (!large.every((value) => value < NUMBER_LIMIT)) {
+    return wrong('an 8-byte number', 'below 2^52', 'more');
   }
   if (record.generation === 0) return wrong('generation', 'at least 1', 0);
   return undefined;

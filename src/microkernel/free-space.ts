@@ -72,6 +72,12 @@ export class FreeSpace {
     this.#full.clear(region);
   }
 
+  /** The system transaction that took pages is undone. */
+  reset(): void {
+    this.#full.reset();
+    this.#barren = 0;
+  }
+
   /** The file has grown from so many pages: the region that was its last has more room now. */
   grown(fromPages: number): void {
     this.#full.clear(this.#geometry.regionOf(fromPages - 1));

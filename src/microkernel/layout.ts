@@ -38,8 +38,10 @@ export const FCR = layout(512, {
   formatVersion: [2, 'version of this format'],
   pageSize: [2, 'bytes in a page'],
   page: [4, 'the physical page, 0 to 2, that this copy was written to'],
-  state: [1, '1 closed cleanly, 2 in use by the holder'],
-  reservedA: [3, 'zero'],
+  state: [1, '1 closed cleanly, 2 in use by the holder, 3 about to be'],
+  durableSlot: [1, 'the copy that was known to be on disk when this one was written'],
+  baseSlot: [1, 'the copy that this one follows'],
+  reservedA: [1, 'zero'],
   generation: [8, 'counts system transactions and changes of holder'],
   uuid: [16, 'identity of the file'],
   pageSeed: [4, 'start of the CRC of every page; given at creation and kept by copies'],
@@ -70,7 +72,7 @@ export const FCR = layout(512, {
 });
 
 /** States of a file, as the FCR has them. */
-export const FILE_STATE = Object.freeze({ CLEAN: 1, IN_USE: 2 });
+export const FILE_STATE = Object.freeze({ CLEAN: 1, IN_USE: 2, CLAIMING: 3 });
 
 /** The first bytes of every page except the FCRs. */
 export const PAGE_HEADER = layout(20, {
@@ -83,7 +85,11 @@ export const PAGE_HEADER = layout(20, {
 });
 
 /** Page types. The layers above have their own from 16 on. */
-export const PAGE_TYPE = Object.freeze({ PAT: 1 });
+export const PAGE_TYPE = Object.freeze({
+  PAT: 1,
+  /** In the place of a PAT copy that a crash left over; see `docs/durability.md`. */
+  RETIRED: 2,
+});
 
 /** Lowest page type of the layers above. */
 export const FIRST_OWN_PAGE_TYPE = 16;

@@ -2,12 +2,13 @@
  * Logical page numbers of one open file: giving them out and taking them back.
  *
  * Owns: which numbers are in use *now*, while the PAT says which ones the last system transaction
- * placed. For each PAT page that was concerned since the file was opened there is a bitmap, made
- * from the PAT page at the first touch and kept up to date from then on.
+ * placed. For each PAT page whose numbers are concerned there is a bitmap, made from the PAT page
+ * and kept up to date until a system transaction has placed all that it tells more than the PAT.
  *
- * Invariants: numbers are given out lowest first among the free ones of the first PAT page that
- * has any, else the next never used; `pages`, `free` and `firstFree` of the control record agree
- * with the bitmaps.
+ * Invariants:
+ * - A PAT page without a bitmap tells the truth about its numbers.
+ * - Free numbers are given out before new ones, if one is found near where the search stands.
+ * - `pages`, `free` and `firstFree` of the control record agree with the bitmaps.
  */
 import { BtrieveError, Status } from './status.js';
 import type { ControlRecord } from './fcr.js';
@@ -24,14 +25,20 @@ import {
 } from './pat.js';
 import { PAT_ENTRY } from './layout.js';
 
+const NONE = -1;
+/** PAT pages looked at for one free number: some microseconds each. */
+const PATS_PER_SEARCH = 8;
+
 export class LogicalPages {
   readonly #cache: PageCache;
   readonly #device: PageDevice;
   readonly #geometry: PatGeometry;
   readonly #control: ControlRecord;
   readonly #table: PageTable;
-  /** By number of the PAT page. */
-  readonly #bitmaps = new Map<number, DataView>();
+  /** By number of the PAT page: those changed since the last cut. */
+  #changed = new Map<number, DataView>();
+  /** Those not changed since, some of which the system transaction under way has still to place. */
+  readonly #settling = new Map<number, DataView>();
 
   constructor(
     cache: PageCache,
@@ -50,7 +57,8 @@ export class LogicalPages {
   /** A number that was free. Throws status 132 if the format has no more. */
   allocate(space: PageSpace): number {
     const counts = this.#control.spaces[space];
-    const page = counts.free > 0 ? this.#firstFree(space) : counts.pages;
+    const found = counts.free > 0 ? this.#findFree(space) : NONE;
+    const page = found === NONE ? counts.pages : found;
     this.use(space, page);
     return page;
   }
@@ -64,7 +72,7 @@ export class LogicalPages {
         page,
       });
     }
-    const bitmap = this.#bitmap(space, page);
+    const bitmap = this.#bitmapToChange(space, page);
     const bit = page % this.#geometry.entries;
     if (testBit(bitmap, 0, bit)) throw this.#givenOut(space, page);
     setBit(bitmap, 0, bit, true);
@@ -83,9 +91,36 @@ export class LogicalPages {
 
   free(space: PageSpace, page: number): void {
     const counts = this.#control.spaces[space];
-    setBit(this.#bitmap(space, page), 0, page % this.#geometry.entries, false);
+    const bitmap = this.#bitmapToChange(space, page);
+    setBit(bitmap, 0, page % this.#geometry.entries, false);
+    const pat = Math.floor(page / this.#geometry.entries);
+    // With no other free number there is nothing to search before this one.
+    counts.firstFree = counts.free === 0 ? pat : Math.min(counts.firstFree, pat);
     counts.free++;
-    counts.firstFree = Math.min(counts.firstFree, Math.floor(page / this.#geometry.entries));
+  }
+
+  /** Whether the number is free and the PAT may not know it yet. */
+  isNewlyFree(space: PageSpace, page: number): boolean {
+    const patNumber = this.#geometry.patOf(space, page);
+    const bitmap = this.#changed.get(patNumber) ?? this.#settling.get(patNumber);
+    return bitmap !== undefined && !testBit(bitmap, 0, page % this.#geometry.entries);
+  }
+
+  /** A system transaction begins: what is told up to here it will place. */
+  cut(): void {
+    for (const [patNumber, bitmap] of this.#changed) this.#settling.set(patNumber, bitmap);
+    this.#changed = new Map();
+  }
+
+  /** It is complete: the PAT tells everything that was told up to its cut. */
+  settled(): void {
+    this.#settling.clear();
+  }
+
+  /** It is undone. */
+  undone(): void {
+    for (const [patNumber, bitmap] of this.#settling) this.#changed.set(patNumber, bitmap);
+    this.#settling.clear();
   }
 
   inUse(space: PageSpace, page: number): boolean {
@@ -103,14 +138,17 @@ export class LogicalPages {
     });
   }
 
-  #firstFree(space: PageSpace): number {
+  /** A free number; `NONE` if it would take long to find one: then a new one is as good. */
+  #findFree(space: PageSpace): number {
     const counts = this.#control.spaces[space];
     const entries = this.#geometry.entries;
-    for (let pat = counts.firstFree; pat * entries < counts.pages; pat++) {
-      const end = Math.min(entries, counts.pages - pat * entries);
-      const bit = findClearBit(this.#bitmap(space, pat * entries), 0, 0, end);
-      counts.firstFree = pat;
-      if (bit < end) return pat * entries + bit;
+    for (let tries = 0; counts.firstFree * entries < counts.pages; tries++) {
+      if (tries === PATS_PER_SEARCH) return NONE;
+      const first = counts.firstFree * entries;
+      const end = Math.min(entries, counts.pages - first);
+      const bit = findClearBit(this.#bitmap(space, first), 0, 0, end);
+      if (bit < end) return first + bit;
+      counts.firstFree++;
     }
     throw this.#device.damage(0, {
       reason: 'free-numbers',
@@ -122,11 +160,16 @@ export class LogicalPages {
 
   #bitmap(space: PageSpace, page: number): DataView {
     const patNumber = this.#geometry.patOf(space, page);
-    let bitmap = this.#bitmaps.get(patNumber);
-    if (bitmap === undefined) {
-      bitmap = this.#bitmapOf(patNumber);
-      this.#bitmaps.set(patNumber, bitmap);
-    }
+    const known = this.#changed.get(patNumber) ?? this.#settling.get(patNumber);
+    if (known !== undefined) return known;
+    const bitmap = this.#bitmapOf(patNumber);
+    this.#settling.set(patNumber, bitmap);
+    return bitmap;
+  }
+
+  #bitmapToChange(space: PageSpace, page: number): DataView {
+    const bitmap = this.#bitmap(space, page);
+    this.#changed.set(this.#geometry.patOf(space, page), bitmap);
     return bitmap;
   }
 

@@ -41,15 +41,19 @@ const SLAB_SIZE_MAX = 32 * 1024 * 1024;
 const SLAB_SIZE_MIN = 16 * 1024;
 const POISON = 0xdb;
 
-/** Whose page a frame holds. Called by the cache; does not call back. */
+/**
+ * Whose page a frame holds. `relieve` works with the cache while it is being called by it: whoever
+ * takes a frame must look again afterwards at what it knew before.
+ */
 export interface FrameOwner {
   /** The frame of this page has been taken away; it was clean. */
   forget(space: number, page: number): void;
   /**
    * Makes frames reusable by finishing what is being written and, unless the owner is in the
-   * middle of an operation, by writing what is dirty.
+   * middle of an operation that changes something, by writing what is dirty. Returns what was in
+   * the way of that, if it may pass.
    */
-  relieve(): void;
+  relieve(): Error | undefined;
 }
 
 /** A piece of memory, cut into frames of one page size, and what is known of each. */
@@ -119,6 +123,8 @@ export class PageCache {
   readonly #poison: boolean;
   readonly #pools = new Map<number, Pool>();
   readonly #owners: (FrameOwner | undefined)[] = [];
+  /** Bytes of frames that are dirty or being written. */
+  #busy = 0;
 
   constructor(options: PageCacheOptions) {
     this.size = options.size;
@@ -152,6 +158,18 @@ export class PageCache {
     return this.#slabLimit * Math.floor(this.#slabSize / pageSize);
   }
 
+  /** Share of the cache, 0 to 1, that is dirty or being written, whosever it is. */
+  get busyShare(): number {
+    return this.#busy / (this.#slabLimit * this.#slabSize);
+  }
+
+  /** Has every owner write what is dirty. Returns what was in the way, if it may pass. */
+  relieve(): Error | undefined {
+    let refusal: Error | undefined;
+    for (const owner of this.#owners) refusal = owner?.relieve() ?? refusal;
+    return refusal;
+  }
+
   /** Memory taken for pages so far, in bytes. */
   get memoryInUse(): number {
     return this.slabs.length * this.#slabSize;
@@ -171,7 +189,12 @@ export class PageCache {
   }
 
   setState(frame: number, state: number): void {
-    this.slabs[frame >>> SLOT_BITS]!.state[frame & SLOT_MASK] = state;
+    const slab = this.slabs[frame >>> SLOT_BITS]!;
+    const before = slab.state[frame & SLOT_MASK]!;
+    slab.state[frame & SLOT_MASK] = state;
+    if (before >= FRAME.DIRTY !== state >= FRAME.DIRTY) {
+      this.#busy += state >= FRAME.DIRTY ? slab.pageSize : -slab.pageSize;
+    }
   }
 
   ownerOf(frame: number): number {
@@ -200,16 +223,19 @@ export class PageCache {
   }
 
   /**
-   * A frame for a page of an owner, its content undefined, its state clean.
+   * A frame for a page of an owner, its content undefined, its state clean. Owners may be made to
+   * complete system transactions meanwhile.
    *
-   * Throws status 100 if every frame is dirty or in use by the current operation.
+   * Throws status 100 if every frame is dirty or in use by the current operation, or why what is
+   * dirty could not be written (18, 132).
    */
   take(pageSize: number, owner: number, space: number, page: number): number {
     const pool = this.#poolFor(pageSize);
     let frame = this.#find(pool);
     if (frame === NO_FRAME) {
-      for (const each of this.#owners) each?.relieve();
+      const refusal = this.relieve();
       frame = this.#find(pool);
+      if (frame === NO_FRAME && refusal !== undefined) throw refusal;
     }
     if (frame === NO_FRAME) {
       throw new BtrieveError(
@@ -229,8 +255,8 @@ export class PageCache {
 
   /** Gives a frame back; its owner has already forgotten it. */
   release(frame: number): void {
+    this.setState(frame, FRAME.FREE);
     const slab = this.slabOf(frame);
-    slab.state[frame & SLOT_MASK] = FRAME.FREE;
     if (this.#poison) {
       const base = this.baseOf(frame);
       slab.bytes.fill(POISON, base, base + slab.pageSize);

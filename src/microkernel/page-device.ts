@@ -55,7 +55,7 @@ export class PageDevice {
     try {
       got = readFully(this.handle, bytes, offset, length, physical * this.pageSize);
     } catch (error) {
-      throw this.ioError('reading a page failed', error, physical);
+      throw this.readError(error, physical);
     }
     if (got === length) return;
     throw this.damage(physical, {
@@ -129,12 +129,39 @@ export class PageDevice {
     });
   }
 
-  /** The error for a call to the disk that failed; anything else is handed on as it is. */
-  ioError(message: string, error: unknown, physical?: number): Error {
-    const place =
-      physical === undefined ? {} : { page: physical, offset: physical * this.pageSize };
-    return fileError(message, error, this.path, place);
+  /**
+   * The error for a write that failed, which ends all writing: status 2, whatever the reason. Only
+   * growing may be refused for want of space.
+   */
+  writeError(message: string, error: unknown): Error {
+    if (!(error instanceof DiskError)) return fileError(message, error, this.path);
+    const full = `${message}: ${error.operation} ${error.code}`;
+    const details = { reason: error.code, file: this.path, cause: error };
+    return new BtrieveError(Status.IO_ERROR, full, details);
   }
+
+  /** Status 2, whatever the reason: that the disk is full is no answer to one who reads. */
+  readError(error: unknown, physical: number): Error {
+    if (!(error instanceof DiskError)) return fileError('', error, this.path);
+    const place = { page: physical, offset: physical * this.pageSize };
+    const details = { reason: error.code, file: this.path, ...place, cause: error };
+    return new BtrieveError(Status.IO_ERROR, `reading a page failed: ${error.code}`, details);
+  }
+}
+
+/** Gives up a handle because of another failure, which is the one to show. */
+export function closeQuietly(handle: FileHandle): void {
+  try {
+    handle.close();
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+  }
+}
+
+/** Another engine has the file. */
+export function lockedError(path: string): BtrieveError {
+  const message = 'the file is open in another engine';
+  return new BtrieveError(Status.FILE_INUSE, message, { reason: 'locked', file: path });
 }
 
 /** Turns a `DiskError` into the `BtrieveError` of its status; anything else is handed on. */

@@ -13,28 +13,37 @@
  *                                    orphan until the transaction is complete
  *
  * Invariants:
- * - Pages change only between `prepare` and `endOperation`; a system transaction cuts only at the
- *   end of an operation, so no half operation is ever written.
+ * - Pages change only between `prepare` and `endOperation`; a system transaction never cuts between
+ *   the first change of an operation and its end, so no half operation is ever written.
  * - A file in use says so on disk before its first page is written (`claim`).
  * - After a failed write or sync nothing is written any more. Pages that are clean or can be read
  *   from disk may still be read.
  * - What `read` and `edit` return may be used until the operation ends, but once a page has been
  *   edited, only the frame that `edit` returned.
  */
+import { dirname } from 'node:path';
 import { assert } from './assert.js';
 import { ABSENT, ChunkedInt32 } from './chunked-array.js';
 import { ControlPages } from './control-pages.js';
-import { copyControlRecord, type ControlRecord, type Holder } from './fcr.js';
-import { createFile, openFile, type NewFileOptions, type OpenedFile } from './file-opening.js';
+import { DiskError } from './disk-error.js';
+import { copyControlRecord, NUMBER_LIMIT, type ControlRecord, type Holder } from './fcr.js';
+import { createFile, type NewFileOptions } from './file-creation.js';
+import { openFile, type Leftover, type OpenedFile } from './file-opening.js';
 import { FreeSpace } from './free-space.js';
 import { LogicalPages } from './logical-pages.js';
 import { FRAME, type FrameOwner, type PageCache } from './page-cache.js';
-import { initialisePage, PageDevice, pageName } from './page-device.js';
-import { PageTable } from './page-table.js';
+import { closeQuietly, fileError, initialisePage, PageDevice, pageName } from './page-device.js';
+import { PageTable, retiredPat } from './page-table.js';
 import { PatGeometry, SPACE, type PageSpace } from './pat.js';
 import type { FileIdentity, Ports } from './ports.js';
 import { BtrieveError, Status } from './status.js';
-import { checkPhysical, DiskFullError, SystemTransaction } from './system-transaction.js';
+import {
+  checkPhysical,
+  GrowthRefused,
+  pageKey,
+  SystemTransaction,
+  type Cut,
+} from './system-transaction.js';
 
 /** When system transactions happen. The names are those of the engine's settings. */
 export interface PageFileSettings {
@@ -63,6 +72,47 @@ export interface PageFileOpenOptions {
 const SLICE_MS = 0.3;
 /** The clock is read once in so many operations. */
 const OPERATIONS_PER_LOOK = 64;
+/** From this share of the cache on, dirty pages are written; at twice that, operations wait. */
+const DIRTY_SHARE = 0.25;
+
+/** Events by the status of what was refused. */
+const REFUSALS: Readonly<Partial<Record<number, string>>> = {
+  [Status.DISKFULL]: 'file-disk-full',
+  [Status.FILE_FULL]: 'file-full',
+  [Status.NO_CACHE_BUFFERS_AVAIL]: 'file-cache-full',
+};
+
+/** What a system transaction could not get and may get later; undefined for any other failure. */
+function refusalOf(error: unknown): BtrieveError | undefined {
+  if (error instanceof GrowthRefused) return error.shown;
+  if (!(error instanceof BtrieveError)) return undefined;
+  return error.status === Status.NO_CACHE_BUFFERS_AVAIL ? error : undefined;
+}
+
+const RANGES: Readonly<Record<keyof PageFileSettings, readonly [number, number]>> = {
+  operationBundleLimit: [1, 65_535],
+  initiationTimeLimitMs: [1, 1_800_000],
+  fileGrowthFactor: [0, 100],
+};
+
+function checkedSettings(file: string, given: Partial<PageFileSettings>): PageFileSettings {
+  const settings = { ...DEFAULT_PAGE_FILE_SETTINGS, ...given };
+  for (const [name, [least, most]] of Object.entries(RANGES)) {
+    const value = settings[name as keyof PageFileSettings];
+    if (value >= least && value <= most) continue;
+    throw new BtrieveError(
+      Status.INVALID_PARAMETER_TO_MKDE,
+      `the setting ${name} is out of range`,
+      {
+        reason: 'setting',
+        file,
+        expected: `${least} to ${most}`,
+        found: String(value),
+      },
+    );
+  }
+  return settings;
+}
 
 export class PageFile implements FrameOwner {
   readonly path: string;
@@ -81,12 +131,12 @@ export class PageFile implements FrameOwner {
   readonly #identity: FileIdentity;
   readonly #options: PageFileOpenOptions;
   readonly #frames = [new ChunkedInt32(), new ChunkedInt32()] as const;
-  #leftovers: readonly number[];
+  #leftovers: readonly Leftover[];
   /** Frames that became dirty; some may have changed state since. */
   #dirty: number[] = [];
   #dirtyCount = 0;
-  /** Pages freed since the last cut: space and number in turn. */
-  #freed: number[] = [];
+  /** Pages freed since the last cut and not given out again, as `pageKey` has them. */
+  #freed = new Set<number>();
   /** The current operation has changed something. */
   #changed = false;
   /** Operations that changed something since the last cut. */
@@ -96,7 +146,7 @@ export class PageFile implements FrameOwner {
   #boundaries = 0;
   /** The file says on disk that this engine has it in use. */
   #claimed = false;
-  /** After a full disk, no new attempt before so many operations. */
+  /** After a refusal, no new attempt before so many operations. */
   #retryAfter = 0;
   /** A step of the system transaction is being taken. */
   #stepping = false;
@@ -115,34 +165,41 @@ export class PageFile implements FrameOwner {
     path: string,
     options: PageFileOpenOptions,
   ): PageFile {
+    const settings = checkedSettings(path, options.settings ?? {});
     const opened = openFile(ports.files, path, options.mode);
-    const file = new PageFile(ports, cache, opened, options);
-    file.#tellCondition(opened);
-    return file;
+    try {
+      const file = new PageFile(ports, cache, opened, { ...options, settings });
+      file.#tellCondition(opened);
+      return file;
+    } catch (error) {
+      closeQuietly(opened.handle);
+      throw fileError('the file cannot be opened', error, path);
+    }
   }
 
   private constructor(
     ports: Ports,
     cache: PageCache,
     opened: OpenedFile,
-    options: PageFileOpenOptions,
+    options: PageFileOpenOptions & { readonly settings: PageFileSettings },
   ) {
     const { handle, control, slot } = opened;
     this.#ports = ports;
     this.#cache = cache;
     this.#options = options;
-    this.#settings = { ...DEFAULT_PAGE_FILE_SETTINGS, ...options.settings };
+    this.#settings = options.settings;
     this.path = handle.path;
     this.pageSize = control.pageSize;
-    this.#identity = handle.identity();
+    this.#identity = opened.identity;
     this.#owner = cache.addOwner(this);
     this.#control = control;
     this.#leftovers = opened.leftovers;
     this.#geometry = PatGeometry.of(control.pageSize);
     this.#device = new PageDevice(handle, control.pageSize, control.pageSeed);
-    this.#controlPages = new ControlPages(handle, control.pageSize, slot);
+    this.#controlPages = new ControlPages(handle, control, slot);
     const parts = [cache, this.#device, this.#geometry, control] as const;
-    this.#table = new PageTable(...parts, this.#owner);
+    const leftovers = new Set(opened.leftovers.map((each) => each.physical));
+    this.#table = new PageTable(...parts, this.#owner, leftovers);
     this.#logical = new LogicalPages(...parts, this.#table);
     this.#transaction = new SystemTransaction({
       clock: ports.clock,
@@ -153,6 +210,7 @@ export class PageFile implements FrameOwner {
       controlPages: this.#controlPages,
       table: this.#table,
       space: new FreeSpace(...parts, this.#table),
+      logical: this.#logical,
       fileGrowthFactor: this.#settings.fileGrowthFactor,
       confirmPath: () => this.#confirmPath(),
     });
@@ -165,6 +223,7 @@ export class PageFile implements FrameOwner {
 
   /** Sets one of the sixteen numbers that the FCR keeps for the layers above. */
   setCounter(index: number, value: number): void {
+    assert(value >= 0 && value < NUMBER_LIMIT && Number.isInteger(value), 'a counter is a number');
     this.#beforeChange();
     this.#control.counters[index] = value;
   }
@@ -186,13 +245,18 @@ export class PageFile implements FrameOwner {
    */
   prepare(): void {
     this.#throwFailure();
-    assert(!this.#closed, 'a file is used after it was closed');
+    if (this.#closed) throw this.#notOpen();
     if (this.#options.mode === 'read') {
       const message = 'the file was opened for reading only';
       throw new BtrieveError(Status.ACCESS_TO_FILE_DENIED, message, { file: this.path });
     }
     if (!this.#claimed) this.#claim();
-    if (this.#overfull()) this.complete();
+    if (!this.#overfull()) return;
+    if (this.#operations > 0) this.complete();
+    if (!this.#overfull()) return;
+    // What fills the cache belongs to other files.
+    const refusal = this.#cache.relieve();
+    if (refusal !== undefined && this.#overfull()) throw refusal;
   }
 
   /** The frame of an existing page, for reading. Throws status 2 if the page is damaged. */
@@ -218,7 +282,7 @@ export class PageFile implements FrameOwner {
   allocate(space: PageSpace, type: number): number {
     this.#beforeChange();
     const page = this.#logical.allocate(space);
-    this.#createFrame(space, page, type);
+    this.#create(space, page, type);
     return page;
   }
 
@@ -226,7 +290,7 @@ export class PageFile implements FrameOwner {
   allocateAt(space: PageSpace, page: number, type: number): void {
     this.#beforeChange();
     this.#logical.use(space, page);
-    this.#createFrame(space, page, type);
+    this.#create(space, page, type);
   }
 
   isAllocated(space: PageSpace, page: number): boolean {
@@ -238,7 +302,7 @@ export class PageFile implements FrameOwner {
     assert(this.isAllocated(space, page), 'a page is freed that was not in use');
     this.#beforeChange();
     this.#logical.free(space, page);
-    this.#freed.push(space, page);
+    this.#freed.add(pageKey(space, page));
     const frame = this.#frames[space].get(page);
     if (frame === ABSENT) return;
     this.#frames[space].clear(page);
@@ -285,12 +349,15 @@ export class PageFile implements FrameOwner {
   /**
    * Takes everything changed so far to the disk and waits for it.
    *
-   * Throws status 18 if the disk is full: nothing is lost and it can be called again.
+   * Throws why it cannot now, and can be called again: 18 (disk full), 132 (the format's limit), 100
+   * (the cache is too small for the page allocation table). Nothing is lost then. Throws 2 if it
+   * never can.
    */
   complete(): void {
     assert(!this.#changed, 'a system transaction in the middle of an operation');
     this.#throwFailure();
     let refusal = this.#guard(() => this.#transaction.finish());
+    this.#throwFailure();
     if (this.#operations > 0 && refusal === undefined) {
       this.#cut();
       refusal = this.#guard(() => this.#transaction.finish());
@@ -300,17 +367,14 @@ export class PageFile implements FrameOwner {
   }
 
   /**
-   * Completes and closes the file, cleanly. Throws status 18 or 2 if changes could not be written:
-   * after 18 the file stays open, and `close` can be called again.
+   * Completes and closes the file, cleanly. Throws like `complete` if changes could not be written:
+   * after 2 the file is closed all the same, else it stays open, and `close` can be called again.
    */
   close(): void {
     if (this.#closed) return;
-    if (this.#failure === undefined) this.complete();
-    try {
-      if (this.#claimed && this.#failure === undefined) this.#closeCleanly();
-    } finally {
-      this.abandon();
-    }
+    if (this.#failure === undefined) this.#completeToClose();
+    if (this.#claimed && this.#failure === undefined) this.#closeCleanly();
+    this.abandon();
     this.#throwFailure();
   }
 
@@ -318,11 +382,15 @@ export class PageFile implements FrameOwner {
   abandon(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#device.handle.close();
-    for (const map of this.#frames) map.forEach((frame) => this.#cache.release(frame));
-    this.#transaction.releaseOrphans();
-    this.#table.releaseAll();
-    this.#cache.removeOwner(this.#owner);
+    try {
+      this.#device.handle.close();
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      const details = { reason: error.code, file: this.path, cause: error };
+      throw new BtrieveError(Status.CLOSE_ERROR, 'closing the file failed', details);
+    } finally {
+      this.#releaseFrames();
+    }
   }
 
   forget(space: number, page: number): void {
@@ -330,10 +398,10 @@ export class PageFile implements FrameOwner {
     else this.#frames[space as PageSpace].clear(page);
   }
 
-  relieve(): void {
+  relieve(): Error | undefined {
     // Called out of the middle of a system transaction's step, nothing can be done.
-    if (this.#stepping || this.#closed || this.#failure !== undefined) return;
-    this.#guard(() => {
+    if (this.#stepping || this.#closed || this.#failure !== undefined) return undefined;
+    return this.#guard(() => {
       this.#transaction.finish();
       if (this.#changed || this.#operations === 0) return;
       this.#cut();
@@ -341,16 +409,28 @@ export class PageFile implements FrameOwner {
     });
   }
 
-  /** Half of the cache may be dirty or being written; less if the PAT alone could fill a part. */
-  get #dirtyLimit(): number {
-    const frames = this.#cache.frameLimit(this.pageSize);
-    const share = 2 * this.#control.regions > frames / 8 ? 8 : 4;
-    return Math.max(1, Math.floor(frames / share));
+  #releaseFrames(): void {
+    for (const map of this.#frames) {
+      map.forEach((frame) => this.#cache.release(frame));
+      map.reset();
+    }
+    this.#transaction.releaseOrphans();
+    this.#table.releaseAll();
+    this.#cache.removeOwner(this.#owner);
+  }
+
+  /** Leaves a refusal to the caller, and a failure to what comes after it. */
+  #completeToClose(): void {
+    try {
+      this.complete();
+    } catch (error) {
+      if (this.#failure === undefined) throw error;
+    }
   }
 
   #overfull(): boolean {
-    const { operationBundleLimit } = this.#settings;
-    return this.#operations >= 2 * operationBundleLimit || this.#dirtyCount >= 2 * this.#dirtyLimit;
+    const isFull = this.#cache.busyShare >= 2 * DIRTY_SHARE;
+    return isFull || this.#operations >= 2 * this.#settings.operationBundleLimit;
   }
 
   #timeIsUp(): boolean {
@@ -362,7 +442,7 @@ export class PageFile implements FrameOwner {
   #isDue(): boolean {
     if (this.#operations < this.#retryAfter) return false;
     if (this.#operations >= this.#settings.operationBundleLimit) return true;
-    if (this.#dirtyCount >= this.#dirtyLimit) return true;
+    if (this.#cache.busyShare >= DIRTY_SHARE && this.#dirtyCount > 0) return true;
     return this.#boundaries++ % OPERATIONS_PER_LOOK === 0 && this.#timeIsUp();
   }
 
@@ -375,16 +455,18 @@ export class PageFile implements FrameOwner {
       this.#transaction.advance(this.#ports.clock.monotonic() + SLICE_MS);
       if (this.#overfull()) this.#transaction.finish();
     });
+    if (this.#cache.busyShare >= 2 * DIRTY_SHARE) this.#cache.relieve();
   }
 
-  /** Runs a part of a system transaction. Returns the refusal of a full disk; keeps a failure. */
+  /** Runs a part of a system transaction. Returns what may pass, and keeps what does not. */
   #guard(work: () => void): Error | undefined {
     this.#stepping = true;
     try {
       work();
       return undefined;
     } catch (error) {
-      if (error instanceof DiskFullError) return this.#refuse(error);
+      const refusal = refusalOf(error);
+      if (refusal !== undefined) return this.#refuse(refusal);
       this.#fail(error);
       return undefined;
     } finally {
@@ -392,10 +474,23 @@ export class PageFile implements FrameOwner {
     }
   }
 
-  /** The disk is full: what was cut is dirty again, and the file is as long as it was. */
-  #refuse(error: DiskFullError): Error {
-    const cut = this.#transaction.refuse();
-    this.#freed = [...cut.freed, ...this.#freed];
+  /** There is no room: what was cut is dirty again, and the file is as long as it was. */
+  #refuse(refusal: BtrieveError): Error | undefined {
+    try {
+      this.#takeBack(this.#transaction.undo());
+      this.#cutTail();
+    } catch (error) {
+      this.#fail(this.#device.writeError('giving back unused space failed', error));
+      return undefined;
+    }
+    const text = 'There is no room; changes stay in memory and are tried again.';
+    this.#tell('W', REFUSALS[refusal.status] ?? 'file-refused', text);
+    return refusal;
+  }
+
+  #takeBack(cut: Cut): void {
+    this.#logical.undone();
+    for (const key of cut.freed) if (!this.#isInUse(key)) this.#freed.add(key);
     this.#operations += cut.operations;
     this.#firstChangeAt = this.#ports.clock.monotonic();
     this.#retryAfter = this.#operations + OPERATIONS_PER_LOOK;
@@ -403,14 +498,12 @@ export class PageFile implements FrameOwner {
       if (this.#cache.stateOf(frame) === FRAME.ORPHAN) this.#cache.release(frame);
       else this.#markDirty(frame);
     }
-    try {
-      this.#cutTail();
-    } catch (cause) {
-      this.#fail(this.#device.ioError('giving back unused space failed', cause));
-    }
-    const text = 'The disk is full; changes stay in memory and are tried again.';
-    this.#tell('W', 'file-disk-full', text);
-    return error.shown;
+  }
+
+  /** Whether a page that was freed has been given out again since. */
+  #isInUse(key: number): boolean {
+    const space = key >= pageKey(1, 0) ? 1 : 0;
+    return this.#logical.inUse(space, key - pageKey(space, 0));
   }
 
   #fail(error: unknown): void {
@@ -428,16 +521,13 @@ export class PageFile implements FrameOwner {
       this.#cache.setState(frame, FRAME.WRITING);
       frames.push(frame);
     }
-    const freed: number[] = [];
-    for (let index = 0; index < this.#freed.length; index += 2) {
-      const [space, page] = [this.#freed[index] as PageSpace, this.#freed[index + 1] ?? 0];
-      if (!this.#logical.inUse(space, page)) freed.push(space, page);
-    }
     const record = copyControlRecord(this.#control);
+    const freed = this.#freed;
     this.#transaction.begin({ frames, freed, record, operations: this.#operations });
     this.#dirty = [];
     this.#dirtyCount = 0;
-    this.#freed = [];
+    this.#logical.cut();
+    this.#freed = new Set();
     this.#operations = 0;
     this.#retryAfter = 0;
   }
@@ -462,6 +552,11 @@ export class PageFile implements FrameOwner {
   #replace(space: PageSpace, page: number, old: number): number {
     const frame = this.#cache.take(this.pageSize, this.#owner, space, page);
     const state = this.#cache.stateOf(old);
+    if (state === FRAME.DIRTY) {
+      // Finding room has undone the system transaction: the page may change where it is.
+      this.#cache.release(frame);
+      return old;
+    }
     const from = this.#cache.slabOf(old);
     const base = this.#cache.baseOf(old);
     const content = from.bytes.subarray(base, base + this.pageSize);
@@ -474,23 +569,30 @@ export class PageFile implements FrameOwner {
     return frame;
   }
 
-  #createFrame(space: PageSpace, page: number, type: number): void {
-    const frame = this.#cache.take(this.pageSize, this.#owner, space, page);
+  /** Gives a number that has been put to use its page, or gives the number back. */
+  #create(space: PageSpace, page: number, type: number): void {
+    let frame: number;
+    try {
+      frame = this.#cache.take(this.pageSize, this.#owner, space, page);
+    } catch (error) {
+      this.#logical.free(space, page);
+      // It may have been freed and given out again: then the PAT still has it.
+      this.#freed.add(pageKey(space, page));
+      throw error;
+    }
+    this.#freed.delete(pageKey(space, page));
     const slab = this.#cache.slabOf(frame);
     const header = { pageSize: this.pageSize, type, space, page };
-    // A free page that was read all the same, through a dangling pointer, is in the cache.
-    const stale = this.#frames[space].get(page);
-    if (stale !== ABSENT) this.#cache.release(stale);
     initialisePage(slab.bytes, slab.view, this.#cache.baseOf(frame), header);
     this.#frames[space].set(page, frame);
     this.#markDirty(frame);
   }
 
   #load(space: PageSpace, page: number): number {
-    assert(!this.#closed, 'a file is used after it was closed');
-    const physical = this.#table.has(this.#geometry.patOf(space, page))
-      ? this.#table.physicalOf(space, page)
-      : 0;
+    if (this.#closed) throw this.#notOpen();
+    const isThere =
+      this.#table.has(this.#geometry.patOf(space, page)) && !this.#logical.isNewlyFree(space, page);
+    const physical = isThere ? this.#table.physicalOf(space, page) : 0;
     if (physical === 0) throw this.#noSuchPage(space, page);
     checkPhysical(this.#device, this.#geometry, this.#control, physical);
     const checksum = this.#table.checksumOf(space, page);
@@ -510,6 +612,10 @@ export class PageFile implements FrameOwner {
     return frame;
   }
 
+  #notOpen(): BtrieveError {
+    return new BtrieveError(Status.FILE_NOT_OPEN, 'the file was closed', { file: this.path });
+  }
+
   #noSuchPage(space: PageSpace, page: number): BtrieveError {
     const message = `${pageName(space, page)} does not exist, and something points to it`;
     return new BtrieveError(Status.IO_ERROR, message, { reason: 'no-page', file: this.path });
@@ -518,14 +624,15 @@ export class PageFile implements FrameOwner {
   /** Before the first change: leftovers go, for good, and then the file is in use. */
   #claim(): void {
     try {
+      // Whoever created the file may have been killed before its name was on disk.
+      if (this.#control.generation === 1) this.#ports.files.syncDirectory(dirname(this.path));
       this.#retireLeftovers();
       this.#cutTail();
-      this.#control.generation++;
       this.#control.holder = this.#options.holder;
-      this.#controlPages.flip(this.#control);
+      this.#controlPages.claim(this.#control);
       this.#claimed = true;
     } catch (error) {
-      this.#fail(this.#device.ioError('claiming the file failed', error));
+      this.#fail(this.#device.writeError('claiming the file failed', error));
       this.#throwFailure();
     }
   }
@@ -533,8 +640,10 @@ export class PageFile implements FrameOwner {
   /** Synced before the flip: the generation that they are stamped with is used anew by it. */
   #retireLeftovers(): void {
     if (this.#leftovers.length === 0) return;
-    const blank = new Uint8Array(this.pageSize);
-    for (const page of this.#leftovers) this.#device.write(blank, page * this.pageSize);
+    for (const { patNumber, physical } of this.#leftovers) {
+      const retired = retiredPat(this.pageSize, this.#device.seed, patNumber);
+      this.#device.write(retired, physical * this.pageSize);
+    }
     this.#device.handle.sync();
     const text = `${this.#leftovers.length} leftover PAT copies of a crash were retired.`;
     this.#tell('I', 'file-leftovers-retired', text);
@@ -554,12 +663,12 @@ export class PageFile implements FrameOwner {
       this.#control.holder = undefined;
       this.#controlPages.closeCleanly(this.#control);
     } catch (error) {
-      this.#fail(this.#device.ioError('closing the file failed', error));
+      this.#fail(this.#device.writeError('closing the file failed', error));
     }
   }
 
   #confirmPath(): void {
-    const found = this.#ports.files.identify(this.path);
+    const found = this.#identifyPath();
     const { device, inode } = this.#identity;
     if (found?.device === device && found.inode === inode) return;
     throw new BtrieveError(
@@ -569,6 +678,14 @@ export class PageFile implements FrameOwner {
         : 'another file was put in the place of the open one; put it back and open it again',
       { reason: 'replaced', file: this.path },
     );
+  }
+
+  #identifyPath(): FileIdentity | undefined {
+    try {
+      return this.#ports.files.identify(this.path);
+    } catch (error) {
+      throw this.#device.writeError('the place of the file cannot be looked at', error);
+    }
   }
 
   #tellCondition(opened: OpenedFile): void {

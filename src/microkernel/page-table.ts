@@ -13,7 +13,7 @@ import { ABSENT, ChunkedInt32 } from './chunked-array.js';
 import type { ControlRecord } from './fcr.js';
 import { PAGE_HEADER, PAGE_TYPE } from './layout.js';
 import { FRAME, type PageCache } from './page-cache.js';
-import { initialisePage, type PageDevice, type PageProblem } from './page-device.js';
+import { initialisePage, sealPage, type PageDevice, type PageProblem } from './page-device.js';
 import {
   digestMark,
   entryChecksum,
@@ -60,6 +60,27 @@ export function choosePat(
   return { copy, checksum, problems: [first, second] };
 }
 
+/**
+ * What lies in the place of a PAT copy when there is none: of a new PAT page, or of one that a crash
+ * left over. Not blank, so that a copy that was lost does not pass for one that never was, and so
+ * that it is recognised and written again at every opening after a crash: that it was read back
+ * once does not mean that it is on disk.
+ */
+export function retiredPat(pageSize: number, seed: number, patNumber: number): Uint8Array {
+  const bytes = new Uint8Array(pageSize);
+  const view = new DataView(bytes.buffer);
+  const header = { pageSize, type: PAGE_TYPE.RETIRED, space: SPACE.PAT, page: patNumber };
+  initialisePage(bytes, view, 0, header);
+  sealPage(bytes, view, 0, pageSize, seed, 0);
+  return bytes;
+}
+
+/** Whether `bytes`, one page, are that. */
+export function isRetiredPat(device: PageDevice, patNumber: number, bytes: Uint8Array): boolean {
+  const expected = retiredPat(device.pageSize, device.seed, patNumber);
+  return bytes.every((byte, index) => byte === expected[index]);
+}
+
 /** Neither copy of a PAT page can be used: status 2, with the place of the first. */
 export function patDamage(
   device: PageDevice,
@@ -85,7 +106,11 @@ export class PageTable {
   readonly #geometry: PatGeometry;
   readonly #control: ControlRecord;
   readonly #owner: number;
+  /** Physical pages of copies that are known not to count, in a file that was not closed cleanly. */
+  readonly #leftovers: ReadonlySet<number>;
   readonly #frames = new ChunkedInt32();
+  /** Regions that have their PAT pages; a growing file gets them one after the other. */
+  #regions: number;
   /** Both copies of a PAT page, as read. */
   readonly #pair: Uint8Array;
   readonly #pairView: DataView;
@@ -96,11 +121,14 @@ export class PageTable {
     geometry: PatGeometry,
     control: ControlRecord,
     owner: number,
+    leftovers: ReadonlySet<number>,
   ) {
+    this.#leftovers = leftovers;
     this.#cache = cache;
     this.#device = device;
     this.#geometry = geometry;
     this.#control = control;
+    this.#regions = control.regions;
     this.#owner = owner;
     this.#pair = new Uint8Array(2 * device.pageSize);
     this.#pairView = new DataView(this.#pair.buffer);
@@ -142,9 +170,9 @@ export class PageTable {
     return frame;
   }
 
-  /** Whether the file has this PAT page. */
+  /** Whether the file has this PAT page, if only in the cache so far. */
   has(patNumber: number): boolean {
-    return patNumber >>> 1 < this.#control.regions;
+    return patNumber >>> 1 < this.#regions;
   }
 
   /** Takes a frame into the system transaction under way. */
@@ -158,6 +186,7 @@ export class PageTable {
   createRegion(region: number): void {
     for (const patNumber of [region * 2, region * 2 + 1]) {
       const frame = this.#takeFrame(patNumber);
+      this.#frames.set(patNumber, frame);
       const slab = this.#cache.slabOf(frame);
       const header = { pageSize: this.#device.pageSize, type: PAGE_TYPE.PAT, space: SPACE.PAT };
       const base = this.#cache.baseOf(frame);
@@ -166,6 +195,13 @@ export class PageTable {
       this.#cache.setCopy(frame, 1);
       this.change(frame);
     }
+    this.#regions = region + 1;
+  }
+
+  /** Whether a changed PAT page has never been written. */
+  isNew(frame: number): boolean {
+    const view = this.#cache.slabOf(frame).view;
+    return u53(view, this.#cache.baseOf(frame) + PAGE_HEADER.generation) === 0;
   }
 
   /**
@@ -177,8 +213,8 @@ export class PageTable {
     const slab = cache.slabOf(frame);
     const base = cache.baseOf(frame);
     const patNumber = cache.pageOf(frame);
-    const written = u53(slab.view, base + PAGE_HEADER.generation) > 0;
-    if (written) this.#digest(patNumber, u32(slab.view, base + PAGE_HEADER.checksum), -1);
+    if (!this.isNew(frame))
+      this.#digest(patNumber, u32(slab.view, base + PAGE_HEADER.checksum), -1);
     this.#digest(patNumber, this.#device.seal(slab.bytes, slab.view, base, generation), 1);
     const copy = 1 - cache.copyOf(frame);
     cache.setCopy(frame, copy);
@@ -191,6 +227,16 @@ export class PageTable {
     this.changed.length = 0;
   }
 
+  /** The system transaction is undone: what it changed is read from disk again. */
+  dropChanged(): void {
+    for (const frame of this.changed) {
+      this.#frames.clear(this.#cache.pageOf(frame));
+      this.#cache.release(frame);
+    }
+    this.changed.length = 0;
+    this.#regions = this.#control.regions;
+  }
+
   forget(patNumber: number): void {
     this.#frames.clear(patNumber);
   }
@@ -198,6 +244,7 @@ export class PageTable {
   /** Gives all frames back; the file is being closed. */
   releaseAll(): void {
     this.#frames.forEach((frame) => this.#cache.release(frame));
+    this.#frames.reset();
   }
 
   #digest(patNumber: number, checksum: number, sign: number): void {
@@ -207,23 +254,57 @@ export class PageTable {
   }
 
   #takeFrame(patNumber: number): number {
+    return this.#cache.take(this.#device.pageSize, this.#owner, SPACE.PAT, patNumber);
+  }
+
+  #load(patNumber: number): number {
     assert(this.has(patNumber), 'a PAT page is wanted past the end of the file');
-    const frame = this.#cache.take(this.#device.pageSize, this.#owner, SPACE.PAT, patNumber);
+    const frame = this.#takeFrame(patNumber);
+    // Finding room may have completed a system transaction of this file, which loaded the page,
+    // changed it and wrote it.
+    const known = this.#frames.get(patNumber);
+    if (known !== ABSENT) {
+      this.#cache.release(frame);
+      this.#cache.touch(known);
+      return known;
+    }
+    try {
+      this.#read(patNumber, frame);
+    } catch (error) {
+      this.#cache.release(frame);
+      throw error;
+    }
     this.#frames.set(patNumber, frame);
     return frame;
   }
 
-  #load(patNumber: number): number {
+  /**
+   * The copy that is not current must be older, or none. A bad one might have been the newer: to go
+   * on with the good one could bring back what was.
+   */
+  #expectSpare(patNumber: number, choice: PatChoice): void {
+    const spare = choice.copy === 0 ? 1 : 0;
+    const problem = choice.problems[spare];
+    if (problem === undefined) return;
+    const physical = this.#geometry.patPage(patNumber, spare);
+    if (this.#leftovers.has(physical)) return;
+    const from = spare * this.#device.pageSize;
+    const bytes = this.#pair.subarray(from, from + this.#device.pageSize);
+    if (isRetiredPat(this.#device, patNumber, bytes)) return;
+    const message = `${problem.message}; the other copy is good, but may be an older one`;
+    throw this.#device.damage(physical, { ...problem, reason: 'pat-copy', message });
+  }
+
+  #read(patNumber: number, frame: number): void {
     const device = this.#device;
     device.read(this.#geometry.patPage(patNumber, 0), this.#pair, 0, 2);
     const generation = this.#control.generation;
     const choice = choosePat(device, patNumber, generation, this.#pair, this.#pairView);
     if (choice.copy < 0) throw patDamage(device, this.#geometry, patNumber, choice);
-    const frame = this.#takeFrame(patNumber);
+    this.#expectSpare(patNumber, choice);
     const from = choice.copy * device.pageSize;
     const page = this.#pair.subarray(from, from + device.pageSize);
     this.#cache.slabOf(frame).bytes.set(page, this.#cache.baseOf(frame));
     this.#cache.setCopy(frame, choice.copy);
-    return frame;
   }
 }

@@ -1,16 +1,17 @@
 /**
  * The system transaction: takes a file from generation G to G+1, beside whatever else goes on.
  *
- *     idle ──begin──▶ reserve ──▶ place ──▶ table ──▶ sync ──▶ flip ──▶ idle
- *                        │                                      ▲
- *                        └─ disk full: refused, as if it         └─ the commit point
- *                           had never begun
+ *     idle ──begin──▶ reserve ──▶ place ──▶ release ──▶ table ──▶ sync ──▶ flip ──▶ idle
+ *                        │          │          │                             ▲
+ *                        └──────────┴──────────┴─ disk or cache full:        └─ the commit point
+ *                                                 undone, as if it had
+ *                                                 never begun
  *
  * - reserve: the file is extended by written zeros if it has too few free pages. Disk full here is
  *   a clean refusal.
  * - place: each changed page gets a physical page that G does not use, is stamped and on its way.
- * - table: pages that G+1 has no use for are released in the bitmaps; changed PAT pages go to the
- *   copies that G does not use.
+ * - release: pages that G+1 has no use for are free in its bitmaps.
+ * - table: changed PAT pages go to the copies that G does not use.
  * - sync: everything so far is on disk.
  * - flip: the other FCR is written and synced. Before its bytes are on disk the file is G, from
  *   then on it is G+1.
@@ -29,9 +30,10 @@ import { DiskError } from './disk-error.js';
 import { copyControlRecord, type ControlRecord } from './fcr.js';
 import type { ControlPages } from './control-pages.js';
 import { NOT_YET, type FreeSpace } from './free-space.js';
+import type { LogicalPages } from './logical-pages.js';
 import { FRAME, type PageCache } from './page-cache.js';
-import { fileError, type PageDevice } from './page-device.js';
-import type { PageTable } from './page-table.js';
+import type { PageDevice } from './page-device.js';
+import { retiredPat, type PageTable } from './page-table.js';
 import type { PageSpace, PatGeometry } from './pat.js';
 import type { Clock, WritePiece } from './ports.js';
 import { BtrieveError, Status } from './status.js';
@@ -40,8 +42,8 @@ import { BtrieveError, Status } from './status.js';
 export interface Cut {
   /** Frames of changed pages, all in state WRITING. */
   readonly frames: readonly number[];
-  /** Pages that are no more: space and number in turn. */
-  readonly freed: readonly number[];
+  /** Pages that are no more, as `pageKey` has them. */
+  readonly freed: ReadonlySet<number>;
   readonly record: ControlRecord;
   /** How many operations it takes to the disk. */
   readonly operations: number;
@@ -57,18 +59,33 @@ export interface SystemTransactionParts {
   readonly controlPages: ControlPages;
   readonly table: PageTable;
   readonly space: FreeSpace;
+  readonly logical: LogicalPages;
   /** By how many percent a file grows at least. */
   readonly fileGrowthFactor: number;
   /** Throws if the path no longer names the open file. */
   readonly confirmPath: () => void;
 }
 
-type Phase = 'idle' | 'reserve' | 'extend' | 'place' | 'release' | 'table' | 'sync' | 'flip';
+type Phase =
+  'idle' | 'reserve' | 'extend' | 'grow' | 'place' | 'drop' | 'release' | 'table' | 'sync' | 'flip';
+
+/** A page of either space as one number, for sets. */
+export function pageKey(space: PageSpace, page: number): number {
+  return space * PAGE_KEYS + page;
+}
+
+const PAGE_KEYS = 2 ** 31;
+
+/** The numbers of the FCR that a system transaction changes before it is complete. */
+type SpaceBefore = Pick<
+  ControlRecord,
+  'physicalPages' | 'regions' | 'freePhysical' | 'physicalCursor'
+>;
 
 /** Pages in one begun write: a megabyte of 4 KiB pages, written beside what is placed next. */
 const PAGES_PER_WRITE = 256;
-/** Pages placed between two looks at the clock: some 20 µs. */
-const PAGES_PER_LOOK = 16;
+/** Pages placed between two looks at the clock: 7 µs, or some reads of PAT pages. */
+const PAGES_PER_LOOK = 4;
 /** A file grows by no more than this at a time beyond what is needed, in bytes. */
 const GROWTH_SIZE_MAX = 32 * 1024 * 1024;
 /** Regions come with two PAT pages each in the cache. */
@@ -85,6 +102,10 @@ export class SystemTransaction {
   #pieces: WritePiece[] = [];
   #released: number[] = [];
   #grownTo = 0;
+  /** The first region of a grown file that has no PAT pages yet. */
+  #nextRegion = 0;
+  #toDrop: Iterator<number> | undefined;
+  #before: SpaceBefore | undefined;
 
   constructor(parts: SystemTransactionParts) {
     this.#parts = parts;
@@ -101,6 +122,9 @@ export class SystemTransaction {
     this.#next = 0;
     this.#released = [];
     this.#pieces = [];
+    this.#toDrop = cut.freed.values();
+    const { physicalPages, regions, freePhysical, physicalCursor } = this.#parts.control;
+    this.#before = { physicalPages, regions, freePhysical, physicalCursor };
     this.#phase = 'reserve';
   }
 
@@ -120,10 +144,17 @@ export class SystemTransaction {
     }
   }
 
-  /** Gives up what was begun, because the disk is full; returns the cut, to be undone. */
-  refuse(): Cut {
-    const cut = this.#cut;
-    assert(cut !== undefined && this.#phase === 'extend', 'only growing can be refused');
+  /**
+   * Gives up what was begun, before any PAT page was written; returns the cut, which the owner
+   * makes dirty again. What was written lies in pages that no generation uses.
+   */
+  undo(): Cut {
+    const cut = this.#currentCut();
+    assert(UNDOABLE.has(this.#phase), 'a system transaction is undone too late');
+    this.#settle();
+    Object.assign(this.#parts.control, this.#before);
+    this.#parts.table.dropChanged();
+    this.#parts.space.reset();
     this.#phase = 'idle';
     this.#cut = undefined;
     return cut;
@@ -143,8 +174,12 @@ export class SystemTransaction {
         return this.#reserve();
       case 'extend':
         return this.#whenSettled(() => this.#grown());
+      case 'grow':
+        return this.#createRegion();
       case 'place':
         return this.#place();
+      case 'drop':
+        return this.#dropFreed();
       case 'release':
         return this.#release();
       case 'table':
@@ -163,25 +198,48 @@ export class SystemTransaction {
     try {
       settled = this.#parts.device.handle.poll();
     } catch (error) {
+      if (this.#goesWithoutGrowing(error)) return true;
       throw this.#failure(error);
     }
     if (settled) next();
     return settled;
   }
 
+  /** The disk is full, and the file was to grow only for the sake of a shorter search. */
+  #goesWithoutGrowing(error: unknown): boolean {
+    if (!this.#isDiskFull(error)) return false;
+    const { control, device } = this.#parts;
+    if (this.#pagesNeeded(0) > control.physicalPages) return false;
+    try {
+      device.handle.truncate(control.physicalPages * device.pageSize);
+    } catch (cause) {
+      throw device.writeError('giving back unused space failed', cause);
+    }
+    this.#phase = 'place';
+    return true;
+  }
+
+  #isDiskFull(error: unknown): error is DiskError {
+    return error instanceof DiskError && this.#phase === 'extend' && isDiskFull(error.code);
+  }
+
   #settle(): void {
     try {
       this.#parts.device.handle.settle();
     } catch (error) {
+      if (this.#goesWithoutGrowing(error)) return;
       throw this.#failure(error);
     }
   }
 
   /** Disk full while growing keeps its own class, so that the owner can tell it from the rest. */
   #failure(error: unknown): Error {
-    const full = error instanceof DiskError && this.#phase === 'extend' && isDiskFull(error.code);
-    if (!full) return this.#parts.device.ioError('writing the file failed', error);
-    return new DiskFullError(fileError('the file cannot grow', error, this.#parts.device.path));
+    if (!this.#isDiskFull(error)) {
+      return this.#parts.device.writeError('writing the file failed', error);
+    }
+    const { path } = this.#parts.device;
+    const details = { reason: error.code, file: path, cause: error };
+    return new GrowthRefused(new BtrieveError(Status.DISKFULL, 'the file cannot grow', details));
   }
 
   #currentCut(): Cut {
@@ -191,7 +249,7 @@ export class SystemTransaction {
 
   #reserve(): boolean {
     const { control, device } = this.#parts;
-    const needed = this.#pagesNeeded();
+    const needed = this.#pagesNeeded(this.#scarce());
     if (needed <= control.physicalPages) {
       this.#phase = 'place';
       return true;
@@ -203,21 +261,25 @@ export class SystemTransaction {
     return true;
   }
 
-  /** How many pages the file must have to place all changed pages. */
-  #pagesNeeded(): number {
+  /** How many pages the file must have to place all changed pages and leave `scarce` ones free. */
+  #pagesNeeded(scarce: number): number {
     const { control, geometry } = this.#parts;
     const { frames, record } = this.#currentCut();
-    if (frames.length === 0) return 0;
+    const missing = frames.length + scarce - control.freePhysical;
     const usable = geometry.usablePages(control.physicalPages);
-    const missing = frames.length - control.freePhysical;
-    // A search through nearly full bitmaps costs more than growing does, as long as that is possible.
-    const scarce = usable < geometry.regionLimit * geometry.entries * 0.99 ? usable / 256 : 0;
-    const wanted = Math.floor(missing + scarce);
-    const forPages = wanted > 0 ? geometry.pagesFor(usable + wanted) : 0;
+    const forPages = frames.length > 0 && missing > 0 ? geometry.pagesFor(usable + missing) : 0;
     const highest = Math.max(record.spaces[0].pages, record.spaces[1].pages);
     const regions = Math.ceil(highest / geometry.entries);
     const forNumbers = regions > control.regions ? geometry.firstUsable(regions - 1) + 1 : 0;
     return Math.max(forPages, forNumbers);
+  }
+
+  /** A search through nearly full bitmaps costs more than growing does, where that is possible. */
+  #scarce(): number {
+    const { control, geometry } = this.#parts;
+    const usable = geometry.usablePages(control.physicalPages);
+    const most = geometry.regionLimit * geometry.entries;
+    return usable < most * 0.99 ? Math.floor(usable / 256) : 0;
   }
 
   /** The same with some to spare, up to the format's limit. */
@@ -234,19 +296,25 @@ export class SystemTransaction {
       return Math.min(geometry.pageLimit, Math.max(needed, withSpare));
     }
     const message = 'the file has as many pages as the format allows';
-    throw new DiskFullError(new BtrieveError(Status.FILE_FULL, message, { file: device.path }));
+    throw new GrowthRefused(new BtrieveError(Status.FILE_FULL, message, { file: device.path }));
   }
 
   #grown(): void {
-    const { control, geometry, table, space } = this.#parts;
+    const { control, geometry, space } = this.#parts;
     const from = control.physicalPages;
-    const firstNew = control.regions;
+    this.#nextRegion = control.regions;
     control.freePhysical += geometry.usablePages(this.#grownTo) - geometry.usablePages(from);
     control.physicalPages = this.#grownTo;
     control.regions = geometry.regionCount(this.#grownTo);
     space.grown(from);
-    for (let region = firstNew; region < control.regions; region++) table.createRegion(region);
-    this.#phase = 'place';
+    this.#phase = 'grow';
+  }
+
+  #createRegion(): boolean {
+    const { control, table } = this.#parts;
+    if (this.#nextRegion < control.regions) table.createRegion(this.#nextRegion++);
+    else this.#phase = 'place';
+    return true;
   }
 
   #place(): boolean {
@@ -259,8 +327,7 @@ export class SystemTransaction {
     if (this.#next === frames.length) {
       this.#write();
       this.#next = 0;
-      this.#dropFreed();
-      this.#phase = 'release';
+      this.#phase = 'drop';
     }
     return true;
   }
@@ -282,16 +349,21 @@ export class SystemTransaction {
     return true;
   }
 
-  #dropFreed(): void {
+  /** The next page that is no more. */
+  #dropFreed(): boolean {
     const { table, geometry } = this.#parts;
-    const { freed } = this.#currentCut();
-    for (let index = 0; index < freed.length; index += 2) {
-      const space = freed[index] as PageSpace;
-      const page = freed[index + 1] ?? 0;
-      // A page that came and went between two cuts may lie past the end of the table.
-      if (!table.has(geometry.patOf(space, page))) continue;
-      if (table.physicalOf(space, page) !== 0) this.#supersede(table.move(space, page, 0, 0));
+    const next = this.#toDrop?.next();
+    if (next === undefined || next.done === true) {
+      this.#phase = 'release';
+      return true;
     }
+    const space = next.value >= PAGE_KEYS ? 1 : 0;
+    const page = next.value % PAGE_KEYS;
+    // A page that came and went between two cuts may lie past the end of the table.
+    if (table.has(geometry.patOf(space, page)) && table.physicalOf(space, page) !== 0) {
+      this.#supersede(table.move(space, page, 0, 0));
+    }
+    return true;
   }
 
   /** G+1 has no use for this physical page. */
@@ -322,6 +394,7 @@ export class SystemTransaction {
     const end = Math.min(table.changed.length, this.#next + PAGES_PER_LOOK);
     for (; this.#next < end; this.#next++) {
       const frame = table.changed[this.#next] ?? 0;
+      if (table.isNew(frame)) this.#writeSpare(cache.pageOf(frame));
       const at = table.sealChanged(frame, this.#generation) * device.pageSize;
       const buffer = cache.slabOf(frame).bytes;
       const offset = cache.baseOf(frame);
@@ -333,6 +406,14 @@ export class SystemTransaction {
       this.#phase = 'sync';
     }
     return true;
+  }
+
+  /** A PAT page that is new has one copy; in the place of the other something must say so. */
+  #writeSpare(patNumber: number): void {
+    const { device, geometry } = this.#parts;
+    const buffer = retiredPat(device.pageSize, device.seed, patNumber);
+    const at = geometry.patPage(patNumber, 1) * device.pageSize;
+    this.#pieces.push({ buffer, offset: 0, length: buffer.length, at });
   }
 
   #flip(): void {
@@ -353,6 +434,7 @@ export class SystemTransaction {
   #complete(): void {
     const { cache, control, controlPages, table } = this.#parts;
     controlPages.flipped();
+    this.#parts.logical.settled();
     control.generation = this.#generation;
     control.freePhysical += this.#released.length;
     table.settleChanged();
@@ -365,13 +447,23 @@ export class SystemTransaction {
   }
 }
 
-/** The file could not grow; nothing has happened. Carries the error to show. */
-export class DiskFullError extends Error {
-  readonly shown: Error;
+/** Before the first PAT page is written there is nothing that cannot be left as it is. */
+const UNDOABLE: ReadonlySet<Phase> = new Set<Phase>([
+  'reserve',
+  'extend',
+  'grow',
+  'place',
+  'drop',
+  'release',
+]);
 
-  constructor(shown: Error) {
+/** The file could not grow: the disk or the format has no room. Carries the error to show. */
+export class GrowthRefused extends Error {
+  readonly shown: BtrieveError;
+
+  constructor(shown: BtrieveError) {
     super('the file cannot grow', { cause: shown });
-    this.name = 'DiskFullError';
+    this.name = 'GrowthRefused';
     this.shown = shown;
   }
 }

@@ -17,31 +17,25 @@ export interface Choice {
   readonly tear?: Tear;
 }
 
-/** All choices for one crash point; `fresh` ones only if all others were made at the point before. */
-export function* choices(
-  point: CrashPoint,
-  random: () => number,
-  fresh: boolean,
-): Generator<Choice> {
-  for (const kept of subsets(point.pending.length, random, fresh)) {
+/** All choices for one crash point. The same for the same point and random numbers. */
+export function* choices(point: CrashPoint, random: () => number): Generator<Choice> {
+  for (const kept of subsets(point.pending.length, random)) {
     yield { kept };
     const last = kept.size === 0 ? undefined : Math.max(...kept);
-    if (last === undefined || (fresh && last !== point.pending.length - 1)) continue;
+    if (last === undefined) continue;
     const operation = point.pending[last];
     if (operation === undefined) continue;
     for (const tear of possibleTears(operation, last)) yield { kept, tear };
   }
 }
 
-function* subsets(count: number, random: () => number, fresh: boolean): Generator<Set<number>> {
+function* subsets(count: number, random: () => number): Generator<Set<number>> {
   if (count === 0) {
     yield new Set();
     return;
   }
   if (count <= EXHAUSTIVE) {
-    // The last operation is new since the point before: subsets without it were looked at there.
-    const from = fresh ? 1 << (count - 1) : 0;
-    for (let bits = from; bits < 1 << count; bits++) yield fromBits(bits, count);
+    for (let bits = 0; bits < 1 << count; bits++) yield fromBits(bits, count);
     return;
   }
   yield* some(count, random);

@@ -35,6 +35,8 @@ export interface Stage {
 export interface Scenario {
   readonly name: string;
   readonly options?: Partial<WorldOptions>;
+  /** Share of the limit of states that this one gets, if not all. */
+  readonly share?: number;
   /** Before the recording begins. Returns the disk to go on with. */
   readonly before?: (stage: Stage) => SimFileSystem | undefined;
   readonly run: (stage: Stage) => void;
@@ -60,7 +62,7 @@ export class LabFailure extends Error {
 
 export interface LabOptions {
   readonly seed: number;
-  /** States looked at for one scenario at most. */
+  /** States looked at for one scenario, about. */
   readonly limit: number;
   /** One state in so many is crashed again while recovering; 0 for none. */
   readonly deeperOneIn: number;
@@ -69,33 +71,36 @@ export interface LabOptions {
 }
 
 const DEPTH = 3;
-const DEEPER_STATES = 40;
+/** Moments looked at of a recovery that is crashed again, and states for each of them. */
+const DEEPER_POINTS = 16;
+const DEEPER_STATES = 3;
 
 export class Lab {
   readonly tally: Tally = { states: 0, repeated: 0, deeper: 0, milliseconds: 0 };
   readonly #scenario: Scenario;
   readonly #options: LabOptions;
   readonly #seen = new Set<string>();
-  readonly #random: () => number;
   /** One for all states: after each of them nothing is open in it. */
   readonly #cache = new PageCache({ size: 256 * 1024, poison: true });
 
   constructor(scenario: Scenario, options: LabOptions) {
     this.#scenario = scenario;
     this.#options = options;
-    this.#random = randomFrom(options.seed ^ 0x1ab);
   }
 
   /** Throws a `LabFailure` at the first state that the engine does not come back from. */
   run(): Tally {
     const began = performance.now();
     const { points, models } = this.#record();
-    // Points are taken in an order that spreads a limit over the whole run.
-    const order = points.map((_, index) => index);
-    if (this.#options.limit !== Infinity) shuffle(order, this.#random);
-    for (const index of order) {
-      this.#lookAt(points, index, models, '', DEPTH);
-      if (this.tally.states >= this.#options.limit) break;
+    const limit = this.#options.limit * (this.#scenario.share ?? 1);
+    // A limit is shared out evenly, so that every moment of the run is looked at; what some moments
+    // do not need goes to the others in a second pass.
+    const share = Math.ceil(limit / points.length);
+    for (let index = 0; index < points.length; index++) {
+      this.#lookAt(points, index, models, '', DEPTH, share);
+    }
+    for (let index = 0; index < points.length && this.tally.states < limit; index++) {
+      this.#lookAt(points, index, models, '', DEPTH, limit - this.tally.states);
     }
     this.tally.milliseconds = performance.now() - began;
     return this.tally;
@@ -110,7 +115,10 @@ export class Lab {
       disk = before(stageOn(disk, models, { seed, ...options }, () => -1)) ?? disk;
     }
     const first = disk.steps;
-    for (const model of models.values()) model.createdAt = -1;
+    // What was there before has been promised; what was only being created has not.
+    for (const model of models.values()) {
+      if (model.createdAt < Infinity) model.createdAt = -1;
+    }
     const recording = disk.record();
     this.#scenario.run(
       stageOn(disk, models, { seed: seed + 1, ...options }, () => disk.steps - first),
@@ -125,23 +133,18 @@ export class Lab {
     models: Map<string, FileModel>,
     prefix: string,
     depth: number,
+    most: number,
   ): void {
     const point = points[index];
     if (point === undefined) return;
     const promised = [...models.values()].map((model) => model.promisedAt(index));
-    const before = index === 0 ? undefined : points[index - 1];
-    const fresh =
-      this.#options.limit === Infinity &&
-      before?.pending.length === point.pending.length - 1 &&
-      before.pending.every((operation, at) => operation === point.pending[at]) &&
-      [...models.values()].every((model, at) => model.promisedAt(index - 1) === promised[at]);
     const random = randomFrom(this.#options.seed ^ Math.imul(index + 1, 0x9e37_79b1));
-    let number = 0;
-    for (const choice of choices(point, random, fresh)) {
-      const name = `${prefix}${index}.${number++}`;
-      if (this.tally.states >= this.#options.limit) return;
-      if (depth < DEPTH && number > DEEPER_STATES) return;
-      this.#state(point, choice, models, promised, name, depth);
+    const all = [...choices(point, random)].map((choice, number) => ({ choice, number }));
+    if (most < all.length) shuffle(all, random);
+    const until = this.tally.states + most;
+    for (const { choice, number } of all) {
+      if (this.tally.states >= until) return;
+      this.#state(point, choice, models, promised, `${prefix}${index}.${number}`, depth);
     }
   }
 
@@ -153,32 +156,53 @@ export class Lab {
     name: string,
     depth: number,
   ): void {
-    const { only, seed, deeperOneIn } = this.#options;
-    if (only !== undefined && !only.startsWith(name)) return;
+    if (!this.#isWanted(name)) return;
     const disk = point.imageWith((at) => choice.kept.has(at), choice.tear);
     // If the disk was full, there is room again.
     disk.capacity = undefined;
     const key = `${disk.digest()} ${promised.join()}`;
-    if (this.#seen.has(key) && only === undefined) {
+    if (this.#seen.has(key) && this.#options.only === undefined) {
       this.tally.repeated++;
       return;
     }
     this.#seen.add(key);
     this.tally.states++;
     if (depth < DEPTH) this.tally.deeper++;
-    const goDeeper = depth > 1 && deeperOneIn > 0 && this.#seen.size % deeperOneIn === 0;
-    const recording =
-      goDeeper || (only?.startsWith(`${name}/`) ?? false) ? disk.record() : undefined;
+    const recording = this.#goesDeeper(name, depth) ? disk.record() : undefined;
     let after: Map<string, FileModel>;
     try {
-      after = comeBack(disk, models, promised, seed, this.#cache);
+      after = comeBack(disk, models, promised, this.#options.seed, this.#cache);
     } catch (error) {
-      throw new LabFailure(this.#scenario.name, seed, name, error);
+      throw new LabFailure(this.#scenario.name, this.#options.seed, name, error);
     }
-    if (recording === undefined) return;
-    recording.finish();
-    for (let index = 0; index < recording.points.length; index++) {
-      this.#lookAt(recording.points, index, after, `${name}/`, depth - 1);
+    if (recording !== undefined) this.#crashAgain(recording.finish().points, after, name, depth);
+  }
+
+  /** Whether this is the state to be replayed, or on the way to it. */
+  #isWanted(name: string): boolean {
+    const { only } = this.#options;
+    return only === undefined || only === name || only.startsWith(`${name}/`);
+  }
+
+  #goesDeeper(name: string, depth: number): boolean {
+    const { only, deeperOneIn } = this.#options;
+    if (only !== undefined) return only.startsWith(`${name}/`);
+    return depth > 1 && deeperOneIn > 0 && this.#seen.size % deeperOneIn === 0;
+  }
+
+  /** Some moments of coming back, and some states of each, to the next depth. */
+  #crashAgain(
+    points: readonly CrashPoint[],
+    after: Map<string, FileModel>,
+    name: string,
+    depth: number,
+  ): void {
+    const { only } = this.#options;
+    const stride = only === undefined ? Math.ceil(points.length / DEEPER_POINTS) : 1;
+    const most = only === undefined ? DEEPER_STATES : Infinity;
+    for (let index = only === undefined ? name.length % stride : 0; index < points.length;) {
+      this.#lookAt(points, index, after, `${name}/`, depth - 1, most);
+      index += stride;
     }
   }
 }
@@ -265,11 +289,17 @@ function comeBackTo(
   next.promises.push({ step: -1, changeSeq });
   const writer = new Writer(world, file, next);
   writer.do({ allocate: [1, 1], edit: 1, free: 1 });
+  // Now and then over a region: the numbers, the PAT and the file grow.
+  if (changeSeq % 4 === 0 && file.pageSize < 2048) writer.do({ allocate: [62, 0] });
   file.complete();
   next.promises.push({ step: disk.steps - first, changeSeq: file.control.changeSeq });
   compare(world, file, writer.state);
   file.close();
   expectFindings(path, world.check(path), () => false);
+  const again = world.open(path, 'read');
+  const { holder } = again.control;
+  again.close();
+  if (holder !== undefined) throw new Error(`${path} was closed and is still in use`);
   return next;
 }
 
@@ -301,9 +331,9 @@ export function compare(world: World, file: ReturnType<World['open']>, state: Fi
   if (file.control.counters[3] !== state.counter) throw new Error('the counter is wrong');
 }
 
-function shuffle(list: number[], random: () => number): void {
+function shuffle(list: unknown[], random: () => number): void {
   for (let i = list.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
-    [list[i], list[j]] = [list[j] ?? 0, list[i] ?? 0];
+    [list[i], list[j]] = [list[j], list[i]];
   }
 }

@@ -180,7 +180,75 @@ export const SCENARIOS: readonly Scenario[] = [
       writer.file.close();
     },
   },
+  {
+    name: 'a region of numbers, allocated and freed in one bundle',
+    before: filled(3),
+    run: (stage) => {
+      const writer = writerFor(stage);
+      writer.do({ allocate: [70, 0] });
+      for (let n = 0; n < 70; n++) writer.do({ free: 1 });
+      writer.file.complete();
+      stage.promise(writer);
+      completing(stage, writer, [{ allocate: [3, 65] }]);
+      writer.file.close();
+    },
+  },
+  {
+    name: 'everything freed, and begun again',
+    before: filled(8),
+    run: (stage) => {
+      const first = writerFor(stage);
+      completing(stage, first, [{ free: 12 }]);
+      first.file.close();
+      const second = writerFor(stage);
+      completing(stage, second, [{ allocate: [2, 2] }, { free: 4 }, { allocate: [1, 0] }]);
+      second.file.close();
+      stage.promise(second);
+    },
+  },
+  {
+    name: 'four files in a small cache',
+    share: 0.2,
+    options: { cacheSize: 64 * 1024 },
+    run: (stage) => {
+      const writers = ['a', 'b', 'c', 'd'].map((name) => writerFor(stage, `/d/${name}.dat`));
+      for (const writer of writers) writer.do({ allocate: [14, 2] });
+      for (let n = 0; n < 40; n++) {
+        const writer = writers[Math.floor(stage.world.random() * writers.length)];
+        writer?.do({ edit: 1 });
+      }
+      for (const writer of writers) {
+        writer.file.close();
+        stage.promise(writer);
+      }
+    },
+  },
+  {
+    name: 'three openings whose first sync fails, then power cut',
+    before: (stage) => {
+      filled(3)(stage);
+      let disk = stage.disk;
+      for (let failure = 0; failure < 3; failure++) {
+        const world = new World(disk, { seed: failure });
+        const file = world.open(PATH);
+        disk.failSync({ at: 1, model: 'clean-new' });
+        try {
+          file.prepare();
+        } catch {
+          file.abandon();
+        }
+        disk = disk.processDeath();
+      }
+      return disk;
+    },
+    run: (stage) => {
+      const writer = writerFor(stage);
+      completing(stage, writer, [{ edit: 1 }, { allocate: [1, 0] }]);
+      writer.file.close();
+    },
+  },
   ...histories(),
+  ...killedCreating(),
   ...killedAt(),
 ];
 
@@ -209,6 +277,28 @@ function histories(): Scenario[] {
   }));
 }
 
+/** The process is killed while it creates the file; the next one finds it or creates it. */
+function killedCreating(): Scenario[] {
+  return Array.from({ length: 8 }, (_, kill) => ({
+    name: `killed at step ${kill + 1} of creating, then power cut`,
+    before: (stage: Stage): SimFileSystem => {
+      stage.model(PATH);
+      stage.disk.cutPowerAt(stage.disk.steps + kill + 1);
+      try {
+        new World(stage.disk, { seed: kill }).create(PATH);
+      } catch (error) {
+        if (!(error instanceof Error) || error.name !== 'PowerCut') throw error;
+      }
+      return stage.disk.processDeath();
+    },
+    run: (stage: Stage) => {
+      const writer = writerFor(stage);
+      completing(stage, writer, [{ allocate: [1, 0] }, { edit: 1 }]);
+      writer.file.close();
+    },
+  }));
+}
+
 /**
  * The process is killed at some step; what it wrote is in the system's memory and not on disk. The
  * next one reads that, goes on, and then the power fails.
@@ -231,13 +321,7 @@ function killedAt(): Scenario[] {
       } catch (error) {
         if (!(error instanceof Error) || error.name !== 'PowerCut') throw error;
       }
-      const survived = stage.disk.processDeath(kill % 3 === 0 ? 1 : Infinity);
-      for (const model of stage.models.values()) {
-        // Nothing was synced since the last promise that was kept; the next process starts from
-        // what it reads, and may lose that again until it promises something itself.
-        model.promises.push({ step: -1, changeSeq: 0 });
-      }
-      return survived;
+      return stage.disk.processDeath(kill % 3 === 0 ? 1 : Infinity);
     },
     run: (stage: Stage) => script(stage, stage.world),
   }));

@@ -1,5 +1,6 @@
 /** How much is looked at in which tier, and the table that is printed. */
 import { Lab, type Tally } from './lab.js';
+import { MORE_SCENARIOS } from './more-scenarios.js';
 import { SCENARIOS } from './scenarios.js';
 
 export interface TierOptions {
@@ -12,20 +13,24 @@ export interface TierOptions {
   readonly print: (line: string) => void;
 }
 
-const CI_LIMIT = 8000;
-const LONG_SEEDS = 8;
+/** States of one scenario. */
+const CI_LIMIT = 6000;
+const LONG_LIMIT = 30_000;
+const LONG_SEEDS = 5;
+
+const ALL = [...SCENARIOS, ...MORE_SCENARIOS];
 
 /** Runs the crash states of a tier; throws at the first failure. */
 export function runTier(options: TierOptions): Tally {
   const total: Tally = { states: 0, repeated: 0, deeper: 0, milliseconds: 0 };
-  const seeds = options.tier === 'long' ? LONG_SEEDS : 1;
-  for (let n = 0; n < seeds; n++) {
-    for (const scenario of SCENARIOS) {
+  const isLong = options.tier === 'long';
+  const limit = isLong ? LONG_LIMIT : CI_LIMIT;
+  for (let n = 0; n < (isLong ? LONG_SEEDS : 1); n++) {
+    for (const scenario of ALL) {
       if (!scenario.name.includes(options.scenario ?? '')) continue;
-      const limit = options.tier === 'long' || options.state !== undefined ? Infinity : CI_LIMIT;
       const tally = new Lab(scenario, {
         seed: options.seed + n,
-        limit,
+        limit: options.state === undefined ? limit : Infinity,
         deeperOneIn: 50,
         ...(options.state === undefined ? {} : { only: options.state }),
       }).run();
@@ -36,18 +41,18 @@ export function runTier(options: TierOptions): Tally {
       total.milliseconds += tally.milliseconds;
     }
   }
-  options.print(line(`all, seed ${options.seed}`, total));
+  options.print(line(`all ${ALL.length}, seed ${options.seed}`, total));
   return total;
 }
 
 function line(name: string, tally: Tally): string {
   const rate = Math.round((tally.states / tally.milliseconds) * 1000);
   const columns = [
-    name.padEnd(44),
-    `${tally.states} states`.padStart(16),
-    `${tally.deeper} in recovery`.padStart(20),
+    name.padEnd(58),
+    `${tally.states} states`.padStart(15),
+    `${tally.deeper} in recovery`.padStart(19),
     `${(tally.milliseconds / 1000).toFixed(1)} s`.padStart(9),
-    `${rate}/s`.padStart(9),
+    `${rate}/s`.padStart(8),
   ];
   return columns.join(' ');
 }

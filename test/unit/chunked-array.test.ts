@@ -97,12 +97,25 @@ describe('an array of integers with a default', () => {
     ]);
   });
 
+  it('has nothing after a reset, and can be used again', () => {
+    const array = new ChunkedInt32();
+    for (const index of [0, 5, CHUNK, 7 * CHUNK + 1, PAGE_LIMIT - 1]) array.set(index, index);
+    array.clear(5);
+    array.reset();
+    expect(contentOf(array)).toEqual([]);
+    expect([0, CHUNK, PAGE_LIMIT - 1].map((index) => array.get(index))).toEqual([-1, -1, -1]);
+    array.set(CHUNK, 3);
+    array.clear(0);
+    expect(contentOf(array)).toEqual([[CHUNK, 3]]);
+  });
+
   it('gives back the memory of what was cleared', () => {
     const array = new ChunkedInt32();
     const before = process.memoryUsage().arrayBuffers;
     // One at a time over a million entries: 2,000 chunks of 2 KiB if they stayed.
     for (let index = 0; index < 2000 * CHUNK; index += CHUNK) {
       array.set(index, 1);
+      array.set(index, 2);
       array.clear(index);
     }
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1_000_000);

@@ -12,6 +12,7 @@ import {
   encodeFcr,
   isFcrProblem,
   newControlRecord,
+  NUMBER_LIMIT,
   type ControlRecord,
   type FcrProblem,
   type Holder,
@@ -27,12 +28,11 @@ import {
 import { PatGeometry } from '../../src/microkernel/pat.js';
 
 const anyU32 = fc.integer({ min: 0, max: 0xffff_ffff });
-/** One step of room is kept, so that adding one to it stays exact. */
-const anyLarge = fc.oneof(fc.maxSafeNat(), fc.constantFrom(0, 2 ** 32, 2 ** 53 - 2)).map(below);
-
-function below(value: number): number {
-  return Math.min(value, Number.MAX_SAFE_INTEGER - 1);
-}
+/** Half of the room is kept, so that counting on never gets to its end. */
+const anyLarge = fc.oneof(
+  fc.integer({ min: 0, max: NUMBER_LIMIT - 1 }),
+  fc.constantFrom(0, 2 ** 32 - 1, 2 ** 32, NUMBER_LIMIT - 1),
+);
 
 const anyHolder: fc.Arbitrary<Holder> = fc.record({
   log: fc.uint8Array({ minLength: 16, maxLength: 16 }),
@@ -47,36 +47,41 @@ const anySize = fc.constantFrom(...PAGE_SIZES).chain((pageSize) => {
   return fc.tuple(fc.constant(pageSize), region, fc.nat(entries));
 });
 
-const anyRecord: fc.Arbitrary<ControlRecord> = anySize.chain(([pageSize, region, used]) => {
-  const geometry = PatGeometry.of(pageSize);
-  const physicalPages = geometry.firstUsable(region) + used;
-  const regions = region + 1;
-  const anyCounts = fc
-    .tuple(fc.nat(regions * geometry.entries), fc.nat(1000), fc.nat(regions))
-    .map(([pages, free, firstFree]) => ({ pages, free: Math.min(free, pages), firstFree }));
-  return fc.record({
-    pageSize: fc.constant(pageSize),
-    generation: anyLarge.map((value) => Math.max(1, value)),
-    uuid: fc.uint8Array({ minLength: 16, maxLength: 16 }),
-    pageSeed: anyU32,
-    timeline: anyU32,
-    timelineParent: anyU32,
-    timelineLeftAt: anyLarge,
-    changeSeq: anyLarge,
-    appliedLsn: anyLarge,
-    holder: fc.option(anyHolder, { nil: undefined }),
-    physicalPages: fc.constant(physicalPages),
-    regions: fc.constant(regions),
-    freePhysical: fc.nat(geometry.usablePages(physicalPages)),
-    physicalCursor: fc.nat(physicalPages),
-    spaces: fc.tuple(anyCounts, anyCounts),
-    patXor: anyU32,
-    patSum: anyU32,
-    counters: fc
-      .array(anyLarge, { minLength: COUNTER_COUNT, maxLength: COUNTER_COUNT })
-      .map((values) => Float64Array.from(values)),
-  });
-});
+const anyRecord: fc.Arbitrary<ControlRecord> = anySize
+  .chain(([pageSize, region, used]) => {
+    const geometry = PatGeometry.of(pageSize);
+    const physicalPages = geometry.firstUsable(region) + used;
+    const regions = region + 1;
+    const anyCounts = fc
+      .tuple(fc.nat(regions * geometry.entries), fc.nat(1000), fc.nat(regions))
+      .map(([pages, free, firstFree]) => ({ pages, free: Math.min(free, pages), firstFree }));
+    return fc.record({
+      pageSize: fc.constant(pageSize),
+      durableSlot: fc.nat(2),
+      baseSlot: fc.nat(2),
+      claiming: fc.boolean(),
+      generation: anyLarge.map((value) => Math.max(1, value)),
+      uuid: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+      pageSeed: anyU32,
+      timeline: anyU32,
+      timelineParent: anyU32,
+      timelineLeftAt: anyLarge,
+      changeSeq: anyLarge,
+      appliedLsn: anyLarge,
+      holder: fc.option(anyHolder, { nil: undefined }),
+      physicalPages: fc.constant(physicalPages),
+      regions: fc.constant(regions),
+      freePhysical: fc.nat(geometry.usablePages(physicalPages)),
+      physicalCursor: fc.nat(physicalPages),
+      spaces: fc.tuple(anyCounts, anyCounts),
+      patXor: anyU32,
+      patSum: anyU32,
+      counters: fc
+        .array(anyLarge, { minLength: COUNTER_COUNT, maxLength: COUNTER_COUNT })
+        .map((values) => Float64Array.from(values)),
+    });
+  })
+  .map((record) => ({ ...record, claiming: record.claiming && record.holder !== undefined }));
 
 function encoded(record: ControlRecord, slot: number): Uint8Array {
   const bytes = new Uint8Array(FCR.size);
@@ -182,7 +187,10 @@ describe('a record', () => {
   });
 
   it('holds the values in the places that the table names', () => {
-    const bytes = encoded(sample({ generation: 0x0102_0304_0506, holder: HOLDER }), 2);
+    const bytes = encoded(
+      sample({ generation: 0x0102_0304_0506, durableSlot: 1, baseSlot: 2, holder: HOLDER }),
+      2,
+    );
     const at = (name: keyof typeof FCR, length: number) =>
       [...bytes.subarray(FCR[name], FCR[name] + length)].map((byte) => byte.toString(16)).join(' ');
     expect(new TextDecoder().decode(bytes.subarray(0, 7))).toBe('ISAMITE');
@@ -191,6 +199,8 @@ describe('a record', () => {
     expect(at('pageSize', 2)).toBe('0 4');
     expect(at('page', 4)).toBe('2 0 0 0');
     expect(at('state', 1)).toBe('2');
+    expect(at('durableSlot', 1)).toBe('1');
+    expect(at('baseSlot', 1)).toBe('2');
     expect(at('generation', 8)).toBe('6 5 4 3 2 1 0 0');
     expect(at('pageSeed', 4)).toBe('78 56 34 12');
     expect(at('physicalPages', 4)).toBe('8c 0 0 0');
@@ -302,8 +312,8 @@ interface Lie {
   readonly offset?: number;
 }
 
-const LARGE = { says: 'an 8-byte number', expected: 'below 2^53', found: 'more' };
-const BIG = Number.MAX_SAFE_INTEGER;
+const LARGE = { says: 'an 8-byte number', expected: 'below 2^52', found: 'more' };
+const BIG = NUMBER_LIMIT;
 const [DATA, OTHER] = sample().spaces;
 
 const LIES: readonly Lie[] = [
@@ -383,9 +393,21 @@ const LIES: readonly Lie[] = [
     found: '11',
     record: { spaces: [DATA, { ...OTHER, free: 11 }] },
   },
-  ...[0, 3, 255].map((state) => ({
+  {
+    says: 'the number of a copy',
+    expected: 'below 3',
+    found: '3',
+    record: { durableSlot: 3 },
+  },
+  {
+    says: 'the number of a copy',
+    expected: 'below 3',
+    found: '255',
+    record: { baseSlot: 255 },
+  },
+  ...[0, 4, 255].map((state) => ({
     says: 'state',
-    expected: '1 or 2',
+    expected: '1, 2, 3',
     found: String(state),
     bytes: (view: DataView) => view.setUint8(FCR.state, state),
   })),

@@ -16,7 +16,8 @@ class Owner implements FrameOwner {
   readonly index: number;
   readonly forgotten: number[] = [];
   relieved = 0;
-  onRelieve: (() => void) | undefined;
+  /** What to do then, and what to say was in the way. */
+  onRelieve: (() => Error | undefined) | undefined;
 
   constructor(cache: PageCache) {
     this.index = cache.addOwner(this);
@@ -26,9 +27,9 @@ class Owner implements FrameOwner {
     this.forgotten.push(page);
   }
 
-  relieve(): void {
+  relieve(): Error | undefined {
     this.relieved++;
-    this.onRelieve?.();
+    return this.onRelieve?.();
   }
 }
 
@@ -46,6 +47,7 @@ function statusOf(call: () => unknown): number {
 function fill(cache: PageCache, owner: Owner, pageSize: number, state: number): number[] {
   const frames: number[] = [];
   for (;;) {
+    if (frames.length > 10_000) throw new Error('the cache has no end');
     let frame = -1;
     const status = statusOf(() => {
       frame = cache.take(pageSize, owner.index, 0, frames.length);
@@ -239,7 +241,10 @@ describe('a full cache', () => {
     const cache = new PageCache({ size: SMALLEST });
     const [one, two] = [new Owner(cache), new Owner(cache)];
     const frames = fill(cache, one, 8192, FRAME.DIRTY);
-    two.onRelieve = () => cache.setState(frames[3]!, FRAME.CLEAN);
+    two.onRelieve = () => {
+      cache.setState(frames[3]!, FRAME.CLEAN);
+      return undefined;
+    };
     expect(cache.take(8192, two.index, 0, 0)).toBe(frames[3]);
     expect(one.forgotten).toEqual([3]);
   });
@@ -248,9 +253,59 @@ describe('a full cache', () => {
     const cache = new PageCache({ size: SMALLEST });
     const owner = new Owner(cache);
     const frames = fill(cache, owner, 8192, FRAME.WRITING);
-    owner.onRelieve = () => cache.release(frames[6]!);
+    owner.onRelieve = () => {
+      cache.release(frames[6]!);
+      return undefined;
+    };
     expect(cache.take(8192, owner.index, 0, 0)).toBe(frames[6]);
     expect(owner.forgotten).toEqual([]);
+  });
+
+  it('gives the reason why nothing could be made clean, if there is one', () => {
+    const cache = new PageCache({ size: SMALLEST });
+    const [one, two, three] = [new Owner(cache), new Owner(cache), new Owner(cache)];
+    fill(cache, one, 8192, FRAME.DIRTY);
+    const full = new BtrieveError(Status.DISKFULL, 'no room');
+    two.onRelieve = () => full;
+    expect(() => cache.take(8192, three.index, 0, 0)).toThrow(full);
+    expect(cache.relieve()).toBe(full);
+    two.onRelieve = undefined;
+    expect(cache.relieve()).toBeUndefined();
+    expect(statusOf(() => cache.take(8192, three.index, 0, 0))).toBe(100);
+  });
+
+  it('does not give a reason if it has found room all the same', () => {
+    const cache = new PageCache({ size: SMALLEST });
+    const [one, two] = [new Owner(cache), new Owner(cache)];
+    const frames = fill(cache, one, 8192, FRAME.DIRTY);
+    one.onRelieve = () => new BtrieveError(Status.DISKFULL, 'no room');
+    two.onRelieve = () => {
+      cache.setState(frames[1]!, FRAME.CLEAN);
+      return undefined;
+    };
+    expect(cache.take(8192, two.index, 0, 0)).toBe(frames[1]);
+  });
+
+  it('says which share of it is dirty or being written, all page sizes together', () => {
+    const cache = new PageCache({ size: SMALLEST });
+    const owner = new Owner(cache);
+    expect(cache.busyShare).toBe(0);
+    const small = cache.take(2048, owner.index, 0, 1);
+    const large = cache.take(16_384, owner.index, 0, 2);
+    expect(cache.busyShare).toBe(0);
+    cache.setState(small, FRAME.DIRTY);
+    expect(cache.busyShare).toBe(1 / 32);
+    for (const state of [FRAME.DIRTY, FRAME.WRITING, FRAME.ORPHAN]) {
+      cache.setState(large, state);
+      expect(cache.busyShare).toBe(1 / 32 + 1 / 4);
+    }
+    cache.setState(small, FRAME.CLEAN);
+    cache.setState(small, FRAME.CLEAN);
+    expect(cache.busyShare).toBe(1 / 4);
+    cache.release(large);
+    expect(cache.busyShare).toBe(0);
+    cache.release(small);
+    expect(cache.busyShare).toBe(0);
   });
 
   it('does not ask for relief as long as there is anything to reuse', () => {
@@ -386,6 +441,9 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('endOperation' as const) }) },
 );
 
+/** Pages full of one number each. */
+const STAMPS = Array.from({ length: 200 }, (_, stamp) => new Uint8Array(16_384).fill(stamp));
+
 /** A cache and the model of it. Every step checks what can be checked. */
 class Trial {
   readonly size: number;
@@ -413,6 +471,10 @@ class Trial {
     else if (step.kind === 'take') this.#take(step.pageSize, step.owner);
     else this.#change(step);
     expect(this.cache.memoryInUse).toBeLessThanOrEqual(this.size);
+    const busy = [...this.held.values()].filter((held) => held.state !== FRAME.CLEAN);
+    const bytes = busy.reduce((sum, held) => sum + held.pageSize, 0);
+    const whole = Math.floor(this.size / (16 * KIB)) * 16 * KIB;
+    expect(this.cache.busyShare).toBeCloseTo(bytes / whole, 12);
     for (const [frame, held] of this.held) this.#checkUntouched(frame, held);
   }
 
@@ -449,7 +511,7 @@ class Trial {
     }
     this.#forget();
     expect(this.held.has(frame)).toBe(false);
-    const stamp = page % 251;
+    const stamp = page % STAMPS.length;
     this.#bytesOf(frame, pageSize).fill(stamp);
     const state = this.cache.stateOf(frame);
     expect(state).toBe(FRAME.CLEAN);
@@ -488,7 +550,7 @@ class Trial {
 
   #checkUntouched(frame: number, held: Held): void {
     const bytes = this.#bytesOf(frame, held.pageSize);
-    const untouched = bytes.every((byte) => byte === held.stamp);
+    const untouched = Buffer.compare(bytes, STAMPS[held.stamp]!.subarray(0, bytes.length)) === 0;
     const { cache } = this;
     expect([cache.pageOf(frame), cache.stateOf(frame), untouched]).toEqual([
       held.page,

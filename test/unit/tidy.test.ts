@@ -42,6 +42,8 @@ const LAYERS: readonly LayerDeclaration[] = [
       'microkernel/page-device',
       'microkernel/control-pages',
       'microkernel/page-table',
+      'microkernel/fcr-choice',
+      'microkernel/file-creation',
       'microkernel/file-opening',
       'microkernel/free-space',
       'microkernel/logical-pages',
@@ -76,7 +78,12 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'microkernel/layout-table': ['microkernel/assert'],
   'microkernel/fcr': ['microkernel/pat'],
   'microkernel/page-table': ['microkernel/page-cache', 'microkernel/page-device'],
-  'microkernel/file-opening': ['microkernel/page-device', 'microkernel/page-table'],
+  'microkernel/file-creation': ['microkernel/page-device', 'microkernel/page-table'],
+  'microkernel/file-opening': [
+    'microkernel/fcr-choice',
+    'microkernel/page-device',
+    'microkernel/page-table',
+  ],
   'microkernel/free-space': [
     'microkernel/page-cache',
     'microkernel/page-device',
@@ -90,12 +97,14 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'microkernel/system-transaction': [
     'microkernel/control-pages',
     'microkernel/free-space',
+    'microkernel/logical-pages',
     'microkernel/page-cache',
     'microkernel/page-device',
     'microkernel/page-table',
   ],
   'microkernel/page-file': [
     'microkernel/control-pages',
+    'microkernel/file-creation',
     'microkernel/file-opening',
     'microkernel/free-space',
     'microkernel/logical-pages',
