@@ -40,9 +40,11 @@ export function chooseFcr(handle: FileHandle): {
   const problems = candidates.map((each) => each.decoded).filter((each) => isFcrProblem(each));
   const sound = candidates.filter(isGood);
   const owner = majority(sound, handle.path);
-  const good = sound.filter((each) => fileOf(each) === owner);
+  const isOwn = (each: GoodCandidate): boolean =>
+    owner !== undefined && isOfSameFile(each.decoded, owner.decoded);
+  const good = sound.filter(isOwn);
   for (const each of sound) {
-    if (fileOf(each) !== owner) problems.push(strangerProblem(each, owner));
+    if (!isOwn(each)) problems.push(strangerProblem(each, owner));
   }
   const highest = Math.max(...good.map((each) => each.decoded.generation));
   const newest = good.filter((each) => each.decoded.generation === highest);
@@ -61,23 +63,31 @@ function fileOf({ decoded }: GoodCandidate): string {
   return `file ${uuidText(decoded.uuid)}, pages of ${decoded.pageSize}, seed ${hex32(decoded.pageSeed)}`;
 }
 
-/** Whose file this is: what most copies say. Throws status 2 if that cannot be told. */
-function majority(sound: readonly GoodCandidate[], path: string): string {
-  const votes = new Map<string, number>();
-  for (const each of sound) votes.set(fileOf(each), (votes.get(fileOf(each)) ?? 0) + 1);
-  const most = Math.max(...votes.values());
-  const [winner = '', ...others] = [...votes.keys()].filter((file) => votes.get(file) === most);
-  if (others.length === 0) return winner;
+function isOfSameFile(one: ControlRecord, other: ControlRecord): boolean {
+  const { pageSize, pageSeed, uuid } = other;
+  return (
+    one.pageSize === pageSize && one.pageSeed === pageSeed && Buffer.compare(one.uuid, uuid) === 0
+  );
+}
+
+/** A copy of those that most copies are like. Throws status 2 if that cannot be told. */
+function majority(sound: readonly GoodCandidate[], path: string): GoodCandidate | undefined {
+  const votes = sound.map(
+    (each) => sound.filter((other) => isOfSameFile(each.decoded, other.decoded)).length,
+  );
+  const winner = sound[votes.indexOf(Math.max(...votes))];
+  // More than half of them, or all of one or two.
+  if (winner === undefined || 2 * Math.max(...votes) > sound.length) return winner;
   const message = 'the copies of the file control record are of different files';
   throw new BtrieveError(Status.IO_ERROR, message, { reason: 'fcr', file: path, offset: 0 });
 }
 
-function strangerProblem(stranger: GoodCandidate, owner: string): FcrProblem {
+function strangerProblem(stranger: GoodCandidate, owner: GoodCandidate | undefined): FcrProblem {
   return {
     kind: 'damaged',
     message: 'the file control record is that of another file',
     offset: stranger.slot * stranger.decoded.pageSize,
-    expected: owner,
+    expected: owner === undefined ? '' : fileOf(owner),
     found: fileOf(stranger),
   };
 }

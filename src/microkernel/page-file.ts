@@ -428,8 +428,13 @@ export class PageFile implements FrameOwner {
     }
   }
 
+  /** Share of the cache that the PAT pages of freed pages may take, one for each. */
+  get #freedShare(): number {
+    return (this.#freed.size * this.pageSize) / this.#cache.size;
+  }
+
   #overfull(): boolean {
-    const isFull = this.#cache.busyShare >= 2 * DIRTY_SHARE;
+    const isFull = this.#cache.busyShare >= 2 * DIRTY_SHARE || this.#freedShare >= DIRTY_SHARE;
     return isFull || this.#operations >= 2 * this.#settings.operationBundleLimit;
   }
 
@@ -443,6 +448,7 @@ export class PageFile implements FrameOwner {
     if (this.#operations < this.#retryAfter) return false;
     if (this.#operations >= this.#settings.operationBundleLimit) return true;
     if (this.#cache.busyShare >= DIRTY_SHARE && this.#dirtyCount > 0) return true;
+    if (this.#freedShare >= DIRTY_SHARE / 2) return true;
     return this.#boundaries++ % OPERATIONS_PER_LOOK === 0 && this.#timeIsUp();
   }
 

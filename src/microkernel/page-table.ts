@@ -78,7 +78,7 @@ export function retiredPat(pageSize: number, seed: number, patNumber: number): U
 /** Whether `bytes`, one page, are that. */
 export function isRetiredPat(device: PageDevice, patNumber: number, bytes: Uint8Array): boolean {
   const expected = retiredPat(device.pageSize, device.seed, patNumber);
-  return bytes.every((byte, index) => byte === expected[index]);
+  return Buffer.compare(bytes, expected) === 0;
 }
 
 /** Neither copy of a PAT page can be used: status 2, with the place of the first. */
