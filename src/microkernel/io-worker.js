@@ -67,6 +67,15 @@ function errnoOf(error) {
 }
 
 /**
+ * A failure that has no error number is told in words, before its result is seen.
+ * @param {unknown} error
+ */
+function tellUnknown(error) {
+  if (errnoOf(error) !== layout.unknownErrno) return;
+  port.postMessage(error instanceof Error ? (error.stack ?? error.message) : String(error));
+}
+
+/**
  * @param {unknown} error
  */
 function isTransient(error) {
@@ -161,6 +170,7 @@ function carryOut(job) {
     return 0;
   } catch (error) {
     const errno = errnoOf(error);
+    tellUnknown(error);
     failures.set(job.handle, errno);
     return errno;
   }
@@ -203,6 +213,9 @@ try {
   Atomics.store(shared, layout.state, layout.ready);
   Atomics.notify(shared, layout.state);
   serve();
+} catch (error) {
+  tellUnknown(error);
+  throw error;
 } finally {
   die();
 }

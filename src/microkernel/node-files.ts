@@ -13,7 +13,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { getSystemErrorName, types } from 'node:util';
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { assert, present } from './assert.js';
 import { DiskError } from './disk-error.js';
@@ -324,7 +324,15 @@ class IoWorker {
     this.#collected = (this.#collected + 1) | 0;
     if (job === undefined) return;
     job.work.outstanding--;
-    if (result !== 0) job.work.fail(job.operation, errnoName(result));
+    if (result !== 0) job.work.fail(job.operation, errnoName(result), this.#reasonOf(result));
+  }
+
+  /** What the worker said about a failure that has no error number. */
+  #reasonOf(result: number): Error | undefined {
+    if (result !== LAYOUT.unknownErrno) return undefined;
+    const received = receiveMessageOnPort(this.#port) as { message: string } | undefined;
+    const text = received?.message ?? 'it ended, and did not say why';
+    return new Error(`the thread that writes: ${text}`);
   }
 
   /**
