@@ -33,6 +33,8 @@ export default defineConfig(
       'src/microkernel/page-cache.ts',
       'src/microkernel/pat.ts',
       'src/microkernel/chunked-array.ts',
+      'src/microkernel/trees/b-tree.ts',
+      'src/microkernel/trees/index-page.ts',
     ],
     rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
   },

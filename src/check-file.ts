@@ -1,12 +1,23 @@
-/** The check of one data file on the real disk. */
-import { checkPages, type CheckOptions, type CheckReport } from './microkernel/check.js';
+/** The check of one data file on the real disk: its pages, and what they hold. */
+import {
+  checkPages,
+  FINDINGS_SHOWN,
+  type CheckFinding,
+  type CheckOptions,
+  type CheckReport,
+} from './microkernel/check.js';
+import { checkContent, type ContentReport } from './microkernel/files/check-content.js';
+import { OpenFile } from './microkernel/files/open-file.js';
+import { nodePorts } from './microkernel/node-ports.js';
+import { PageCache } from './microkernel/page-cache.js';
 import { NodeFileSystem } from './microkernel/node-files.js';
 import { fileError } from './microkernel/page-device.js';
 import { BtrieveError, Status } from './microkernel/status.js';
 
 /**
- * Proves a data file page by page: every page used once or free, every checksum right, every count
- * as it should be. Reads only; takes a shared lock meanwhile.
+ * Proves a data file: every page used once or free, every checksum right, every record in each of its
+ * indexes exactly once and in order, every count as it should be. Reads only; takes a shared lock
+ * meanwhile. What the pages hold is looked at only if all of them are right.
  *
  * Damage is in the report, not thrown: `report.findings` says what is wrong, where (logical page,
  * physical page, byte offset), what was expected and what was found.
@@ -21,7 +32,7 @@ import { BtrieveError, Status } from './microkernel/status.js';
  * console.log(report.findingCount === 0 ? 'whole' : report.findings[0]?.message);
  * ```
  */
-export function checkFile(path: string, options: CheckOptions = {}): CheckReport {
+export function checkFile(path: string, options: CheckFileOptions = {}): FileReport {
   try {
     const handle = new NodeFileSystem({ worker: 'never' }).open(path, 'read');
     try {
@@ -29,11 +40,57 @@ export function checkFile(path: string, options: CheckOptions = {}): CheckReport
         const message = 'an engine has the file open for writing; check it there, or close it';
         throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'locked', file: path });
       }
-      return checkPages(handle, options);
+      const report = checkPages(handle, options);
+      return report.findingCount > 0 ? report : withContent(report, path, options);
     } finally {
       handle.close();
     }
   } catch (error) {
     throw fileError('the file cannot be checked', error, path);
+  }
+}
+
+/** How a file is checked. */
+export interface CheckFileOptions extends CheckOptions {
+  /** Owner name. Without it only the pages of an encrypted file can be checked. */
+  readonly owner?: string;
+}
+
+/** What is known of a file after its check. */
+export interface FileReport extends CheckReport {
+  /** What it holds; missing if its pages are damaged or cannot be read without the owner name. */
+  readonly content?: ContentReport;
+}
+
+const CACHE_SIZE = 32 * 1024 * 1024;
+/** Nobody: a file that is read has no holder. */
+const HOLDER = Object.freeze({ log: new Uint8Array(16), session: 0, root: '' });
+
+function withContent(report: CheckReport, path: string, options: CheckFileOptions): FileReport {
+  const { owner = '' } = options;
+  const findings: CheckFinding[] = [];
+  let findingCount = 0;
+  let file: OpenFile | undefined;
+  try {
+    const cache = new PageCache({ size: CACHE_SIZE });
+    file = OpenFile.open(nodePorts({ worker: 'never' }), cache, path, {
+      mode: 'read',
+      holder: HOLDER,
+      owner,
+    });
+    const content = checkContent(file.data, {
+      finding: (finding) => {
+        if (findingCount++ < FINDINGS_SHOWN) findings.push(finding);
+      },
+      onProgress: options.onProgress,
+    });
+    return { ...report, content, findings, findingCount };
+  } catch (error) {
+    if (!(error instanceof BtrieveError)) throw error;
+    if (error.reason === 'no-definition' || error.status === Status.INVALID_OWNER) return report;
+    const finding = { reason: error.reason ?? 'content', message: error.message };
+    return { ...report, findings: [...findings, finding], findingCount: findingCount + 1 };
+  } finally {
+    file?.pages.abandon();
   }
 }

@@ -11,6 +11,14 @@ export {
   statusText,
   type BtrieveErrorDetails,
 } from './microkernel/status.js';
-export { checkFile } from './check-file.js';
+export { MicroKernel, type EngineOptions, type EngineStatistics } from './engine.js';
+export type { Client, OpenOptions } from './client.js';
+export type { ScanOptions, TypedFile } from './typed-file.js';
+export * from './records/record-fields.js';
+export * from './records/key-declarations.js';
+export * from './records/record-layout.js';
+export { Op } from './microkernel/calls/operations.js';
+export type { Settings } from './settings.js';
+export { checkFile, type CheckFileOptions, type FileReport } from './check-file.js';
 export type { CheckFinding, CheckOptions, CheckReport } from './microkernel/check.js';
 export { version } from './version.js';

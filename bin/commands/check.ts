@@ -1,5 +1,5 @@
 /** `butil -check`: is this data file whole, and if not, where is the damage? */
-import { checkFile, type CheckFinding, type CheckReport } from '../../src/index.js';
+import { checkFile, type CheckFinding, type FileReport } from '../../src/index.js';
 import { EXIT, type Outcome } from '../outcome.js';
 
 /** So many findings fit a screen. */
@@ -24,7 +24,7 @@ export function check({ file, onProgress }: CheckArguments): Outcome {
   };
 }
 
-function describe(report: CheckReport): string {
+function describe(report: FileReport): string {
   const lines = [
     `File:            ${report.file}`,
     `Identity:        ${report.uuid}`,
@@ -32,6 +32,7 @@ function describe(report: CheckReport): string {
     `Generation:      ${report.generation}, after ${report.changeSeq} changes`,
     `Closed cleanly:  ${report.closedCleanly ? 'yes' : 'no'}`,
     `Pages:           ${report.physicalPages} (${report.dataPages} data, ${report.otherPages} index and variable, ${report.freePhysicalPages} free)`,
+    ...describeContent(report),
     '',
   ];
   if (report.findingCount === 0) return [...lines, 'Nothing is wrong with this file.'].join('\n');
@@ -40,6 +41,15 @@ function describe(report: CheckReport): string {
   if (more > 0) lines.push(`… and ${more} more; --json lists up to 1,000.`);
   lines.push('', `${report.findingCount} findings. Nothing was changed.`);
   return lines.join('\n');
+}
+
+function describeContent({ content }: FileReport): string[] {
+  if (content === undefined) return [];
+  const keys = content.keys.map(({ key, entries }) => `key ${key}: ${entries}`);
+  return [
+    `Records:         ${content.records}`,
+    `Index entries:   ${keys.length === 0 ? 'no keys' : keys.join(', ')}`,
+  ];
 }
 
 function describeFinding(finding: CheckFinding): string {

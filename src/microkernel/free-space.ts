@@ -72,16 +72,29 @@ export class FreeSpace {
     this.#full.clear(region);
   }
 
-  /** The system transaction that took pages is undone. */
-  reset(): void {
-    this.#full.reset();
-    this.#barren = 0;
-  }
-
   /** The file has grown from so many pages: the region that was its last has more room now. */
   grown(fromPages: number): void {
     this.#full.clear(this.#geometry.regionOf(fromPages - 1));
     this.#control.physicalCursor = fromPages;
+  }
+
+  /** Calls `visit` for every free physical page, while no system transaction is under way. */
+  forEachFree(visit: (physical: number) => void): void {
+    const geometry = this.#geometry;
+    const { regions, physicalPages } = this.#control;
+    for (let region = 0; region < regions; region++) {
+      const end = geometry.usableIn(region, physicalPages);
+      const first = geometry.firstUsable(region);
+      const frame = this.#table.frame(region * 2);
+      const view = this.#cache.slabOf(frame).view;
+      const bitmapAt = this.#cache.baseOf(frame) + geometry.bitmapAt;
+      let bit = findClearBit(view, bitmapAt, 0, end);
+      while (bit < end) {
+        visit(first + bit);
+        bit = findClearBit(view, bitmapAt, bit + 1, end);
+      }
+      this.#cache.endOperation();
+    }
   }
 
   #usedTwice(physical: number): BtrieveError {

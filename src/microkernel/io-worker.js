@@ -189,7 +189,8 @@ function complete(job, result) {
 /** Never returns. */
 function serve() {
   for (let job = 0; ; job = (job + 1) | 0) {
-    Atomics.wait(shared, layout.posted, job);
+    // The notice of the job before may come late, when that job is done and this one not posted.
+    while (Atomics.load(shared, layout.posted) === job) Atomics.wait(shared, layout.posted, job);
     const received = receiveMessageOnPort(port);
     // A message is there before it is counted.
     if (received === undefined) throw new Error('a job was counted and not posted');

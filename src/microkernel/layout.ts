@@ -94,6 +94,162 @@ export const PAGE_TYPE = Object.freeze({
 /** Lowest page type of the layers above. */
 export const FIRST_OWN_PAGE_TYPE = 16;
 
+/** Page types of definition, indexes and records. */
+export const OWN_PAGE_TYPE = Object.freeze({
+  DEFINITION: 16,
+  INDEX: 17,
+  VARIABLE: 18,
+  /** Space 0; all others are in space 1. */
+  DATA: 19,
+});
+
+/** What the numbers kept in the FCR are for; 0 where nothing is said. */
+export const COUNTER = Object.freeze({
+  /** Number + 1 of the first page of the definition. */
+  DEFINITION: 0,
+  RECORDS: 1,
+  /** Highest sequence ever given to a linked duplicate. */
+  SEQUENCE: 2,
+  /** Highest system key ever given. */
+  SYSTEM_KEY: 3,
+  /** Number + 1 of the first data page with free slots. */
+  FREE_DATA_PAGE: 4,
+  /** Number + 1 of the first variable page with room. */
+  FREE_VARIABLE_PAGE: 5,
+});
+
+/** The last bytes of every page of the layers above; zero unless the file is encrypted. */
+export const PAGE_TRAILER = layout(28, {
+  nonce: [12, 'random, new each time the page is written'],
+  tag: [16, 'authenticates the page'],
+});
+
+/** The first bytes of a page of the definition. What it holds of that follows. */
+export const DEFINITION_PAGE = layout(28, {
+  header: [20, 'the page header'],
+  next: [4, 'number + 1 of the next page of the definition; 0: none'],
+  length: [2, 'bytes of the definition in this page'],
+  reserved: [2, 'zero'],
+});
+
+/** The version of the definition that this engine writes. */
+export const DEFINITION_VERSION = 1;
+
+/** The beginning of a definition. Keys, each with its segments, and collating sequences follow. */
+export const DEFINITION = layout(160, {
+  version: [2, 'version of this structure'],
+  reservedA: [2, 'zero'],
+  length: [4, 'bytes of the whole definition'],
+  recordLength: [2, 'length of the fixed part of a record'],
+  requestedPageSize: [2, 'bytes in a page that were asked for'],
+  pageSize: [2, 'bytes in a page'],
+  flags: [2, 'file flags as given to Create'],
+  fileVersion: [1, 'file version as given to Create, or the default'],
+  keys: [1, 'number of keys'],
+  sequences: [1, 'number of collating sequences'],
+  pointers: [1, 'sequences of linked duplicates in each slot'],
+  preallocatedPages: [2, 'pages to preallocate'],
+  traits: [1, '1: records have system keys; 2: they are stored whole as variable parts'],
+  systemKeyState: [1, 'of the index of system keys: 0 none, else as in a key'],
+  systemKeyRoot: [4, 'number of the root page of that index'],
+  ownerMode: [1, '0: no owner; else 1 more than the mode in which it was set'],
+  reservedB: [1, 'zero'],
+  ownerFlags: [2, 'how the file key is wrapped'],
+  wrappedKey: [128, 'the file key, wrapped; zero if there is none'],
+});
+
+/** A key of a definition. Its segments follow. */
+export const DEFINITION_KEY = layout(16, {
+  number: [1, 'number of the key'],
+  state: [1, '1 in use, 2 being built, 3 being dropped'],
+  segments: [1, 'number of segments'],
+  sequence: [1, 'which of the sequences in a slot is its own; 255: none'],
+  root: [4, 'number of the root page of its index'],
+  reserved: [8, 'zero'],
+});
+
+/** A segment of a key. */
+export const DEFINITION_SEGMENT = layout(16, {
+  offset: [2, 'in the record, from 0'],
+  length: [2, 'in bytes'],
+  flags: [2, 'key flags as given'],
+  type: [1, 'extended type'],
+  nullValue: [1, 'null value'],
+  sequence: [1, 'number of the collating sequence; 255: none'],
+  reserved: [7, 'zero'],
+});
+
+/** A collating sequence of a definition. */
+export const DEFINITION_SEQUENCE = layout(272, {
+  kind: [1, '172 of the program’s own, 173 of a country'],
+  nameLength: [1, 'bytes of the name'],
+  name: [8, 'name, filled up with zeros'],
+  country: [2, 'country'],
+  codePage: [2, 'code page'],
+  reserved: [2, 'zero'],
+  weights: [256, 'the weight of each byte'],
+});
+
+/** The first bytes of a page of records. Slots follow; see `docs/file-format.md`. */
+export const DATA_PAGE = layout(32, {
+  header: [20, 'the page header; `count` is the number of records'],
+  nextFree: [4, 'number + 1 of the next page with free slots; 0: none'],
+  firstFreeSlot: [2, 'the free slot to be used next, each leading to another; 65,535: none'],
+  slotsUsed: [2, 'slots from here on were never used'],
+  listed: [1, '1 if this page is in the list of pages with free slots'],
+  reserved: [3, 'zero'],
+});
+
+/** The first bytes of a page of an index. Entries follow. */
+export const INDEX_PAGE = layout(48, {
+  header: [20, 'the page header; `count` is the number of entries'],
+  left: [4, 'number + 1 of the left neighbour on the same level; 0: none'],
+  right: [4, 'number + 1 of the right neighbour on the same level; 0: none'],
+  level: [1, '0 for leaves'],
+  tree: [3, 'low bytes of the page number of the root'],
+  entries: [8, 'entries in the whole index; in its root only'],
+  distinct: [8, 'distinct key values in the whole index; in its root only'],
+});
+
+/** What a page of type VARIABLE is used for. */
+export const VARIABLE_KIND = Object.freeze({ SHARED: 1, OWN: 2 });
+
+/**
+ * The first bytes of a page that many variable-length parts share. Fragments follow, and from the
+ * trailer backwards the directory, an entry for each.
+ */
+export const SHARED_PAGE = layout(36, {
+  header: [20, 'the page header; `count` is the number of entries in the directory'],
+  kind: [1, '1'],
+  listed: [1, '1 if this page is in the list of pages with room'],
+  firstFreeEntry: [2, 'index + 1 of the free entry to be used next; 0: none'],
+  nextRoom: [4, 'number + 1 of the next page with room; 0: none'],
+  previousRoom: [4, 'number + 1 of the one before it; 0: none'],
+  end: [2, 'where the last fragment ends'],
+  holes: [2, 'bytes before that which belong to no fragment'],
+});
+
+/** An entry of the directory. */
+export const FRAGMENT_ENTRY = layout(4, {
+  offset: [2, 'where in the page the fragment begins; 0: the entry is free'],
+  length: [2, 'bytes; 32,768 more if it is a root; if free: index + 1 of the next free entry'],
+});
+
+/** The first bytes of the root of a long part, a fragment. Numbers of pages follow, 4 bytes each. */
+export const PART_ROOT = layout(4, {
+  part: [4, 'number of the page with the first bytes of the part'],
+});
+
+/** The first bytes of a page that is one long part’s own. Its bytes or numbers of pages follow. */
+export const OWN_PAGE = layout(32, {
+  header: [20, 'the page header; `count` is how many bytes or numbers are in use'],
+  kind: [1, '2'],
+  height: [1, '0: bytes; else numbers of pages that are lower by one'],
+  reserved: [2, 'zero'],
+  part: [4, 'number of the page with the first bytes of the part'],
+  position: [4, 'pages of this height that come before it in the part'],
+});
+
 /** One entry of a PAT page. Physical page 0 stands for a free number. */
 export const PAT_ENTRY = layout(8, {
   physicalPage: [4, 'where the page lies; 0: the number is free'],
@@ -105,4 +261,16 @@ export const LAYOUTS: Readonly<Record<string, Layout>> = Object.freeze({
   FCR,
   PAGE_HEADER,
   PAT_ENTRY,
+  PAGE_TRAILER,
+  DEFINITION_PAGE,
+  DEFINITION,
+  DEFINITION_KEY,
+  DEFINITION_SEGMENT,
+  DEFINITION_SEQUENCE,
+  DATA_PAGE,
+  INDEX_PAGE,
+  SHARED_PAGE,
+  FRAGMENT_ENTRY,
+  PART_ROOT,
+  OWN_PAGE,
 });

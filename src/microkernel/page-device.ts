@@ -10,6 +10,7 @@
 import { crc32, hex32, setU16, setU32, setU53, u32, u53 } from './bytes.js';
 import { DiskError, readFully, writeFully } from './disk-error.js';
 import { FIRST_OWN_PAGE_TYPE, PAGE_HEADER, PAGE_TYPE } from './layout.js';
+import { isEncrypted, type PageCipher } from './page-cipher.js';
 import { SPACE } from './pat.js';
 import type { FileHandle } from './ports.js';
 import { BtrieveError, Status, statusOfDiskError, type BtrieveErrorDetails } from './status.js';
@@ -37,6 +38,8 @@ export class PageDevice {
   readonly handle: FileHandle;
   readonly pageSize: number;
   readonly seed: number;
+  /** Of a protected file. */
+  cipher: PageCipher | undefined;
 
   constructor(handle: FileHandle, pageSize: number, seed: number) {
     this.handle = handle;
@@ -79,6 +82,31 @@ export class PageDevice {
   /** Says in the page's header which generation it belongs to; returns its new checksum. */
   seal(bytes: Uint8Array, view: DataView, base: number, generation: number): number {
     return sealPage(bytes, view, base, this.pageSize, this.seed, generation);
+  }
+
+  /** The page at `base` as it goes to disk, sealed, if it must be encrypted. */
+  encrypted(
+    bytes: Uint8Array,
+    view: DataView,
+    base: number,
+    generation: number,
+  ): Uint8Array | undefined {
+    if (this.cipher?.protects(view.getUint8(base + PAGE_HEADER.type)) !== true) return undefined;
+    const image = this.cipher.encrypt(bytes, base, generation);
+    this.seal(image, new DataView(image.buffer), 0, generation);
+    return image;
+  }
+
+  /** Makes a page that was read and verified plain. Throws 51 without the key, 2 if it is not right. */
+  decrypt(bytes: Uint8Array, view: DataView, base: number, physical: number): void {
+    if (!isEncrypted(bytes, view, base, this.pageSize)) return;
+    if (this.cipher === undefined) {
+      const message = 'the file is encrypted, and can be read with its owner name only';
+      throw new BtrieveError(Status.INVALID_OWNER, message, { file: this.path });
+    }
+    if (this.cipher.decrypt(bytes, base)) return;
+    const message = 'the page was not encrypted for this place, or with another key';
+    throw this.damage(physical, problem('cipher', message, 'a right tag', 'another'));
   }
 
   /** What is wrong with the page at `base`, if anything. */

@@ -33,7 +33,9 @@ import { FreeSpace } from './free-space.js';
 import { LogicalPages } from './logical-pages.js';
 import { FRAME, type FrameOwner, type PageCache } from './page-cache.js';
 import { closeQuietly, fileError, initialisePage, PageDevice, pageName } from './page-device.js';
+import type { PageCipher } from './page-cipher.js';
 import { PageTable, retiredPat } from './page-table.js';
+import type { PageView } from './page-view.js';
 import { PatGeometry, SPACE, type PageSpace } from './pat.js';
 import type { FileIdentity, Ports } from './ports.js';
 import { BtrieveError, Status } from './status.js';
@@ -79,14 +81,11 @@ const DIRTY_SHARE = 0.25;
 const REFUSALS: Readonly<Partial<Record<number, string>>> = {
   [Status.DISKFULL]: 'file-disk-full',
   [Status.FILE_FULL]: 'file-full',
-  [Status.NO_CACHE_BUFFERS_AVAIL]: 'file-cache-full',
 };
 
 /** What a system transaction could not get and may get later; undefined for any other failure. */
 function refusalOf(error: unknown): BtrieveError | undefined {
-  if (error instanceof GrowthRefused) return error.shown;
-  if (!(error instanceof BtrieveError)) return undefined;
-  return error.status === Status.NO_CACHE_BUFFERS_AVAIL ? error : undefined;
+  return error instanceof GrowthRefused ? error.shown : undefined;
 }
 
 const RANGES: Readonly<Record<keyof PageFileSettings, readonly [number, number]>> = {
@@ -114,11 +113,18 @@ function checkedSettings(file: string, given: Partial<PageFileSettings>): PageFi
   return settings;
 }
 
-export class PageFile implements FrameOwner {
+/** The frame of each page in the cache, by space. */
+type FrameMaps = readonly [ChunkedInt32, ChunkedInt32];
+
+function newFrameMaps(): FrameMaps {
+  return [new ChunkedInt32(), new ChunkedInt32()];
+}
+
+export class PageFile implements FrameOwner, PageView {
   readonly path: string;
   readonly pageSize: number;
   readonly #ports: Ports;
-  readonly #cache: PageCache;
+  readonly cache: PageCache;
   readonly #owner: number;
   readonly #device: PageDevice;
   readonly #geometry: PatGeometry;
@@ -126,11 +132,14 @@ export class PageFile implements FrameOwner {
   readonly #controlPages: ControlPages;
   readonly #table: PageTable;
   readonly #logical: LogicalPages;
+  readonly #space: FreeSpace;
   readonly #transaction: SystemTransaction;
   readonly #settings: PageFileSettings;
   readonly #identity: FileIdentity;
   readonly #options: PageFileOpenOptions;
-  readonly #frames = [new ChunkedInt32(), new ChunkedInt32()] as const;
+  #frames = newFrameMaps();
+  /** Where the pages were when an operation failed half way: not to be read any more. */
+  #spoilt: FrameMaps | undefined;
   #leftovers: readonly Leftover[];
   /** Frames that became dirty; some may have changed state since. */
   #dirty: number[] = [];
@@ -152,6 +161,8 @@ export class PageFile implements FrameOwner {
   #stepping = false;
   #failure: Error | undefined;
   #closed = false;
+  /** Pages that are to be free after the next system transaction. */
+  #spare = 0;
 
   /** Creates an empty file; see `createFile`. */
   static create(ports: Ports, path: string, options: NewFileOptions): void {
@@ -185,12 +196,13 @@ export class PageFile implements FrameOwner {
   ) {
     const { handle, control, slot } = opened;
     this.#ports = ports;
-    this.#cache = cache;
+    this.cache = cache;
     this.#options = options;
     this.#settings = options.settings;
     this.path = handle.path;
     this.pageSize = control.pageSize;
     this.#identity = opened.identity;
+    cache.admit(control.pageSize);
     this.#owner = cache.addOwner(this);
     this.#control = control;
     this.#leftovers = opened.leftovers;
@@ -201,6 +213,7 @@ export class PageFile implements FrameOwner {
     const leftovers = new Set(opened.leftovers.map((each) => each.physical));
     this.#table = new PageTable(...parts, this.#owner, leftovers);
     this.#logical = new LogicalPages(...parts, this.#table);
+    this.#space = new FreeSpace(...parts, this.#table);
     this.#transaction = new SystemTransaction({
       clock: ports.clock,
       cache,
@@ -209,16 +222,54 @@ export class PageFile implements FrameOwner {
       control,
       controlPages: this.#controlPages,
       table: this.#table,
-      space: new FreeSpace(...parts, this.#table),
+      space: this.#space,
       logical: this.#logical,
       fileGrowthFactor: this.#settings.fileGrowthFactor,
       confirmPath: () => this.#confirmPath(),
     });
   }
 
+  /** Which file it is, whatever its path. */
+  get identity(): FileIdentity {
+    return this.#identity;
+  }
+
+  /** From here on pages are encrypted and decrypted, or not. */
+  useCipher(cipher: PageCipher | undefined): void {
+    this.#device.cipher = cipher;
+  }
+
+  /** Pages that are written from here on are plain. */
+  decryptOnly(): void {
+    if (this.#device.cipher !== undefined) this.#device.cipher.writes = false;
+  }
+
+  /** Overwrites every physical page that is free, so that nothing is left of what was there. */
+  scrub(): void {
+    this.complete();
+    try {
+      const blank = new Uint8Array(this.pageSize);
+      this.#space.forEachFree((physical) => {
+        this.#device.write(blank, physical * this.pageSize);
+      });
+      this.#device.handle.sync();
+    } catch (error) {
+      this.#fail(this.#device.writeError('overwriting free pages failed', error));
+      this.#throwFailure();
+    }
+  }
+
   /** What the FCR would say now: for information, and for the counters of the layers above. */
   get control(): Readonly<ControlRecord> {
     return this.#control;
+  }
+
+  numbersUsed(space: PageSpace): number {
+    return this.#control.spaces[space].pages;
+  }
+
+  counter(index: number): number {
+    return this.#control.counters[index] ?? 0;
   }
 
   /** Sets one of the sixteen numbers that the FCR keeps for the layers above. */
@@ -255,15 +306,43 @@ export class PageFile implements FrameOwner {
     if (this.#operations > 0) this.complete();
     if (!this.#overfull()) return;
     // What fills the cache belongs to other files.
-    const refusal = this.#cache.relieve();
+    const refusal = this.cache.relieve();
     if (refusal !== undefined && this.#overfull()) throw refusal;
+  }
+
+  /**
+   * Before the first change of an operation that will change or make so many pages. Throws 100 if
+   * the cache has no room for them, or why what is dirty could not be written.
+   */
+  reserve(pages: number): void {
+    if (this.cache.hasRoom(this.pageSize, pages)) return;
+    const refusal = this.cache.relieve();
+    if (this.cache.hasRoom(this.pageSize, pages)) return;
+    if (refusal !== undefined) throw refusal;
+    const message = 'the cache has no room for the pages of this operation; raise the cache size';
+    throw new BtrieveError(Status.NO_CACHE_BUFFERS_AVAIL, message, {
+      file: this.path,
+      expected: `room for ${pages} pages`,
+    });
+  }
+
+  /**
+   * An operation has ended in an error. If it had changed something, half of it is in memory: none
+   * of that is ever written, and the file must be opened anew. Returns the error to throw.
+   */
+  failOperation(error: unknown): unknown {
+    if (!this.#changed || this.#spoilt !== undefined) return error;
+    this.#fail(error);
+    this.#spoilt = this.#frames;
+    this.#frames = newFrameMaps();
+    return error;
   }
 
   /** The frame of an existing page, for reading. Throws status 2 if the page is damaged. */
   read(space: PageSpace, page: number): number {
     const frame = this.#frames[space].get(page);
     if (frame === ABSENT) return this.#load(space, page);
-    this.#cache.touch(frame);
+    this.cache.touch(frame);
     return frame;
   }
 
@@ -271,7 +350,7 @@ export class PageFile implements FrameOwner {
   edit(space: PageSpace, page: number): number {
     const frame = this.read(space, page);
     this.#beforeChange();
-    const state = this.#cache.stateOf(frame);
+    const state = this.cache.stateOf(frame);
     if (state === FRAME.DIRTY) return frame;
     if (state === FRAME.WRITING) return this.#replace(space, page, frame);
     this.#markDirty(frame);
@@ -286,8 +365,12 @@ export class PageFile implements FrameOwner {
     return page;
   }
 
-  /** The same with a certain number that is free, as redo needs it. */
+  /**
+   * The same with a certain number that is free, as redo needs it. Throws status 100, with nothing
+   * changed, if so many numbers are skipped that their PAT pages would fill the cache.
+   */
   allocateAt(space: PageSpace, page: number, type: number): void {
+    this.#refuseGap(space, page);
     this.#beforeChange();
     this.#logical.use(space, page);
     this.#create(space, page, type);
@@ -306,13 +389,13 @@ export class PageFile implements FrameOwner {
     const frame = this.#frames[space].get(page);
     if (frame === ABSENT) return;
     this.#frames[space].clear(page);
-    const state = this.#cache.stateOf(frame);
+    const state = this.cache.stateOf(frame);
     if (state === FRAME.WRITING) {
-      this.#cache.setState(frame, FRAME.ORPHAN);
+      this.cache.setState(frame, FRAME.ORPHAN);
       return;
     }
     if (state === FRAME.DIRTY) this.#dirtyCount--;
-    this.#cache.release(frame);
+    this.cache.release(frame);
   }
 
   /**
@@ -320,7 +403,7 @@ export class PageFile implements FrameOwner {
    * and one that is under way is advanced by a slice. At twice a limit it is waited for.
    */
   endOperation(): void {
-    this.#cache.endOperation();
+    this.cache.endOperation();
     if (this.#changed) {
       this.#changed = false;
       this.#control.changeSeq++;
@@ -349,9 +432,8 @@ export class PageFile implements FrameOwner {
   /**
    * Takes everything changed so far to the disk and waits for it.
    *
-   * Throws why it cannot now, and can be called again: 18 (disk full), 132 (the format's limit), 100
-   * (the cache is too small for the page allocation table). Nothing is lost then. Throws 2 if it
-   * never can.
+   * Throws why it cannot now, and can be called again: 18 (disk full), 132 (the format's limit).
+   * Nothing is lost then. Throws 2 if it never can.
    */
   complete(): void {
     assert(!this.#changed, 'a system transaction in the middle of an operation');
@@ -378,6 +460,35 @@ export class PageFile implements FrameOwner {
     this.#throwFailure();
   }
 
+  /**
+   * Like `close`, and gives the file another name while it is still locked. Throws as well why that
+   * is not possible; the file is closed then. The directory is not synced.
+   */
+  closeAs(path: string): void {
+    this.complete();
+    this.#closeCleanly();
+    try {
+      if (this.#failure === undefined) this.#ports.files.rename(this.path, path);
+    } finally {
+      this.abandon();
+    }
+    this.#throwFailure();
+  }
+
+  /**
+   * Takes everything changed so far to the disk, of which there must be something, and has the file
+   * grow so that so many pages are free afterwards. Throws like `complete`.
+   */
+  preallocate(pages: number): void {
+    assert(this.#operations > 0, 'a file grows in a system transaction');
+    this.#spare = pages;
+    try {
+      this.complete();
+    } finally {
+      this.#spare = 0;
+    }
+  }
+
   /** Closes the file as a crash would: what no system transaction has completed is lost. */
   abandon(): void {
     if (this.#closed) return;
@@ -395,7 +506,7 @@ export class PageFile implements FrameOwner {
 
   forget(space: number, page: number): void {
     if (space === SPACE.PAT) this.#table.forget(page);
-    else this.#frames[space as PageSpace].clear(page);
+    else (this.#spoilt ?? this.#frames)[space as PageSpace].clear(page);
   }
 
   relieve(): Error | undefined {
@@ -410,13 +521,13 @@ export class PageFile implements FrameOwner {
   }
 
   #releaseFrames(): void {
-    for (const map of this.#frames) {
-      map.forEach((frame) => this.#cache.release(frame));
+    for (const map of [...this.#frames, ...(this.#spoilt ?? [])]) {
+      map.forEach((frame) => this.cache.release(frame));
       map.reset();
     }
     this.#transaction.releaseOrphans();
     this.#table.releaseAll();
-    this.#cache.removeOwner(this.#owner);
+    this.cache.removeOwner(this.#owner);
   }
 
   /** Leaves a refusal to the caller, and a failure to what comes after it. */
@@ -430,11 +541,11 @@ export class PageFile implements FrameOwner {
 
   /** Share of the cache that the PAT pages of freed pages may take, one for each. */
   get #freedShare(): number {
-    return (this.#freed.size * this.pageSize) / this.#cache.size;
+    return (this.#freed.size * this.pageSize) / this.cache.size;
   }
 
   #overfull(): boolean {
-    const isFull = this.#cache.busyShare >= 2 * DIRTY_SHARE || this.#freedShare >= DIRTY_SHARE;
+    const isFull = this.cache.busyShare >= 2 * DIRTY_SHARE || this.#freedShare >= DIRTY_SHARE;
     return isFull || this.#operations >= 2 * this.#settings.operationBundleLimit;
   }
 
@@ -447,7 +558,7 @@ export class PageFile implements FrameOwner {
   #isDue(): boolean {
     if (this.#operations < this.#retryAfter) return false;
     if (this.#operations >= this.#settings.operationBundleLimit) return true;
-    if (this.#cache.busyShare >= DIRTY_SHARE && this.#dirtyCount > 0) return true;
+    if (this.cache.busyShare >= DIRTY_SHARE && this.#dirtyCount > 0) return true;
     if (this.#freedShare >= DIRTY_SHARE / 2) return true;
     return this.#boundaries++ % OPERATIONS_PER_LOOK === 0 && this.#timeIsUp();
   }
@@ -461,7 +572,7 @@ export class PageFile implements FrameOwner {
       this.#transaction.advance(this.#ports.clock.monotonic() + SLICE_MS);
       if (this.#overfull()) this.#transaction.finish();
     });
-    if (this.#cache.busyShare >= 2 * DIRTY_SHARE) this.#cache.relieve();
+    if (this.cache.busyShare >= 2 * DIRTY_SHARE) this.cache.relieve();
   }
 
   /** Runs a part of a system transaction. Returns what may pass, and keeps what does not. */
@@ -501,7 +612,7 @@ export class PageFile implements FrameOwner {
     this.#firstChangeAt = this.#ports.clock.monotonic();
     this.#retryAfter = this.#operations + OPERATIONS_PER_LOOK;
     for (const frame of cut.frames) {
-      if (this.#cache.stateOf(frame) === FRAME.ORPHAN) this.#cache.release(frame);
+      if (this.cache.stateOf(frame) === FRAME.ORPHAN) this.cache.release(frame);
       else this.#markDirty(frame);
     }
   }
@@ -519,17 +630,12 @@ export class PageFile implements FrameOwner {
   }
 
   #cut(): void {
-    const frames: number[] = [];
-    for (const frame of this.#dirty) {
-      // A frame freed since may be anyone's by now.
-      if (this.#cache.stateOf(frame) !== FRAME.DIRTY) continue;
-      if (this.#cache.ownerOf(frame) !== this.#owner) continue;
-      this.#cache.setState(frame, FRAME.WRITING);
-      frames.push(frame);
-    }
+    const frames = this.#dirty;
+    this.cache.cut(frames, this.#owner);
     const record = copyControlRecord(this.#control);
     const freed = this.#freed;
-    this.#transaction.begin({ frames, freed, record, operations: this.#operations });
+    const operations = this.#operations;
+    this.#transaction.begin({ frames, freed, record, operations, spare: this.#spare });
     this.#dirty = [];
     this.#dirtyCount = 0;
     this.#logical.cut();
@@ -549,37 +655,54 @@ export class PageFile implements FrameOwner {
   }
 
   #markDirty(frame: number): void {
-    this.#cache.setState(frame, FRAME.DIRTY);
+    this.cache.setState(frame, FRAME.DIRTY);
     this.#dirty.push(frame);
     this.#dirtyCount++;
   }
 
   /** The page's frame is being written: the page goes on in a copy. */
   #replace(space: PageSpace, page: number, old: number): number {
-    const frame = this.#cache.take(this.pageSize, this.#owner, space, page);
-    const state = this.#cache.stateOf(old);
+    const frame = this.cache.take(this.pageSize, this.#owner, space, page);
+    const state = this.cache.stateOf(old);
     if (state === FRAME.DIRTY) {
       // Finding room has undone the system transaction: the page may change where it is.
-      this.#cache.release(frame);
+      this.cache.release(frame);
       return old;
     }
-    const from = this.#cache.slabOf(old);
-    const base = this.#cache.baseOf(old);
+    const from = this.cache.slabOf(old);
+    const base = this.cache.baseOf(old);
     const content = from.bytes.subarray(base, base + this.pageSize);
-    this.#cache.slabOf(frame).bytes.set(content, this.#cache.baseOf(frame));
+    this.cache.slabOf(frame).bytes.set(content, this.cache.baseOf(frame));
     this.#frames[space].set(page, frame);
     this.#markDirty(frame);
     // Finding room may have completed the transaction: then no one needs the old frame.
-    if (state === FRAME.WRITING) this.#cache.setState(old, FRAME.ORPHAN);
-    else this.#cache.release(old);
+    if (state === FRAME.WRITING) this.cache.setState(old, FRAME.ORPHAN);
+    else this.cache.release(old);
     return frame;
+  }
+
+  /** A system transaction has the PAT pages of all regions that the file gets, and writes them. */
+  #refuseGap(space: PageSpace, page: number): void {
+    const { entries, regionLimit } = this.#geometry;
+    const { spaces, regions } = this.#control;
+    const most = this.cache.frameLimit(this.pageSize) / 4;
+    // What there is no number for is another matter, and a page that follows the last skips none.
+    if (page >= regionLimit * entries || page <= spaces[space].pages) return;
+    const added = Math.floor(page / entries) + 1 - regions;
+    if (added <= most) return;
+    throw new BtrieveError(
+      Status.NO_CACHE_BUFFERS_AVAIL,
+      `${pageName(space, page)} lies so far past the others that the cache cannot hold what comes ` +
+        'with it; put those between to use first, or raise the cache size',
+      { file: this.path, expected: `at most ${most} regions more`, found: String(added) },
+    );
   }
 
   /** Gives a number that has been put to use its page, or gives the number back. */
   #create(space: PageSpace, page: number, type: number): void {
     let frame: number;
     try {
-      frame = this.#cache.take(this.pageSize, this.#owner, space, page);
+      frame = this.cache.take(this.pageSize, this.#owner, space, page);
     } catch (error) {
       this.#logical.free(space, page);
       // It may have been freed and given out again: then the PAT still has it.
@@ -587,31 +710,33 @@ export class PageFile implements FrameOwner {
       throw error;
     }
     this.#freed.delete(pageKey(space, page));
-    const slab = this.#cache.slabOf(frame);
+    const slab = this.cache.slabOf(frame);
     const header = { pageSize: this.pageSize, type, space, page };
-    initialisePage(slab.bytes, slab.view, this.#cache.baseOf(frame), header);
+    initialisePage(slab.bytes, slab.view, this.cache.baseOf(frame), header);
     this.#frames[space].set(page, frame);
     this.#markDirty(frame);
   }
 
   #load(space: PageSpace, page: number): number {
     if (this.#closed) throw this.#notOpen();
+    if (this.#spoilt !== undefined) this.#throwFailure();
     const isThere =
       this.#table.has(this.#geometry.patOf(space, page)) && !this.#logical.isNewlyFree(space, page);
     const physical = isThere ? this.#table.physicalOf(space, page) : 0;
     if (physical === 0) throw this.#noSuchPage(space, page);
     checkPhysical(this.#device, this.#geometry, this.#control, physical);
     const checksum = this.#table.checksumOf(space, page);
-    const frame = this.#cache.take(this.pageSize, this.#owner, space, page);
-    const slab = this.#cache.slabOf(frame);
-    const base = this.#cache.baseOf(frame);
+    const frame = this.cache.take(this.pageSize, this.#owner, space, page);
+    const slab = this.cache.slabOf(frame);
+    const base = this.cache.baseOf(frame);
     try {
       this.#device.read(physical, slab.bytes, base);
       const expected = { space, page, generation: this.#control.generation, checksum };
       const problem = this.#device.verify(slab.bytes, slab.view, base, expected);
       if (problem !== undefined) throw this.#device.damage(physical, problem);
+      this.#device.decrypt(slab.bytes, slab.view, base, physical);
     } catch (error) {
-      this.#cache.release(frame);
+      this.cache.release(frame);
       throw error;
     }
     this.#frames[space].set(page, frame);

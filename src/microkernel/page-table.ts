@@ -101,6 +101,10 @@ export function patDamage(
 export class PageTable {
   /** Frames changed by the system transaction under way. */
   readonly changed: number[] = [];
+  /** A system transaction is at work: the frames that it needs for PAT pages it gets. */
+  mayExceed = false;
+  /** Those of its PAT pages that lie beyond the bound of the cache. */
+  readonly #extra: number[] = [];
   readonly #cache: PageCache;
   readonly #device: PageDevice;
   readonly #geometry: PatGeometry;
@@ -186,7 +190,7 @@ export class PageTable {
   createRegion(region: number): void {
     for (const patNumber of [region * 2, region * 2 + 1]) {
       const frame = this.#takeFrame(patNumber);
-      this.#frames.set(patNumber, frame);
+      this.#keep(patNumber, frame);
       const slab = this.#cache.slabOf(frame);
       const header = { pageSize: this.#device.pageSize, type: PAGE_TYPE.PAT, space: SPACE.PAT };
       const base = this.#cache.baseOf(frame);
@@ -225,16 +229,11 @@ export class PageTable {
   settleChanged(): void {
     for (const frame of this.changed) this.#cache.setState(frame, FRAME.CLEAN);
     this.changed.length = 0;
-  }
-
-  /** The system transaction is undone: what it changed is read from disk again. */
-  dropChanged(): void {
-    for (const frame of this.changed) {
+    for (const frame of this.#extra) {
       this.#frames.clear(this.#cache.pageOf(frame));
       this.#cache.release(frame);
     }
-    this.changed.length = 0;
-    this.#regions = this.#control.regions;
+    this.#extra.length = 0;
   }
 
   forget(patNumber: number): void {
@@ -245,6 +244,7 @@ export class PageTable {
   releaseAll(): void {
     this.#frames.forEach((frame) => this.#cache.release(frame));
     this.#frames.reset();
+    this.#extra.length = 0;
   }
 
   #digest(patNumber: number, checksum: number, sign: number): void {
@@ -254,7 +254,13 @@ export class PageTable {
   }
 
   #takeFrame(patNumber: number): number {
-    return this.#cache.take(this.#device.pageSize, this.#owner, SPACE.PAT, patNumber);
+    const { pageSize } = this.#device;
+    return this.#cache.take(pageSize, this.#owner, SPACE.PAT, patNumber, this.mayExceed);
+  }
+
+  #keep(patNumber: number, frame: number): void {
+    this.#frames.set(patNumber, frame);
+    if (this.#cache.isExtra(frame)) this.#extra.push(frame);
   }
 
   #load(patNumber: number): number {
@@ -274,7 +280,7 @@ export class PageTable {
       this.#cache.release(frame);
       throw error;
     }
-    this.#frames.set(patNumber, frame);
+    this.#keep(patNumber, frame);
     return frame;
   }
 

@@ -2,10 +2,8 @@
  * The system transaction: takes a file from generation G to G+1, beside whatever else goes on.
  *
  *     idle ──begin──▶ reserve ──▶ place ──▶ release ──▶ table ──▶ sync ──▶ flip ──▶ idle
- *                        │          │          │                             ▲
- *                        └──────────┴──────────┴─ disk or cache full:        └─ the commit point
- *                                                 undone, as if it had
- *                                                 never begun
+ *                        │                                                   ▲
+ *                        └─ disk full: undone, as if it had never begun      └─ the commit point
  *
  * - reserve: the file is extended by written zeros if it has too few free pages. Disk full here is
  *   a clean refusal.
@@ -26,10 +24,12 @@
  * It is advanced in slices at operation boundaries and never waits unless asked to finish.
  */
 import { assert } from './assert.js';
+import { u32 } from './bytes.js';
 import { DiskError } from './disk-error.js';
 import { copyControlRecord, type ControlRecord } from './fcr.js';
 import type { ControlPages } from './control-pages.js';
 import { NOT_YET, type FreeSpace } from './free-space.js';
+import { PAGE_HEADER } from './layout.js';
 import type { LogicalPages } from './logical-pages.js';
 import { FRAME, type PageCache } from './page-cache.js';
 import type { PageDevice } from './page-device.js';
@@ -47,6 +47,8 @@ export interface Cut {
   readonly record: ControlRecord;
   /** How many operations it takes to the disk. */
   readonly operations: number;
+  /** Physical pages that the file is to have free afterwards. */
+  readonly spare: number;
 }
 
 /** The parts of an open file that a system transaction works on. */
@@ -76,12 +78,6 @@ export function pageKey(space: PageSpace, page: number): number {
 
 const PAGE_KEYS = 2 ** 31;
 
-/** The numbers of the FCR that a system transaction changes before it is complete. */
-type SpaceBefore = Pick<
-  ControlRecord,
-  'physicalPages' | 'regions' | 'freePhysical' | 'physicalCursor'
->;
-
 /** Pages in one begun write: a megabyte of 4 KiB pages, written beside what is placed next. */
 const PAGES_PER_WRITE = 256;
 /** Pages placed between two looks at the clock: 7 µs, or some reads of PAT pages. */
@@ -105,7 +101,6 @@ export class SystemTransaction {
   /** The first region of a grown file that has no PAT pages yet. */
   #nextRegion = 0;
   #toDrop: Iterator<number> | undefined;
-  #before: SpaceBefore | undefined;
 
   constructor(parts: SystemTransactionParts) {
     this.#parts = parts;
@@ -123,15 +118,19 @@ export class SystemTransaction {
     this.#released = [];
     this.#pieces = [];
     this.#toDrop = cut.freed.values();
-    const { physicalPages, regions, freePhysical, physicalCursor } = this.#parts.control;
-    this.#before = { physicalPages, regions, freePhysical, physicalCursor };
     this.#phase = 'reserve';
   }
 
   /** Goes as far as it can until `until` (of the monotonic clock) without waiting for the disk. */
   advance(until: number): void {
-    while (this.#step()) {
-      if (this.#parts.clock.monotonic() >= until) return;
+    const { clock, table } = this.#parts;
+    table.mayExceed = true;
+    try {
+      while (this.#step()) {
+        if (clock.monotonic() >= until) return;
+      }
+    } finally {
+      table.mayExceed = false;
     }
   }
 
@@ -145,16 +144,13 @@ export class SystemTransaction {
   }
 
   /**
-   * Gives up what was begun, before any PAT page was written; returns the cut, which the owner
-   * makes dirty again. What was written lies in pages that no generation uses.
+   * Gives up what could not get room on disk; returns the cut, which the owner makes dirty again.
+   * Nothing else has happened by then.
    */
   undo(): Cut {
     const cut = this.#currentCut();
     assert(UNDOABLE.has(this.#phase), 'a system transaction is undone too late');
     this.#settle();
-    Object.assign(this.#parts.control, this.#before);
-    this.#parts.table.dropChanged();
-    this.#parts.space.reset();
     this.#phase = 'idle';
     this.#cut = undefined;
     return cut;
@@ -264,8 +260,8 @@ export class SystemTransaction {
   /** How many pages the file must have to place all changed pages and leave `scarce` ones free. */
   #pagesNeeded(scarce: number): number {
     const { control, geometry } = this.#parts;
-    const { frames, record } = this.#currentCut();
-    const missing = frames.length + scarce - control.freePhysical;
+    const { frames, record, spare } = this.#currentCut();
+    const missing = frames.length + Math.max(scarce, spare) - control.freePhysical;
     const usable = geometry.usablePages(control.physicalPages);
     const forPages = frames.length > 0 && missing > 0 ? geometry.pagesFor(usable + missing) : 0;
     const highest = Math.max(record.spaces[0].pages, record.spaces[1].pages);
@@ -341,10 +337,15 @@ export class SystemTransaction {
     const base = cache.baseOf(frame);
     const number = cache.pageOf(frame);
     const pageSpace = cache.spaceOf(frame) as PageSpace;
-    const checksum = device.seal(slab.bytes, slab.view, base, this.#generation);
+    const image = device.encrypted(slab.bytes, slab.view, base, this.#generation);
+    const checksum =
+      image === undefined
+        ? device.seal(slab.bytes, slab.view, base, this.#generation)
+        : u32(new DataView(image.buffer), PAGE_HEADER.checksum);
     this.#supersede(table.move(pageSpace, number, physical, checksum));
     const at = physical * device.pageSize;
-    this.#pieces.push({ buffer: slab.bytes, offset: base, length: device.pageSize, at });
+    const [buffer, offset] = image === undefined ? [slab.bytes, base] : [image, 0];
+    this.#pieces.push({ buffer, offset, length: device.pageSize, at });
     if (this.#pieces.length >= PAGES_PER_WRITE) this.#write();
     return true;
   }
@@ -438,24 +439,14 @@ export class SystemTransaction {
     control.generation = this.#generation;
     control.freePhysical += this.#released.length;
     table.settleChanged();
-    for (const frame of this.#currentCut().frames) {
-      if (cache.stateOf(frame) === FRAME.ORPHAN) cache.release(frame);
-      else cache.setState(frame, FRAME.CLEAN);
-    }
+    cache.settle(this.#currentCut().frames);
     this.#phase = 'idle';
     this.#cut = undefined;
   }
 }
 
-/** Before the first PAT page is written there is nothing that cannot be left as it is. */
-const UNDOABLE: ReadonlySet<Phase> = new Set<Phase>([
-  'reserve',
-  'extend',
-  'grow',
-  'place',
-  'drop',
-  'release',
-]);
+/** Until the file has grown, nothing has happened but that it is longer than it says. */
+const UNDOABLE: ReadonlySet<Phase> = new Set<Phase>(['reserve', 'extend']);
 
 /** The file could not grow: the disk or the format has no room. Carries the error to show. */
 export class GrowthRefused extends Error {

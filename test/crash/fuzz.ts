@@ -45,6 +45,8 @@ const STATUSES: readonly number[] = [
   Status.NOT_A_BTRIEVE_FILE,
   Status.FILE_FULL,
   Status.NO_CACHE_BUFFERS_AVAIL,
+  // A trailer that is not zero is taken for that of an encrypted page.
+  Status.INVALID_OWNER,
 ];
 
 /** Throws one error that lists the inputs that went wrong. `scale` 1 is 20,000 inputs. */

@@ -11,7 +11,8 @@
  */
 import { PageCache } from '../../src/microkernel/page-cache.js';
 import { SimFileSystem, type CrashPoint } from '../support/sim-files.js';
-import { choices, type Choice } from './enumerate.js';
+import { Choices, type Choice } from './enumerate.js';
+import { KnownRuns } from './known-runs.js';
 import {
   FileModel,
   pageKey,
@@ -49,6 +50,9 @@ export interface Tally {
   repeated: number;
   /** Of the states, those reached by crashing a recovery. */
   deeper: number;
+  /** Of the states, those that were run; the engine would do on the others what it did on these. */
+  run: number;
+  /** Of processor time. */
   milliseconds: number;
 }
 
@@ -68,41 +72,47 @@ export interface LabOptions {
   readonly deeperOneIn: number;
   /** Only this state, given as it was printed. */
   readonly only?: string;
+  /** What was run with the same seed before. */
+  readonly known?: KnownRuns;
 }
 
+/** Of the states that need not be run, one in so many is. */
+const AUDITED_ONE_IN = 64;
 const DEPTH = 3;
 /** Moments looked at of a recovery that is crashed again, and states for each of them. */
 const DEEPER_POINTS = 16;
 const DEEPER_STATES = 3;
 
 export class Lab {
-  readonly tally: Tally = { states: 0, repeated: 0, deeper: 0, milliseconds: 0 };
+  readonly tally: Tally = { states: 0, repeated: 0, deeper: 0, run: 0, milliseconds: 0 };
   readonly #scenario: Scenario;
   readonly #options: LabOptions;
   readonly #seen = new Set<string>();
+  readonly #known: KnownRuns;
+  #equal = 0;
   /** One for all states: after each of them nothing is open in it. */
   readonly #cache = new PageCache({ size: 256 * 1024, poison: true });
 
   constructor(scenario: Scenario, options: LabOptions) {
     this.#scenario = scenario;
     this.#options = options;
+    this.#known = options.known ?? new KnownRuns();
   }
 
   /** Throws a `LabFailure` at the first state that the engine does not come back from. */
   run(): Tally {
-    const began = performance.now();
+    const began = process.cpuUsage();
     const { points, models } = this.#record();
     const limit = this.#options.limit * (this.#scenario.share ?? 1);
     // A limit is shared out evenly, so that every moment of the run is looked at; what some moments
     // do not need goes to the others in a second pass.
     const share = Math.ceil(limit / points.length);
-    for (let index = 0; index < points.length; index++) {
-      this.#lookAt(points, index, models, '', DEPTH, share);
-    }
-    for (let index = 0; index < points.length && this.tally.states < limit; index++) {
-      this.#lookAt(points, index, models, '', DEPTH, limit - this.tally.states);
-    }
-    this.tally.milliseconds = performance.now() - began;
+    const { seed } = this.#options;
+    const moments = points.map((point, index) => new Moment(point, index, models, seed, share));
+    for (const moment of moments) this.#lookAt(moment, '', DEPTH, share);
+    for (const moment of moments) this.#lookAt(moment, '', DEPTH, limit - this.tally.states);
+    const { user, system } = process.cpuUsage(began);
+    this.tally.milliseconds = (user + system) / 1000;
     return this.tally;
   }
 
@@ -127,37 +137,20 @@ export class Lab {
     return { points: recording.points, models };
   }
 
-  #lookAt(
-    points: readonly CrashPoint[],
-    index: number,
-    models: Map<string, FileModel>,
-    prefix: string,
-    depth: number,
-    most: number,
-  ): void {
-    const point = points[index];
-    if (point === undefined) return;
-    const promised = [...models.values()].map((model) => model.promisedAt(index));
-    const random = randomFrom(this.#options.seed ^ Math.imul(index + 1, 0x9e37_79b1));
-    const all = [...choices(point, random)].map((choice, number) => ({ choice, number }));
-    if (most < all.length) shuffle(all, random);
+  /** So many further states of this moment. */
+  #lookAt(moment: Moment, prefix: string, depth: number, most: number): void {
     const until = this.tally.states + most;
-    for (const { choice, number } of all) {
-      if (this.tally.states >= until) return;
-      this.#state(point, choice, models, promised, `${prefix}${index}.${number}`, depth);
+    while (this.tally.states < until) {
+      const number = moment.next();
+      if (number === undefined) return;
+      this.#state(moment, moment.choices.at(number), `${prefix}${moment.index}.${number}`, depth);
     }
   }
 
-  #state(
-    point: CrashPoint,
-    choice: Choice,
-    models: Map<string, FileModel>,
-    promised: readonly number[],
-    name: string,
-    depth: number,
-  ): void {
+  #state(moment: Moment, choice: Choice, name: string, depth: number): void {
     if (!this.#isWanted(name)) return;
-    const disk = point.imageWith((at) => choice.kept.has(at), choice.tear);
+    const { point, promised } = moment;
+    const disk = point.imageWith((at) => choice.kept[at] === true, choice.tear);
     // If the disk was full, there is room again.
     disk.capacity = undefined;
     const key = `${disk.digest()} ${promised.join()}`;
@@ -168,14 +161,45 @@ export class Lab {
     this.#seen.add(key);
     this.tally.states++;
     if (depth < DEPTH) this.tally.deeper++;
-    const recording = this.#goesDeeper(name, depth) ? disk.record() : undefined;
-    let after: Map<string, FileModel>;
+    const goesDeeper = this.#goesDeeper(name, depth);
+    const recording = goesDeeper ? disk.record() : undefined;
+    const after = new Map<string, FileModel>();
     try {
-      after = comeBack(disk, models, promised, this.#options.seed, this.#cache);
+      const wasRun = this.#comeBack(disk, moment, recording !== undefined, after);
+      if (wasRun) this.tally.run++;
     } catch (error) {
       throw new LabFailure(this.#scenario.name, this.#options.seed, name, error);
     }
     if (recording !== undefined) this.#crashAgain(recording.finish().points, after, name, depth);
+  }
+
+  /** Every file of this state, or those that are not known. False if there was none of these. */
+  #comeBack(
+    disk: SimFileSystem,
+    { models, promised }: Moment,
+    isAll: boolean,
+    after: Map<string, FileModel>,
+  ): boolean {
+    const { seed, only } = this.#options;
+    let wasRun = false;
+    let index = 0;
+    for (const [path, model] of models) {
+      const least = promised[index++] ?? -1;
+      if (!isThere(disk, path, least)) continue;
+      const group = this.#known.groupOf(disk, path);
+      if (!isAll && only === undefined && group.covers(disk, model, least)) {
+        // Now and then one is run all the same.
+        if (++this.#equal % AUDITED_ONE_IN !== 0) continue;
+      }
+      wasRun = true;
+      const trace = disk.traceInputs();
+      const options = { seed, cache: this.#cache, first: 0 };
+      const next = comeBackTo(disk, path, model, least, options);
+      const [changeSeq = -1] = next.states.keys();
+      group.add(trace, model, changeSeq);
+      after.set(path, next);
+    }
+    return wasRun;
   }
 
   /** Whether this is the state to be replayed, or on the way to it. */
@@ -200,10 +224,59 @@ export class Lab {
     const { only } = this.#options;
     const stride = only === undefined ? Math.ceil(points.length / DEEPER_POINTS) : 1;
     const most = only === undefined ? DEEPER_STATES : Infinity;
+    const { seed } = this.#options;
     for (let index = only === undefined ? name.length % stride : 0; index < points.length;) {
-      this.#lookAt(points, index, after, `${name}/`, depth - 1, most);
+      const point = points[index];
+      if (point === undefined) return;
+      this.#lookAt(new Moment(point, index, after, seed, most), `${name}/`, depth - 1, most);
       index += stride;
     }
+  }
+}
+
+/** One moment of a run, and how far its states have been looked at. */
+class Moment {
+  readonly point: CrashPoint;
+  readonly index: number;
+  readonly models: ReadonlyMap<string, FileModel>;
+  /** For each of the models. */
+  readonly promised: readonly number[];
+  readonly choices: Choices;
+  readonly #random: () => number;
+  /** Numbers of choices, at random from `#done` on; undefined if they are taken in turn. */
+  readonly #order: Int32Array | undefined;
+  #done = 0;
+
+  constructor(
+    point: CrashPoint,
+    index: number,
+    models: ReadonlyMap<string, FileModel>,
+    seed: number,
+    most: number,
+  ) {
+    this.point = point;
+    this.index = index;
+    this.models = models;
+    this.promised = [...models.values()].map((model) => model.promisedAt(index));
+    this.#random = randomFrom(seed ^ Math.imul(index + 1, 0x9e37_79b1));
+    this.choices = new Choices(point, this.#random);
+    const { count } = this.choices;
+    if (most >= count) return;
+    this.#order = new Int32Array(count);
+    for (let number = 0; number < count; number++) this.#order[number] = number;
+  }
+
+  /** The number of a choice not looked at before, if there is one. */
+  next(): number | undefined {
+    const at = this.#done++;
+    const { count } = this.choices;
+    if (at >= count) return undefined;
+    const order = this.#order;
+    if (order === undefined) return at;
+    const other = at + Math.floor(this.#random() * (count - at));
+    const number = order[other]!;
+    order[other] = order[at]!;
+    return number;
   }
 }
 
@@ -251,30 +324,32 @@ export function comeBack(
   seed: number,
   cache = new PageCache({ size: 256 * 1024, poison: true }),
 ): Map<string, FileModel> {
-  const world = new World(disk, { seed, cache });
   const after = new Map<string, FileModel>();
-  const first = disk.steps;
+  const options = { seed, cache, first: disk.steps };
   let index = 0;
   for (const [path, model] of models) {
     const least = promised[index++] ?? -1;
-    if (!disk.exists(path)) {
-      if (least >= 0) throw new Error(`${path} is gone`);
-      continue;
-    }
-    after.set(path, comeBackTo(world, disk, path, model, least, first));
+    if (!isThere(disk, path, least)) continue;
+    after.set(path, comeBackTo(disk, path, model, least, options));
   }
-  world.files.assertNothingOpen();
   return after;
 }
 
+function isThere(disk: SimFileSystem, path: string, least: number): boolean {
+  if (disk.exists(path)) return true;
+  if (least >= 0) throw new Error(`${path} is gone`);
+  return false;
+}
+
+/** To one file; each is an engine's of its own, so that nothing but the file counts. */
 function comeBackTo(
-  world: World,
   disk: SimFileSystem,
   path: string,
   model: FileModel,
   least: number,
-  first: number,
+  options: WorldOptions & { readonly first: number },
 ): FileModel {
+  const world = new World(disk, options);
   const file = world.open(path);
   const { changeSeq } = file.control;
   if (changeSeq < least) throw new Error(`${path} is at ${changeSeq}; ${least} was promised`);
@@ -292,14 +367,13 @@ function comeBackTo(
   // Now and then over a region: the numbers, the PAT and the file grow.
   if (changeSeq % 4 === 0 && file.pageSize < 2048) writer.do({ allocate: [62, 0] });
   file.complete();
-  next.promises.push({ step: disk.steps - first, changeSeq: file.control.changeSeq });
+  next.promises.push({ step: disk.steps - options.first, changeSeq: file.control.changeSeq });
   compare(world, file, writer.state);
   file.close();
-  expectFindings(path, world.check(path), () => false);
-  const again = world.open(path, 'read');
-  const { holder } = again.control;
-  again.close();
-  if (holder !== undefined) throw new Error(`${path} was closed and is still in use`);
+  const { findings, closedCleanly } = world.examine(path);
+  expectFindings(path, findings, () => false);
+  if (!closedCleanly) throw new Error(`${path} was closed and is still in use`);
+  world.files.assertNothingOpen();
   return next;
 }
 
@@ -329,11 +403,4 @@ export function compare(world: World, file: ReturnType<World['open']>, state: Fi
     }
   }
   if (file.control.counters[3] !== state.counter) throw new Error('the counter is wrong');
-}
-
-function shuffle(list: unknown[], random: () => number): void {
-  for (let i = list.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1));
-    [list[i], list[j]] = [list[j], list[i]];
-  }
 }

@@ -184,11 +184,11 @@ const smallCache: Scenario = {
 };
 
 /**
- * An operation that reads has all frames; a system transaction that has placed a page already gets
- * none for a PAT page. It is undone, and tried again when there is room.
+ * An operation that reads has all frames; a system transaction that has placed a page already needs
+ * some for PAT pages. It gets them beyond the bound of the cache, and they are gone afterwards.
  */
-const undone: Scenario = {
-  name: 'no room in the cache for the PAT, and room again',
+const beyond: Scenario = {
+  name: 'no room in the cache for the PAT',
   // 32 frames. The pages from 123 on have a PAT page of their own, beside which new pages go.
   options: { cacheSize: 32 * 1024 },
   before: (stage) => {
@@ -205,10 +205,17 @@ const undone: Scenario = {
     commit(stage, writer);
     hand.edit(0, range(0, 7));
     file.begin();
+    const { cache } = stage.world;
+    let most = 0;
+    stage.disk.onStep = () => (most = Math.max(most, cache.memoryInUse));
     demandStatus(Status.NO_CACHE_BUFFERS_AVAIL, () => {
-      for (const page of range(123, 150)) file.read(0, page);
+      for (const page of [...range(123, 150), ...range(20, 40)]) file.read(0, page);
     });
+    stage.disk.onStep = undefined;
+    if (most <= cache.size) throw new Error('there was room in the cache');
+    if (cache.memoryInUse > cache.size) throw new Error('what was beyond the cache is kept');
     file.endOperation();
+    demandComeBack(stage);
     commit(stage, writer);
     close(stage, writer);
   },
@@ -617,7 +624,7 @@ export const MORE_SCENARIOS: readonly Scenario[] = [
   diskFull,
   noRoom,
   smallCache,
-  undone,
+  beyond,
   sharedFrames,
   fullRegion,
   grownRegion,

@@ -1,4 +1,5 @@
 /** How much is looked at in which tier, and the table that is printed. */
+import { KnownRuns } from './known-runs.js';
 import { Lab, type Tally } from './lab.js';
 import { MORE_SCENARIOS } from './more-scenarios.js';
 import { SCENARIOS } from './scenarios.js';
@@ -22,22 +23,25 @@ const ALL = [...SCENARIOS, ...MORE_SCENARIOS];
 
 /** Runs the crash states of a tier; throws at the first failure. */
 export function runTier(options: TierOptions): Tally {
-  const total: Tally = { states: 0, repeated: 0, deeper: 0, milliseconds: 0 };
+  const total: Tally = { states: 0, repeated: 0, deeper: 0, run: 0, milliseconds: 0 };
   const isLong = options.tier === 'long';
   const limit = isLong ? LONG_LIMIT : CI_LIMIT;
   for (let n = 0; n < (isLong ? LONG_SEEDS : 1); n++) {
+    const known = new KnownRuns();
     for (const scenario of ALL) {
       if (!scenario.name.includes(options.scenario ?? '')) continue;
       const tally = new Lab(scenario, {
         seed: options.seed + n,
         limit: options.state === undefined ? limit : Infinity,
         deeperOneIn: 50,
+        known,
         ...(options.state === undefined ? {} : { only: options.state }),
       }).run();
       options.print(line(scenario.name, tally));
       total.states += tally.states;
       total.repeated += tally.repeated;
       total.deeper += tally.deeper;
+      total.run += tally.run;
       total.milliseconds += tally.milliseconds;
     }
   }
@@ -51,6 +55,7 @@ function line(name: string, tally: Tally): string {
     name.padEnd(58),
     `${tally.states} states`.padStart(15),
     `${tally.deeper} in recovery`.padStart(19),
+    `${tally.run} run`.padStart(12),
     `${(tally.milliseconds / 1000).toFixed(1)} s`.padStart(9),
     `${rate}/s`.padStart(8),
   ];

@@ -7,7 +7,7 @@
  * half of another shows.
  */
 import { checkPages } from '../../src/microkernel/check.js';
-import { PAGE_HEADER } from '../../src/microkernel/layout.js';
+import { PAGE_HEADER, PAGE_TRAILER } from '../../src/microkernel/layout.js';
 import { PageCache } from '../../src/microkernel/page-cache.js';
 import { PageFile, type PageFileSettings } from '../../src/microkernel/page-file.js';
 import type { PageSpace } from '../../src/microkernel/pat.js';
@@ -100,8 +100,9 @@ export class World {
     this.files = new AssertingFileSystem(disk, { forgives: isDiskFull });
     this.ports = testPorts(this.files, options.seed);
     this.random = randomFrom(options.seed ^ 0x5eed);
-    this.cache =
-      options.cache ?? new PageCache({ size: options.cacheSize ?? 64 * 1024, poison: true });
+    // One that is too small is left so: what becomes of that has to be seen, too.
+    const size = options.cacheSize ?? 64 * 1024;
+    this.cache = options.cache ?? new PageCache({ size, poison: true, leastFrames: 1 });
     this.#options = options;
   }
 
@@ -117,10 +118,18 @@ export class World {
 
   /** All findings about a file on disk, as one text a line. */
   check(path: string): string[] {
+    return this.examine(path).findings;
+  }
+
+  /** The same, and whether the file says that it was closed cleanly. */
+  examine(path: string): { findings: string[]; closedCleanly: boolean } {
     const handle = this.files.open(path, 'read');
     try {
-      const { findings } = checkPages(handle);
-      return findings.map((each) => `${each.reason} at ${each.offset ?? '?'}: ${each.message}`);
+      const report = checkPages(handle);
+      const findings = report.findings.map(
+        (each) => `${each.reason} at ${each.offset ?? '?'}: ${each.message}`,
+      );
+      return { findings, closedCleanly: report.closedCleanly };
     } finally {
       handle.close();
     }
@@ -131,7 +140,7 @@ export class World {
     const { view } = this.cache.slabOf(frame);
     const base = this.cache.baseOf(frame);
     view.setUint32(base + VALUE_AT, value, true);
-    view.setUint32(base + file.pageSize - 4, value, true);
+    view.setUint32(base + file.pageSize - PAGE_TRAILER.size - 4, value, true);
   }
 
   readValue(file: PageFile, space: PageSpace, page: number): number {
@@ -139,7 +148,7 @@ export class World {
     const { view } = this.cache.slabOf(frame);
     const base = this.cache.baseOf(frame);
     const first = view.getUint32(base + VALUE_AT, true);
-    const last = view.getUint32(base + file.pageSize - 4, true);
+    const last = view.getUint32(base + file.pageSize - PAGE_TRAILER.size - 4, true);
     if (first !== last) throw new Error(`page ${page} holds ${first} and ${last}`);
     return first;
   }

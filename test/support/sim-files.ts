@@ -35,9 +35,10 @@ import type {
 
 /** The largest unit that a disk writes whole. */
 export const SECTOR_SIZE = 512;
-const CHUNK_SIZE = 4096;
+/** Content is shared and hashed in units of this: so that an image costs what it has of its own. */
+const CHUNK_SIZE = SECTOR_SIZE;
 /** Chunks below this index lie in an array, which copies faster than a map: 16 MiB. */
-const NEAR_CHUNKS = 4096;
+const NEAR_CHUNKS = 32_768;
 const ROOT_INODE = 1;
 const DEFAULT_MAX_POLLS = 3;
 
@@ -175,6 +176,32 @@ interface Chunk {
   low: number;
   high: number;
   hash: Lanes | undefined;
+  /** Written in part, over what was there before. */
+  readonly isMixed: boolean;
+}
+
+/** The owner of chunks that are never written to, and may be anyone's. */
+const NOBODY = -1;
+
+function sharedChunk(bytes: Uint8Array): Chunk {
+  return { owner: NOBODY, bytes, low: 0, high: CHUNK_SIZE, hash: undefined, isMixed: false };
+}
+
+const ZERO_CHUNK = sharedChunk(new Uint8Array(CHUNK_SIZE));
+
+function hashOfChunk(chunk: Chunk): Lanes {
+  return (chunk.hash ??= hashWords(
+    new Int32Array(chunk.bytes.buffer, chunk.bytes.byteOffset, CHUNK_SIZE / 4),
+  ));
+}
+
+/** Bytes in whole chunks, cut up. They must not change any more. */
+function cutUp(bytes: Uint8Array): Chunk[] {
+  const chunks: Chunk[] = [];
+  for (let at = 0; at < bytes.length; at += CHUNK_SIZE) {
+    chunks.push(sharedChunk(bytes.subarray(at, at + CHUNK_SIZE)));
+  }
+  return chunks;
 }
 
 interface ChunkTable {
@@ -217,6 +244,7 @@ class Content {
       const count = Math.min(CHUNK_SIZE - start, total - done);
       const chunk = this.chunk(index);
       if (chunk === undefined) into.fill(0, offset + done, offset + done + count);
+      else if (count === CHUNK_SIZE) into.set(chunk.bytes, offset + done);
       else into.set(chunk.bytes.subarray(start, start + count), offset + done);
       done += count;
     }
@@ -234,6 +262,20 @@ class Content {
       done += count;
     }
     if (bytes.length > 0) this.size = Math.max(this.size, at + bytes.length);
+  }
+
+  /** Writes whole chunks, sharing them. */
+  place(chunks: readonly Chunk[], from: number, to: number, firstIndex: number): void {
+    if (from >= to) return;
+    const table = this.ownTable();
+    this.hashed = undefined;
+    for (let n = from; n < to; n++) {
+      const index = firstIndex + n;
+      const old = this.chunk(index);
+      this.used += CHUNK_SIZE - (old === undefined ? 0 : old.high - old.low);
+      put(table, index, chunks[n]!);
+    }
+    this.size = Math.max(this.size, (firstIndex + to) * CHUNK_SIZE);
   }
 
   resize(size: number): void {
@@ -267,7 +309,7 @@ class Content {
     let b = 0;
     const add = (chunk: Chunk | undefined, index: number): void => {
       if (chunk === undefined) return;
-      const own = (chunk.hash ??= hashWords(new Int32Array(chunk.bytes.buffer)));
+      const own = hashOfChunk(chunk);
       if (own === NO_LANES) return;
       a = (a + finish(absorbA(own.a, index))) | 0;
       b = (b + finish(absorbB(own.b, index))) | 0;
@@ -277,7 +319,7 @@ class Content {
     return (this.hashed = { a, b });
   }
 
-  private chunk(index: number): Chunk | undefined {
+  chunk(index: number): Chunk | undefined {
     return index < NEAR_CHUNKS ? this.table.near[index] : this.table.far.get(index);
   }
 
@@ -304,13 +346,9 @@ class Content {
       low: old?.low ?? 0,
       high: old?.high ?? 0,
       hash: undefined,
+      isMixed: old !== undefined,
     };
-    if (index >= NEAR_CHUNKS) table.far.set(index, chunk);
-    else {
-      // An array with gaps would turn into a slow one.
-      while (table.near.length < index) table.near.push(undefined);
-      table.near[index] = chunk;
-    }
+    put(table, index, chunk);
     return chunk;
   }
 
@@ -340,6 +378,15 @@ class Content {
     last.high = Math.min(last.high, end);
     last.low = Math.min(last.low, last.high);
     this.used += last.high - last.low - before;
+  }
+}
+
+function put(table: ChunkTable, index: number, chunk: Chunk): void {
+  if (index >= NEAR_CHUNKS) table.far.set(index, chunk);
+  else {
+    // An array with gaps would turn into a slow one.
+    while (table.near.length < index) table.near.push(undefined);
+    table.near[index] = chunk;
   }
 }
 
@@ -438,8 +485,71 @@ export function possibleTears(operation: PendingOperation, index: number): Tear[
   return tears;
 }
 
+/** The bytes of a write of whole sectors, made once for all images that they get into. */
+interface CutWrite {
+  readonly chunks: readonly Chunk[];
+  /** Noise from this sector to the end. */
+  readonly noise: Map<number, readonly Chunk[]>;
+}
+
+const cutWrites = new WeakMap<PendingWrite, CutWrite>();
+
+function cutWrite(operation: PendingWrite): CutWrite | undefined {
+  const { at, bytes } = operation;
+  if (at % CHUNK_SIZE !== 0 || bytes.length % CHUNK_SIZE !== 0) return undefined;
+  if (bytes.byteOffset % 4 !== 0) return undefined;
+  let cut = cutWrites.get(operation);
+  if (cut === undefined) {
+    cut = { chunks: cutUp(bytes), noise: new Map() };
+    cutWrites.set(operation, cut);
+  }
+  return cut;
+}
+
+function noiseSeed(seed: number, operation: PendingWrite, sector: number): number {
+  return hashName('noise', seed, operation.id, sector).a;
+}
+
+/** `tearWrite` of whole sectors. */
+function tearCutWrite(
+  content: Content,
+  operation: PendingWrite,
+  { chunks, noise }: CutWrite,
+  tear: Tear,
+  seed: number,
+): void {
+  const first = operation.at / CHUNK_SIZE;
+  const count = chunks.length;
+  const start = Math.min(tear.sector, count);
+  const end = Math.min(start + (tear.sectors ?? count), count);
+  if (tear.kind === 'suffix') {
+    content.place(chunks, start, count, first);
+    return;
+  }
+  content.place(chunks, 0, start, first);
+  if (tear.kind === 'prefix') return;
+  if (tear.kind === 'zeros') {
+    for (let n = start; n < end; n++) content.place([ZERO_CHUNK], 0, 1, first + n);
+  } else {
+    let noisy = noise.get(start);
+    if (noisy === undefined) {
+      const bytes = new Uint8Array((count - start) * CHUNK_SIZE);
+      fillWithNoise(bytes, noiseSeed(seed, operation, tear.sector));
+      noisy = cutUp(bytes);
+      noise.set(start, noisy);
+    }
+    content.place(noisy, 0, end - start, first + start);
+  }
+  content.place(chunks, end, count, first);
+}
+
 function tearWrite(content: Content, operation: PendingWrite, tear: Tear, seed: number): void {
   const { bytes, at } = operation;
+  const cut = tear.kind === 'size-only' ? undefined : cutWrite(operation);
+  if (cut !== undefined) {
+    tearCutWrite(content, operation, cut, tear, seed);
+    return;
+  }
   const start = sectorStart(operation, tear.sector);
   const end = sectorStart(operation, tear.sector + (tear.sectors ?? sectorCount(operation)));
   switch (tear.kind) {
@@ -454,8 +564,7 @@ function tearWrite(content: Content, operation: PendingWrite, tear: Tear, seed: 
       return;
     case 'garbage': {
       const damaged = bytes.slice();
-      const { a } = hashName('noise', seed, operation.id, tear.sector);
-      fillWithNoise(damaged.subarray(start, end), a);
+      fillWithNoise(damaged.subarray(start, end), noiseSeed(seed, operation, tear.sector));
       content.write(damaged, at);
       return;
     }
@@ -466,8 +575,12 @@ function tearWrite(content: Content, operation: PendingWrite, tear: Tear, seed: 
 }
 
 function applyToContent(content: Content, operation: FileOperation): void {
-  if (operation.kind === 'write') content.write(operation.bytes, operation.at);
-  else content.resize(operation.size);
+  if (operation.kind !== 'write') content.resize(operation.size);
+  else {
+    const cut = cutWrite(operation);
+    if (cut === undefined) content.write(operation.bytes, operation.at);
+    else content.place(cut.chunks, 0, cut.chunks.length, operation.at / CHUNK_SIZE);
+  }
 }
 
 function isFileOperation(operation: PendingOperation): operation is FileOperation {
@@ -641,6 +754,71 @@ export class Recording {
 }
 
 // ---------------------------------------------------------------------------------------------
+// What a process takes from the disk.
+
+/** Sectors of one file. */
+export interface SectorSet {
+  readonly inode: number;
+  readonly sectors: readonly number[];
+}
+
+type Files = ReadonlyMap<number, Content>;
+
+function hashOfSectors(files: Files, sets: readonly SectorSet[]): string {
+  let { a, b } = NO_LANES;
+  for (const { inode, sectors } of sets) {
+    const content = files.get(inode);
+    for (const sector of sectors) {
+      const chunk = content?.chunk(sector);
+      const own = chunk === undefined ? NO_LANES : hashOfChunk(chunk);
+      a = (Math.imul(a, 31) + finish(absorbA(own.a, sector))) | 0;
+      b = (Math.imul(b, 33) + finish(absorbB(own.b, sector))) | 0;
+    }
+  }
+  return `${a} ${b}`;
+}
+
+/**
+ * Which sectors of a disk were read that had not been written since the trace began. Whatever reads
+ * and does not draw on anything else does the same on every disk that has the same names and sizes,
+ * and the same bytes in these sectors.
+ */
+export class InputTrace {
+  /** False if something was read that is partly old and partly new. */
+  isSound = true;
+  private readonly before: Files;
+  private readonly sets = new Map<number, { inode: number; sectors: number[]; known: boolean[] }>();
+
+  constructor(before: Files) {
+    this.before = before;
+  }
+
+  note(inode: number, seen: Content, at: number, length: number): void {
+    let set = this.sets.get(inode);
+    if (set === undefined) {
+      set = { inode, sectors: [], known: [] };
+      this.sets.set(inode, set);
+    }
+    const content = this.before.get(inode);
+    const end = Math.ceil((at + length) / CHUNK_SIZE);
+    for (let sector = Math.floor(at / CHUNK_SIZE); sector < end; sector++) {
+      if (set.known[sector] === true) continue;
+      const chunk = seen.chunk(sector);
+      if (chunk === content?.chunk(sector)) {
+        set.known[sector] = true;
+        set.sectors.push(sector);
+      } else if (chunk?.isMixed === true) this.isSound = false;
+    }
+  }
+
+  /** What was read, and a hash of its bytes as they were before. */
+  result(): { readonly sets: readonly SectorSet[]; readonly hash: string } {
+    const sets = [...this.sets.values()].map(({ inode, sectors }) => ({ inode, sectors }));
+    return { sets, hash: hashOfSectors(this.before, sets) };
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
 // The disk: shared by every process that has it mounted.
 
 export interface SimOptions {
@@ -745,9 +923,10 @@ class SimDisk {
   onStep: ((step: SimStep) => void) | undefined;
   trace: SimStep[] | undefined;
   recording: Recording | undefined;
+  inputs: InputTrace | undefined;
   cutAt: number | undefined;
   capacity: number | undefined;
-  readonly random: () => number;
+  random: () => number;
   private readonly pending = new Map<number, PendingOperation>();
   private readonly files = new Map<number, LiveFile>();
   private readonly directories = new Map<number, LiveDirectory>();
@@ -1316,7 +1495,10 @@ class SimHandle implements FileHandle {
   read(buffer: Uint8Array, offset: number, length: number, at: number): number {
     this.check('read');
     checkRange(buffer, offset, length, at);
-    return this.file.visible.read(buffer, offset, length, at);
+    const { visible, inode } = this.file;
+    const count = visible.read(buffer, offset, length, at);
+    this.disk.inputs?.note(inode, visible, at, count);
+    return count;
   }
 
   write(buffer: Uint8Array, offset: number, length: number, at: number): number {
@@ -1658,6 +1840,29 @@ export class SimFileSystem implements FileSystem {
    */
   processDeath(written = Infinity): SimFileSystem {
     return new SimFileSystem(this.disk.withoutProcesses(written));
+  }
+
+  /** From now on, what is read of the files as they are on disk is noted; chance begins anew. */
+  traceInputs(): InputTrace {
+    this.disk.random = randomWords(this.disk.options.seed);
+    return (this.disk.inputs = new InputTrace(this.disk.durable.files));
+  }
+
+  /** Two bytes of a file on disk, as a number. */
+  peek(inode: number, at: number): number {
+    const bytes = new Uint8Array(2);
+    this.disk.durable.files.get(inode)?.read(bytes, 0, 2, at);
+    return bytes[0]! + 256 * bytes[1]!;
+  }
+
+  /** Of a file on disk, in bytes. */
+  sizeOf(inode: number): number {
+    return this.disk.durable.files.get(inode)?.size ?? 0;
+  }
+
+  /** Of what these sectors hold on disk: for a disk that nothing was done with yet. 64 bits. */
+  hashOfSectors(sets: readonly SectorSet[]): string {
+    return hashOfSectors(this.disk.durable.files, sets);
   }
 
   /** The same for disks on which readers see the same names, sizes and bytes. 64 bits. */

@@ -10,6 +10,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -747,5 +748,38 @@ describe('as a process', () => {
       cause: 'MODULE_NOT_FOUND',
     };
     expect(output).toEqual({ seen: [failure, failure], size: 100 });
+  });
+});
+
+describe('the thread that writes', () => {
+  it('takes no notice for a job: that of the job before may come late', async () => {
+    const layout = { state: 0, posted: 1, completed: 2, ring: 3, ringSize: 4 };
+    const words = { ready: 1, dead: 2, unknownErrno: 1 };
+    const shared = new Int32Array(new SharedArrayBuffer(7 * Int32Array.BYTES_PER_ELEMENT));
+    const { port1, port2 } = new MessageChannel();
+    const worker = new Worker(join(SOURCES, 'io-worker.js'), {
+      workerData: { shared, port: port2, layout: { ...layout, ...words } },
+      transferList: [port2],
+      execArgv: [],
+    });
+    try {
+      expect(Atomics.wait(shared, layout.state, 0, 30_000)).not.toBe('timed-out');
+      for (let job = 0; job < 20; job++) {
+        // Wakes it when it sleeps, with nothing posted.
+        for (let woken = 0; woken < 5 && shared[layout.state] === words.ready;) {
+          woken += Atomics.notify(shared, layout.posted);
+        }
+        port1.postMessage({ kind: 'forget', handle: 1, fd: -1, pieces: [], buffers: [] });
+        Atomics.store(shared, layout.posted, job + 1);
+        Atomics.notify(shared, layout.posted);
+        expect(Atomics.wait(shared, layout.completed, job, 30_000)).not.toBe('timed-out');
+        expect(shared[layout.completed]).toBe(job + 1);
+        expect(shared[layout.ring + (job % layout.ringSize)]).toBe(0);
+        expect(shared[layout.state]).toBe(words.ready);
+      }
+    } finally {
+      port1.close();
+      await worker.terminate();
+    }
   });
 });

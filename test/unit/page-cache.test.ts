@@ -115,7 +115,8 @@ describe('frames', () => {
     const other = new Owner(cache);
     cache.take(1024, owner.index, 0, 5);
     const frame = cache.take(1024, other.index, 2, 0x7fff_fffe);
-    expect([cache.ownerOf(frame), cache.spaceOf(frame), cache.pageOf(frame)]).toEqual([
+    const owned = cache.slabOf(frame).owner[frame & 0xffff];
+    expect([owned, cache.spaceOf(frame), cache.pageOf(frame)]).toEqual([
       other.index,
       2,
       0x7fff_fffe,
@@ -400,6 +401,82 @@ describe('owners', () => {
     cache.removeOwner(one.index);
     fill(cache, two, 4096, FRAME.DIRTY);
     expect([one.relieved, two.relieved]).toEqual([0, 1]);
+  });
+});
+
+describe('frames beyond the bound', () => {
+  it('are there when no other is, are nobody else’s, and go when all are given back', () => {
+    const cache = new PageCache({ size: SMALLEST, poison: true });
+    const owner = new Owner(cache);
+    const full = fill(cache, owner, 4096, FRAME.DIRTY);
+    for (let round = 0; round < 3; round++) {
+      const extra = Array.from({ length: 20 }, (_, page) =>
+        cache.take(4096, owner.index, 2, page, true),
+      );
+      expect(new Set([...extra, ...full]).size).toBe(20 + full.length);
+      expect(extra.every((frame) => cache.isExtra(frame))).toBe(true);
+      expect(full.some((frame) => cache.isExtra(frame))).toBe(false);
+      for (const frame of extra) {
+        const base = cache.baseOf(frame);
+        cache.slabOf(frame).bytes.fill(cache.pageOf(frame), base, base + 4096);
+      }
+      expect(extra.map((frame) => cache.slabOf(frame).bytes[cache.baseOf(frame)])).toEqual(
+        extra.map((_, page) => page),
+      );
+      expect(cache.memoryInUse).toBeLessThanOrEqual(SMALLEST + 24 * 4096);
+      cache.endOperation();
+      expect(statusOf(() => cache.take(4096, owner.index, 0, 99))).toBe(100);
+      // One at a time, another comes and goes: they are used again.
+      cache.release(extra[3]!);
+      const another = cache.take(4096, owner.index, 2, 3, true);
+      expect(another).toBe(extra[3]);
+      for (const frame of extra.slice(1)) cache.release(frame);
+      expect(cache.memoryInUse).toBeGreaterThan(SMALLEST);
+      cache.release(extra[0]!);
+      expect(cache.memoryInUse).toBe(SMALLEST);
+      expect(cache.busyShare).toBe(1);
+    }
+    expect(owner.forgotten).toEqual([]);
+  });
+
+  it('are taken only if no other can be had', () => {
+    const cache = new PageCache({ size: SMALLEST });
+    const owner = new Owner(cache);
+    const [first = -1] = fill(cache, owner, 4096, FRAME.DIRTY);
+    cache.setState(first, FRAME.CLEAN);
+    expect(cache.take(4096, owner.index, 2, 0, true)).toBe(first);
+    expect(owner.forgotten).toEqual([0]);
+  });
+
+  it('do not count against the bound while slabs are still to come', () => {
+    const cache = new PageCache({ size: SMALLEST });
+    const owner = new Owner(cache);
+    fill(cache, owner, 4096, FRAME.DIRTY);
+    const extra = cache.take(4096, owner.index, 2, 0, true);
+    cache.admit(16_384);
+    expect(cache.frameLimit(16_384)).toBe(64);
+    const more = Array.from({ length: 60 }, (_, page) => cache.take(16_384, owner.index, 0, page));
+    cache.release(extra);
+    expect(cache.memoryInUse).toBe(64 * 16_384);
+    expect(more.map((frame) => cache.pageOf(frame))).toEqual(more.map((_, page) => page));
+  });
+});
+
+describe('a file that comes', () => {
+  it.each(PAGE_SIZES)('finds 64 frames of %d bytes, however small the cache', (pageSize) => {
+    const cache = new PageCache({ size: 1 });
+    cache.admit(pageSize);
+    const owner = new Owner(cache);
+    const limit = cache.frameLimit(pageSize);
+    expect(limit).toBeGreaterThanOrEqual(64);
+    expect(fill(cache, owner, pageSize, FRAME.DIRTY)).toHaveLength(limit);
+    expect(cache.size).toBeLessThan(64 * pageSize + 80 * KIB);
+  });
+
+  it('leaves a cache as it is that is large enough', () => {
+    const cache = new PageCache({ size: 4 * KIB * KIB });
+    for (const pageSize of PAGE_SIZES) cache.admit(pageSize);
+    expect(cache.size).toBe(4 * KIB * KIB);
   });
 });
 

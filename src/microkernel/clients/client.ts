@@ -1,0 +1,290 @@
+/**
+ * What a client has open, its directory, and the classic call.
+ *
+ * Owns: what operation codes and position blocks mean, and that a call returns a status and never
+ * throws, whatever it is given.
+ *
+ * Invariants:
+ * - A position block is good for the client that it was opened by, until it is closed.
+ * - One call is one operation; when it returns, frames of the cache are free for reuse, and a system
+ *   transaction that is due has been begun or advanced.
+ */
+import { AssertionError } from '../assert.js';
+import { callOf, Op, type Call } from '../calls/operations.js';
+import { BtrieveError, Status } from '../status.js';
+import type { FileTable } from '../files/file-table.js';
+import { readChunks, updateChunks } from './chunk-calls.js';
+import { extendedRead, insertExtended } from './extended-calls.js';
+import { FileCalls } from './file-calls.js';
+import type { Handle } from './handle.js';
+import { stat, statExtended, version } from './information-calls.js';
+import { POSITION_BLOCK_SIZE, readBlock } from './position-block.js';
+import {
+  findPercentage,
+  getByKey,
+  getByPercentage,
+  getDirect,
+  getPosition,
+  insert,
+  isKeyedRead,
+  KEY_NUMBER,
+  remove,
+  step,
+  update,
+  type Buffers,
+} from './record-calls.js';
+
+export interface ClientOptions {
+  /** For events and messages. */
+  readonly name: string;
+  readonly files: FileTable;
+  readonly isWindows: boolean;
+  /** Where relative paths begin. */
+  readonly directory: string;
+  /** Why the engine takes no more calls; 0 while it does. */
+  readonly refusal: () => number;
+}
+
+export class ClassicClient {
+  readonly name: string;
+  /** The error behind the last status that was not one of plain success or absence. */
+  lastError: BtrieveError | undefined;
+  readonly #options: ClientOptions;
+  readonly calls: FileCalls;
+  #isBusy = false;
+
+  constructor(options: ClientOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.calls = new FileCalls(options.files, options.directory);
+  }
+
+  /**
+   * The classic call. Never throws; returns a status, 0 for success.
+   *
+   * @param op operation code, with what is added to it (`Op`)
+   * @param positionBlock 128 bytes, zero before Open, and the engine's until Close
+   * @param data data buffer
+   * @param dataLength one element; in: bytes that are valid or have room; out: bytes returned
+   * @param key key buffer; its length is the key length. For Open and Create the path, UTF-8
+   * @param keyNumber number of a key, open mode, or what else the operation takes; -128 to 255
+   */
+  btrcall(
+    op: number,
+    positionBlock: Uint8Array,
+    data: Uint8Array,
+    dataLength: Uint32Array,
+    key: Uint8Array,
+    keyNumber: number,
+  ): number {
+    const refusal = this.#options.refusal();
+    if (refusal !== 0) return refusal;
+    if (this.#isBusy) return Status.ALREADY_INSIDE_BTR_FUNCTION;
+    this.#isBusy = true;
+    try {
+      return this.#checked(
+        op,
+        positionBlock,
+        {
+          data,
+          length: dataLength,
+          key,
+          keyNumber: keyNumber & 0xff,
+        },
+        keyNumber,
+      );
+    } catch (error) {
+      return this.#statusOf(error);
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  /** Aborts and closes everything this client has, as Reset does. */
+  reset(): void {
+    this.calls.closeAll();
+  }
+
+  #statusOf(error: unknown): number {
+    if (error instanceof BtrieveError) {
+      this.lastError = error;
+      return error.status;
+    }
+    const status =
+      error instanceof AssertionError ? Status.PROGRAMMING_ERROR : Status.INVALID_PARAMETER_TO_MKDE;
+    const message = error instanceof Error ? error.message : String(error);
+    this.lastError = new BtrieveError(status, message, { cause: error });
+    return status;
+  }
+
+  #checked(op: number, block: Uint8Array, buffers: Buffers, keyNumber: number): number {
+    const refusal = checkArguments(block, buffers, keyNumber);
+    if (refusal !== 0) return refusal;
+    const call = callOf(op);
+    if (call === undefined) return Status.INVALID_FUNCTION;
+    const isLonger = (buffers.length[0] ?? 0) > buffers.data.length;
+    if (isLonger && usesData(call)) return Status.INVALID_PARAMETER_TO_MKDE;
+    if (needsNoFile(call.op)) return this.#withoutFile(call, block, buffers);
+    const handle = this.calls.handle(readBlock(block));
+    if (handle === undefined) return Status.FILE_NOT_OPEN;
+    try {
+      return this.#withFile(call, handle, block, buffers);
+    } finally {
+      handle.file.data.endOperation();
+    }
+  }
+
+  #withoutFile({ op }: Call, block: Uint8Array, buffers: Buffers): number {
+    switch (op) {
+      case Op.OPEN:
+        return this.calls.open(block, buffers);
+      case Op.CREATE:
+        return this.calls.create(buffers);
+      case Op.VERSION:
+        return version(buffers, this.#options.isWindows);
+      case Op.STOP:
+      case Op.RESET:
+        this.calls.closeAll();
+        return Status.NO_ERROR;
+      case Op.SET_DIR:
+        return this.calls.setDirectory(buffers);
+      case Op.GET_DIR:
+        return this.calls.getDirectory(buffers);
+      case Op.LOGIN:
+        return this.calls.login(buffers);
+      default:
+        return Status.INVALID_FUNCTION;
+    }
+  }
+
+  #withFile(call: Call, handle: Handle, block: Uint8Array, buffers: Buffers): number {
+    const { op } = call;
+    if (isKeyedRead(op)) return getByKey(handle, op, call.keyOnly, buffers);
+    switch (op) {
+      case Op.INSERT:
+        return insert(handle, buffers);
+      case Op.UPDATE:
+        return update(handle, buffers);
+      case Op.DELETE:
+        return remove(handle);
+      case Op.STEP_NEXT:
+      case Op.STEP_FIRST:
+      case Op.STEP_LAST:
+      case Op.STEP_PREVIOUS:
+        return step(handle, op, buffers);
+      case Op.GET_POSITION:
+        return getPosition(handle, buffers);
+      case Op.GET_DIRECT:
+        if (buffers.keyNumber === KEY_NUMBER.CHUNK) return readChunks(handle, buffers);
+        return getDirect(handle, buffers);
+      default:
+        return this.#seldom(call, handle, block, buffers);
+    }
+  }
+
+  #seldom(call: Call, handle: Handle, block: Uint8Array, buffers: Buffers): number {
+    switch (call.op) {
+      case Op.CLOSE:
+        return this.calls.close(handle, block);
+      case Op.GET_NEXT_EXTENDED:
+      case Op.GET_PREV_EXTENDED:
+        return extendedRead(handle, call.op === Op.GET_NEXT_EXTENDED, true, buffers);
+      case Op.STEP_NEXT_EXT:
+      case Op.STEP_PREVIOUS_EXT:
+        return extendedRead(handle, call.op === Op.STEP_NEXT_EXT, false, buffers);
+      case Op.EXT_INSERT:
+        return insertExtended(handle, buffers);
+      case Op.CHUNK_UPDATE:
+        return updateChunks(handle, buffers);
+      case Op.SEEK_PERCENT:
+        return getByPercentage(handle, buffers);
+      case Op.GET_PERCENT:
+        return findPercentage(handle, buffers);
+      case Op.STAT:
+        return stat(handle, buffers);
+      case Op.EXTENDED_STAT:
+        return statExtended(handle, this.#options.files.opensOf(handle.file), buffers);
+      default:
+        return this.#structure(call, handle, buffers);
+    }
+  }
+
+  /** What changes a file as a whole. */
+  #structure(call: Call, handle: Handle, buffers: Buffers): number {
+    switch (call.op) {
+      case Op.SET_OWNER:
+        return this.calls.setOwner(handle, call.longOwner, buffers);
+      case Op.CLEAR_OWNER:
+        return this.calls.clearOwner(handle);
+      case Op.BUILD_INDEX:
+        return this.calls.createIndex(handle, buffers);
+      case Op.DROP_INDEX:
+        return this.calls.dropIndex(handle, buffers);
+      case Op.UNLOCK:
+        // There is nothing that could be locked.
+        return Status.LOCKERROR;
+      default:
+        return Status.INVALID_FUNCTION;
+    }
+  }
+}
+
+function needsNoFile(op: number): boolean {
+  return NO_FILE.has(op);
+}
+
+const NO_FILE = new Set<number>([
+  Op.OPEN,
+  Op.CREATE,
+  Op.VERSION,
+  Op.STOP,
+  Op.RESET,
+  Op.SET_DIR,
+  Op.GET_DIR,
+  Op.BEGIN_TRAN,
+  Op.END_TRAN,
+  Op.ABORT_TRAN,
+  Op.CONTINUOUS,
+  Op.LOGIN,
+]);
+
+/** Operations for which the data buffer and its length mean nothing. */
+const NO_DATA = new Set<number>([
+  Op.CLOSE,
+  Op.DELETE,
+  Op.STOP,
+  Op.RESET,
+  Op.SET_DIR,
+  Op.GET_DIR,
+  Op.BEGIN_TRAN,
+  Op.END_TRAN,
+  Op.ABORT_TRAN,
+  Op.CLEAR_OWNER,
+  Op.DROP_INDEX,
+  Op.LOGIN,
+]);
+
+function usesData({ op, keyOnly }: Call): boolean {
+  return !keyOnly && !NO_DATA.has(op);
+}
+
+const KEY_NUMBER_MIN = -128;
+const KEY_NUMBER_MAX = 255;
+
+/** 23 for a position block that is none, 160 for arguments of another kind. */
+function checkArguments(block: unknown, buffers: Buffers, keyNumber: unknown): number {
+  if (!(block instanceof Uint8Array) || block.length < POSITION_BLOCK_SIZE) {
+    return Status.POSITIONBLOCK_LENGTH;
+  }
+  const { data, length, key } = buffers as Record<keyof Buffers, unknown>;
+  const isSound =
+    data instanceof Uint8Array &&
+    key instanceof Uint8Array &&
+    length instanceof Uint32Array &&
+    length.length > 0 &&
+    typeof keyNumber === 'number' &&
+    Number.isInteger(keyNumber) &&
+    keyNumber >= KEY_NUMBER_MIN &&
+    keyNumber <= KEY_NUMBER_MAX;
+  return isSound ? Status.NO_ERROR : Status.INVALID_PARAMETER_TO_MKDE;
+}

@@ -1,0 +1,181 @@
+/**
+ * Extended reads and Insert Extended: many records in one call.
+ *
+ * Source: Btrieve API Guide, Get Next Extended and its relatives, Insert Extended.
+ */
+import { ExtendedInsert, encodeInserted } from '../calls/extended-insert.js';
+import { ExtendedRead, type PathLimit } from '../calls/extended-read.js';
+import { isVariable } from '../definition/file-definition.js';
+import type { FileKey } from '../files/file-key.js';
+import { BtrieveError, Status } from '../status.js';
+import type { Handle } from './handle.js';
+import { checkAccess, pathOf, type Buffers } from './record-calls.js';
+
+/** Fields of an extended read lie within this much of a record. */
+const REACH = 0x2_0000;
+
+/** One extended read under way. */
+class Scan {
+  readonly #handle: Handle;
+  readonly #read: ExtendedRead;
+  readonly #key: FileKey | undefined;
+  readonly #isForward: boolean;
+  readonly #limit: PathLimit | undefined;
+  /** The position is on a record that was examined. */
+  hasMoved = false;
+  #image = new Uint8Array(0);
+  #rejected = 0;
+
+  constructor(handle: Handle, read: ExtendedRead, key: FileKey | undefined, isForward: boolean) {
+    this.#handle = handle;
+    this.#read = read;
+    this.#key = key;
+    this.#isForward = isForward;
+    const [segment] = key?.definition.segments ?? [];
+    this.#limit = segment === undefined ? undefined : read.limitAlong(segment, isForward);
+  }
+
+  /** Why the read ended: 0 (all that was wanted), 9, 22, 60, 62, 64, 65. */
+  run(): number {
+    const { position } = this.#handle;
+    let atCurrent = this.#key !== undefined && this.#read.startsAtCurrent;
+    for (;;) {
+      const status = position.look(this.#key, this.#isForward, atCurrent);
+      if (status !== 0) return status;
+      atCurrent = false;
+      const reason = this.#examine();
+      if (reason >= 0) return reason;
+      // The next record needs none of the frames that this one did.
+      this.#handle.file.pages.cache.endOperation();
+    }
+  }
+
+  /** Looks at the record found: why the read ends with it, or -1. */
+  #examine(): number {
+    const { file } = this.#handle;
+    const { records } = file.data;
+    if (this.#limit?.isPassed(records.bytes, records.at) === true) {
+      this.#settle();
+      return Status.OPTIMIZE_LIMIT_REACHED;
+    }
+    let bytes = records.bytes;
+    let base = records.at;
+    if (isVariable(file.definition) && !records.form.isWhole) {
+      bytes = this.#wholeImage();
+      base = 0;
+    }
+    const { address, length } = records;
+    if (!this.#read.accepts(bytes, base, length)) {
+      this.#settle();
+      return ++this.#rejected > this.#read.rejectLimit ? Status.REJECT_COUNT_REACHED : -1;
+    }
+    // What does not fit is the next to be looked at.
+    const { count } = this.#read;
+    try {
+      if (!this.#read.put(bytes, base, length, address)) return Status.DATALENGTH_ERROR;
+    } finally {
+      if (this.#read.count > count) this.#settle();
+    }
+    return this.#read.isComplete ? Status.NO_ERROR : -1;
+  }
+
+  /** The record found last becomes the position. */
+  #settle(): void {
+    this.#handle.position.settle(this.#key);
+    this.hasMoved = true;
+  }
+
+  #wholeImage(): Uint8Array {
+    const { records } = this.#handle.file.data;
+    const count = Math.min(records.length, REACH);
+    if (this.#image.length < count) this.#image = new Uint8Array(2 * count);
+    records.copy(0, count, this.#image, 0);
+    return this.#image;
+  }
+}
+
+/** Operations 36 to 39: along a path, or by physical order. */
+export function extendedRead(
+  handle: Handle,
+  isForward: boolean,
+  byKey: boolean,
+  buffers: Buffers,
+): number {
+  const { file, position } = handle;
+  const { data, length } = buffers;
+  let key: FileKey | undefined;
+  if (byKey) {
+    key = file.data.key(buffers.keyNumber);
+    if (key === undefined) return file.statusOfNoKey(buffers.keyNumber);
+    if (buffers.key.length < key.length) return Status.KEYBUFFER_TOO_SHORT;
+    const refusal = position.checkPath(key);
+    if (refusal !== 0) return refusal;
+  } else {
+    if (file.isKeyOnly) return Status.OPERATION_NOT_ALLOWED;
+    const refusal = position.checkStep(isForward);
+    if (refusal !== 0) return refusal;
+  }
+  const room = length[0] ?? 0;
+  const read = ExtendedRead.parse(data, room, {
+    recordLength: file.definition.recordLength,
+    isVariable: isVariable(file.definition),
+    sequences: file.definition.sequences,
+    addressSize: 4,
+  });
+  read.begin(data, room);
+  const scan = new Scan(handle, read, key, isForward);
+  const status = runScan(scan);
+  length[0] = read.finish();
+  if (key !== undefined && scan.hasMoved && position.recall()) {
+    file.data.extractKey(key, buffers.key);
+  }
+  position.forbidChange();
+  return status;
+}
+
+/** What a record makes impossible ends the read like any other reason; what came before counts. */
+function runScan(scan: Scan): number {
+  try {
+    return scan.run();
+  } catch (error) {
+    const ends = [Status.DATALENGTH_ERROR, Status.INVALID_GET_EXPRESSION, Status.INVALID_EXTRACTOR];
+    if (error instanceof BtrieveError && ends.some((status) => status === error.status)) {
+      return error.status;
+    }
+    throw error;
+  }
+}
+
+/** Operation 40. Every record is an operation of its own: those before one that is refused stay. */
+export function insertExtended(handle: Handle, buffers: Buffers): number {
+  const { file, position } = handle;
+  const { data, length, key: keyBuffer } = buffers;
+  const refusal = checkAccess(handle);
+  if (refusal !== 0) return refusal;
+  const key = pathOf(handle, buffers.keyNumber);
+  if (typeof key === 'number') return key;
+  if (key !== undefined && keyBuffer.length < key.length) return Status.KEYBUFFER_TOO_SHORT;
+  const room = length[0] ?? 0;
+  const request = ExtendedInsert.parse(data, room, 4);
+  const addresses: number[] = [];
+  let status: number = Status.NO_ERROR;
+  try {
+    for (const { offset, length: given } of request) {
+      const count = file.lengthToStore(given);
+      if (count < 0) {
+        status = Status.DATALENGTH_ERROR;
+        break;
+      }
+      const address = file.data.insert(data, offset, count);
+      position.inserted(address, key);
+      if (key !== undefined) file.data.extractKey(key, keyBuffer);
+      addresses.push(address);
+      file.data.endOperation();
+    }
+  } catch (error) {
+    if (!(error instanceof BtrieveError)) throw error;
+    status = error.status;
+  }
+  length[0] = encodeInserted(data, room, addresses, 4);
+  return status;
+}

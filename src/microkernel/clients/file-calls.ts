@@ -1,0 +1,221 @@
+/**
+ * The operations on whole files, and what a client has open.
+ *
+ * Source: Btrieve API Guide, Open, Close, Create, Set Owner, Clear Owner, Create Index, Drop Index,
+ * Set Directory, Get Directory, Login.
+ */
+import { decodeCreate, decodeIndexKey } from '../definition/create-buffer.js';
+import { freeSequence } from '../definition/definition-codec.js';
+import { isLinked } from '../keys/key-definition.js';
+import { SYSTEM_KEY } from '../files/file-key.js';
+import type { FileTable } from '../files/file-table.js';
+import { createIndex, createSystemIndex, dropIndex } from '../files/indexes.js';
+import type { OpenFile } from '../files/open-file.js';
+import { BtrieveError, Status } from '../status.js';
+import { Handle, type OpenMode } from './handle.js';
+import { absolutePath, parametersOf, pathFrom, textFrom } from './paths.js';
+import { clearBlock, writeBlock } from './position-block.js';
+import { checkAccess, type Buffers } from './record-calls.js';
+
+/** Open modes as signed bytes. What is added for sharing between engines means nothing here. */
+const MODES: Readonly<Partial<Record<number, OpenMode>>> = {
+  0: 'normal',
+  [-1]: 'accelerated',
+  [-2]: 'read-only',
+  [-3]: 'verify',
+  [-4]: 'exclusive',
+};
+const SINGLE_ENGINE = -32;
+const MULTI_ENGINE = -64;
+
+/** Key numbers of Create. The other two for new files once spoke of transactions on servers. */
+const CREATE = Object.freeze({ NEW_ONLY: [-1, -3], DELETE: -128, RENAME: -127 });
+
+/** Added to a number in Create Index (that very number) and Drop Index (no renumbering). */
+const EXACT = 0x80;
+
+const DRIVE_A = 0x41;
+
+let lastId = 0;
+
+export class FileCalls {
+  readonly #files: FileTable;
+  readonly #handles = new Map<number, Handle>();
+  /** Where relative paths begin. */
+  directory: string;
+
+  constructor(files: FileTable, directory: string) {
+    this.#files = files;
+    this.directory = directory;
+  }
+
+  handle(id: number): Handle | undefined {
+    return this.#handles.get(id);
+  }
+
+  open(block: Uint8Array, { data, length, key, keyNumber }: Buffers): number {
+    const mode = modeOf(signed(keyNumber));
+    if (mode === undefined) return Status.INVALID_PARAMETER_TO_MKDE;
+    const owner = ownerFrom(data.subarray(0, length[0]));
+    const handle = this.openPath(pathFrom(key, this.directory), mode, owner);
+    writeBlock(block, handle.id);
+    return Status.NO_ERROR;
+  }
+
+  /** Throws 11, 12, 30, 46, 51, 85, 86, 88, 94. */
+  openPath(path: string, mode: OpenMode, owner: string): Handle {
+    const readOnly = mode === 'read-only';
+    const file = this.#files.open(absolutePath(path, this.directory), {
+      isExclusive: mode === 'exclusive',
+      readOnly,
+      owner,
+    });
+    try {
+      const access = file.accessOf(owner);
+      if (access === 'none') {
+        const message = 'the file has an owner name, and this is not it';
+        throw new BtrieveError(Status.INVALID_OWNER, message, { file: file.pages.path });
+      }
+      const handle = new Handle(++lastId, file, mode, readOnly || access === 'read');
+      this.#handles.set(handle.id, handle);
+      return handle;
+    } catch (error) {
+      this.#files.close(file);
+      throw error;
+    }
+  }
+
+  close(handle: Handle, block: Uint8Array): number {
+    clearBlock(block);
+    this.closeHandle(handle);
+    return Status.NO_ERROR;
+  }
+
+  closeHandle(handle: Handle): void {
+    if (!this.#handles.delete(handle.id)) return;
+    this.#files.close(handle.file);
+  }
+
+  /** Closes everything; the first failure is thrown when all are closed. */
+  closeAll(): void {
+    const failures: unknown[] = [];
+    for (const handle of [...this.#handles.values()]) {
+      try {
+        this.closeHandle(handle);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  create({ data, length, key, keyNumber }: Buffers): number {
+    const path = pathFrom(key, this.directory);
+    const what = signed(keyNumber);
+    if (what === CREATE.DELETE) this.#files.remove(path);
+    else if (what === CREATE.RENAME) {
+      const to = absolutePath(textFrom(data.subarray(0, length[0])), this.directory);
+      this.#files.rename(path, to);
+    } else {
+      const definition = decodeCreate(data, length[0] ?? 0);
+      this.#files.create(path, definition, !CREATE.NEW_ONLY.includes(what));
+    }
+    return Status.NO_ERROR;
+  }
+
+  createIndex(handle: Handle, { data, length, keyNumber }: Buffers): number {
+    const refusal = checkAccess(handle);
+    if (refusal !== 0) return refusal;
+    const { file } = handle;
+    if (keyNumber === SYSTEM_KEY) {
+      const isMissing = file.definition.hasSystemData && file.stored.systemKey === undefined;
+      if (!isMissing) return Status.INVALID_INDEX_NUMBER;
+      createSystemIndex(file);
+      return Status.NO_ERROR;
+    }
+    const request = decodeIndexKey(data, length[0] ?? 0, keyNumber, file.definition);
+    const sequence = isLinked(request.key) ? freeSequence(file.stored) : -1;
+    createIndex(file, request.file, request.key, sequence);
+    return Status.NO_ERROR;
+  }
+
+  dropIndex(handle: Handle, { keyNumber }: Buffers): number {
+    const refusal = checkAccess(handle);
+    if (refusal !== 0) return refusal;
+    const isExact = keyNumber >= EXACT;
+    const number = keyNumber & ~EXACT;
+    this.#forget(handle.file, number);
+    dropIndex(handle.file, number, !isExact);
+    return Status.NO_ERROR;
+  }
+
+  /** Positions on the path of a key that goes are no more. */
+  #forget(file: OpenFile, number: number): void {
+    const key = file.data.key(number);
+    if (key === undefined) return;
+    for (const handle of this.#handles.values()) {
+      if (handle.file === file) handle.position.forgetKey(key);
+    }
+  }
+
+  setOwner(handle: Handle, isLong: boolean, { data, length, key, keyNumber }: Buffers): number {
+    const refusal = checkAccess(handle);
+    if (refusal !== 0) return refusal;
+    const owner = ownerFrom(data.subarray(0, length[0]));
+    if (owner !== ownerFrom(key)) return Status.INVALID_OWNER;
+    handle.file.setOwner(owner, keyNumber, isLong);
+    return Status.NO_ERROR;
+  }
+
+  clearOwner(handle: Handle): number {
+    const refusal = checkAccess(handle);
+    if (refusal !== 0) return refusal;
+    handle.file.clearOwner();
+    return Status.NO_ERROR;
+  }
+
+  setDirectory({ key }: Buffers): number {
+    this.directory = this.#files.directory(pathFrom(key, this.directory));
+    return Status.NO_ERROR;
+  }
+
+  /** The key number is a drive, 1 for A; 0 for the one in use. Each other has no directory of ours. */
+  getDirectory({ key, keyNumber }: Buffers): number {
+    const drive = /^([a-z]):/i.exec(this.directory)?.[1]?.toUpperCase().charCodeAt(0) ?? 0;
+    if (keyNumber !== 0 && keyNumber !== drive - DRIVE_A + 1) return Status.DIRECTORY_ERROR;
+    const bytes = new TextEncoder().encode(this.directory);
+    if (bytes.length >= key.length) return Status.KEYBUFFER_TOO_SHORT;
+    key.set(bytes);
+    key[bytes.length] = 0;
+    return Status.NO_ERROR;
+  }
+
+  /** There is no security of databases: who names one in the right form is let in. */
+  login({ key, keyNumber }: Buffers): number {
+    if (keyNumber > 1) return Status.INVALID_FUNCTION;
+    parametersOf(textFrom(key));
+    return Status.NO_ERROR;
+  }
+}
+
+/** An owner name. What is no name cannot be the one of a file: 51. */
+function ownerFrom(bytes: Uint8Array): string {
+  try {
+    return textFrom(bytes);
+  } catch (cause) {
+    throw new BtrieveError(Status.INVALID_OWNER, 'the owner name is not UTF-8', { cause });
+  }
+}
+
+function signed(keyNumber: number): number {
+  return (keyNumber << 24) >> 24;
+}
+
+function modeOf(number: number): OpenMode | undefined {
+  const sharing = [0, SINGLE_ENGINE, MULTI_ENGINE];
+  for (const added of sharing) {
+    const mode = MODES[number - added];
+    if (mode !== undefined) return mode;
+  }
+  return undefined;
+}

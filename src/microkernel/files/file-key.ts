@@ -1,0 +1,97 @@
+/**
+ * One key of an open data file: its definition, its codec and its tree, and the rows that the
+ * operation under way works with.
+ *
+ * Rows are made here: the normalised key, the sequence of a linked duplicate, the record address.
+ */
+import { orderedWord } from '../trees/index-page.js';
+import type { BTree } from '../trees/b-tree.js';
+import type { KeyCodec } from '../keys/key-codec.js';
+import { isDescending, isModifiable, type KeyDefinition } from '../keys/key-definition.js';
+import { KEY_TYPE } from '../keys/key-types.js';
+
+const TWO_32 = 0x1_0000_0000;
+
+/** The number by which the system key is known. */
+export const SYSTEM_KEY = 125;
+
+export class FileKey {
+  definition: KeyDefinition;
+  number: number;
+  readonly codec: KeyCodec;
+  readonly tree: BTree;
+  /** Bytes of a key value in a key buffer. */
+  readonly length: number;
+  readonly isUnique: boolean;
+  readonly isModifiable: boolean;
+  readonly isSystem: boolean;
+  /** The first segment, that is. */
+  readonly isDescending: boolean;
+  /** Offset of its sequence in a slot, if duplicates are linked; else -1. */
+  readonly sequenceAt: number;
+  /** Offset in the record and length of the field, for an autoincrement key; else length 0. */
+  readonly autoincrement: { readonly offset: number; readonly length: number };
+  /** Offsets in the record of fields that are given the time. */
+  readonly timestamps: readonly number[];
+  /** Those of them that the operation under way has given it. */
+  readonly stamped: number[] = [];
+  /** The row of the record that is being stored, or of the key value that is looked for. */
+  readonly row: Int32Array;
+  /** The row that the record being changed has now. */
+  readonly oldRow: Int32Array;
+  /** Whether the record being stored, and the one being changed, are not in the index. */
+  isNull = false;
+  wasNull = false;
+  /** Whether the row changes. */
+  moves = false;
+  /** The operation under way has given the autoincrement field its value. */
+  isAssigned = false;
+
+  constructor(definition: KeyDefinition, codec: KeyCodec, tree: BTree, sequenceAt: number) {
+    this.definition = definition;
+    this.number = definition.number;
+    this.codec = codec;
+    this.tree = tree;
+    this.length = codec.keyLength;
+    this.isUnique = tree.shape.order === 'unique';
+    this.isModifiable = isModifiable(definition);
+    this.isSystem = definition.number === SYSTEM_KEY;
+    this.sequenceAt = sequenceAt;
+    this.row = new Int32Array(tree.rowWords);
+    this.oldRow = new Int32Array(tree.rowWords);
+    const [segment] = definition.segments;
+    this.isDescending = segment !== undefined && isDescending(segment);
+    const counts = segment?.type === KEY_TYPE.AUTOINCREMENT && definition.segments.length === 1;
+    this.timestamps = definition.segments
+      .filter(({ type }) => type === KEY_TYPE.AUTOTIMESTAMP)
+      .map(({ offset }) => offset);
+    this.autoincrement = counts ? segment : { offset: 0, length: 0 };
+  }
+
+  /** After a key below it was dropped. */
+  renumber(definition: KeyDefinition): void {
+    this.definition = definition;
+    this.number = definition.number;
+  }
+
+  /** Words of the normalised key value. */
+  get keyWords(): number {
+    return this.tree.shape.keyWords;
+  }
+
+  /** Puts record address and, for linked duplicates, sequence into a row. */
+  complete(row: Int32Array, address: number, sequence: number): void {
+    // The array may be longer than the row.
+    const last = this.row.length - 1;
+    row[last] = orderedWord(address);
+    if (this.sequenceAt < 0) return;
+    row[last - 2] = orderedWord(Math.floor(sequence / TWO_32));
+    row[last - 1] = orderedWord(sequence % TWO_32);
+  }
+
+  /** Whether the rows differ in the key value. */
+  get differs(): boolean {
+    for (let i = 0; i < this.keyWords; i++) if (this.row[i] !== this.oldRow[i]) return true;
+    return false;
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * Making and dropping an index of a file that has records.
+ *
+ * Both take many operations and end in one: first the definition says that the index is being built
+ * or dropped, last that it is in use or no more, each made durable. Between the two nobody can use
+ * it. What a crash leaves half done is dropped when the file is opened for writing the next time.
+ */
+import { assert } from '../assert.js';
+import { setU53 } from '../bytes.js';
+import {
+  INDEX_STATE,
+  type StoredDefinition,
+  type StoredKey,
+} from '../definition/definition-codec.js';
+import type { FileDefinition } from '../definition/file-definition.js';
+import type { KeyDefinition } from '../keys/key-definition.js';
+import { COUNTER } from '../layout.js';
+import { NO_ADDRESS } from '../records/record-slots.js';
+import { BtrieveError, Status } from '../status.js';
+import { BTree } from '../trees/b-tree.js';
+import { SYSTEM_KEY, type FileKey } from './file-key.js';
+import { SYSTEM_KEY_DEFINITION, type OpenFile } from './open-file.js';
+
+/** Rows that are sorted at a time, in bytes; each such run goes into the tree in its order. */
+const RUN_SIZE = 32 * 1024 * 1024;
+/** Rows, or pages, in one operation. */
+const BATCH = 32;
+
+/** The tree grows while it is built. */
+const LEVELS_TO_COME = 9;
+
+export type Progress = (done: number, total: number) => void;
+
+/**
+ * Makes the index of a key. `file` is the definition with that key, `sequence` which of the spare
+ * sequences of the records it uses, -1 for none.
+ *
+ * Throws 5 (records have equal values where the key allows none; see `conflict`), 18, 100, 132. The
+ * file is as it was then.
+ */
+export function createIndex(
+  open: OpenFile,
+  file: FileDefinition,
+  key: KeyDefinition,
+  sequence: number,
+  onProgress?: Progress,
+): void {
+  const index = file.keys.indexOf(key);
+  const before = open.stored;
+  const plan = (root: number, state: StoredKey['state']): StoredDefinition => {
+    const keys: StoredKey[] = [...before.keys];
+    keys.splice(index, 0, { root, state, sequence });
+    return { ...before, file, keys };
+  };
+  make(open, plan, key, sequence, onProgress);
+}
+
+/** Makes the index of system keys anew. */
+export function createSystemIndex(open: OpenFile, onProgress?: Progress): void {
+  const plan = (root: number, state: StoredKey['state']): StoredDefinition => ({
+    ...open.stored,
+    systemKey: { root, state },
+  });
+  make(open, plan, SYSTEM_KEY_DEFINITION, -1, onProgress);
+}
+
+type Plan = (root: number, state: StoredKey['state']) => StoredDefinition;
+
+function make(
+  open: OpenFile,
+  plan: Plan,
+  key: KeyDefinition,
+  sequence: number,
+  onProgress: Progress | undefined,
+): void {
+  const before = open.stored;
+  const { pages } = open;
+  pages.complete();
+  let root = 0;
+  open.change(() => {
+    root = BTree.plant(pages);
+    return plan(root, INDEX_STATE.BUILDING);
+  });
+  const made = open.openKey(key, { root, state: INDEX_STATE.IN_USE, sequence });
+  try {
+    new IndexBuild(open, made, onProgress).run();
+    open.change(() => plan(root, INDEX_STATE.IN_USE));
+  } catch (error) {
+    uproot(open, made.tree);
+    open.change(() => before);
+    throw error;
+  }
+}
+
+/** Drops an index; with `renumber` the keys above have numbers less by one. */
+export function dropIndex(open: OpenFile, number: number, renumber: boolean): void {
+  const { stored, pages } = open;
+  if (number === SYSTEM_KEY) {
+    const { systemKey } = stored;
+    if (systemKey === undefined) throw noSuchKey(open, number);
+    pages.complete();
+    open.change(() => ({ ...stored, systemKey: { ...systemKey, state: INDEX_STATE.DROPPING } }));
+    finishDropping(open);
+    return;
+  }
+  const index = stored.file.keys.findIndex((key) => key.number === number);
+  const key = stored.keys[index];
+  if (key === undefined) throw noSuchKey(open, number);
+  pages.complete();
+  const keys = stored.keys.with(index, { ...key, state: INDEX_STATE.DROPPING });
+  open.change(() => ({ ...stored, keys }));
+  finishDropping(open, renumber);
+}
+
+function noSuchKey(open: OpenFile, number: number): BtrieveError {
+  const message = `the file has no key ${number}`;
+  return new BtrieveError(Status.INVALID_INDEX_NUMBER, message, { file: open.pages.path });
+}
+
+/** Drops what is being built or dropped; nobody waits for it any more. */
+export function finishDropping(open: OpenFile, renumber = false): void {
+  for (;;) {
+    const { stored } = open;
+    const index = stored.keys.findIndex((key) => key.state !== INDEX_STATE.IN_USE);
+    if (index < 0) break;
+    const [definition, key] = [stored.file.keys[index], stored.keys[index]];
+    assert(definition !== undefined && key !== undefined, 'a stored key has a definition');
+    uproot(open, open.openKey(definition, key).tree);
+    open.change(() => without(stored, index, renumber));
+  }
+  const { stored } = open;
+  const { systemKey } = stored;
+  if (systemKey === undefined || systemKey.state === INDEX_STATE.IN_USE) return;
+  uproot(open, open.openKey(SYSTEM_KEY_DEFINITION, { ...systemKey, sequence: -1 }).tree);
+  open.change(() => ({ ...stored, systemKey: undefined }));
+}
+
+function without(stored: StoredDefinition, index: number, renumber: boolean): StoredDefinition {
+  const { file } = stored;
+  const gone = file.keys[index]?.number ?? 0;
+  const keys = file.keys
+    .filter((key) => key.number !== gone)
+    .map((key) => (renumber && key.number > gone ? { ...key, number: key.number - 1 } : key));
+  return { ...stored, file: { ...file, keys }, keys: stored.keys.toSpliced(index, 1) };
+}
+
+/** Frees the pages of a tree, in as many operations as that takes. */
+function uproot({ pages }: OpenFile, tree: BTree): void {
+  for (let done = false; !done;) {
+    pages.prepare();
+    try {
+      done = tree.uproot(BATCH);
+    } catch (error) {
+      throw pages.failOperation(error);
+    } finally {
+      pages.endOperation();
+    }
+  }
+}
+
+/** Fills the index of a key from the records. */
+class IndexBuild {
+  readonly #open: OpenFile;
+  readonly #key: FileKey;
+  readonly #onProgress: Progress | undefined;
+  readonly #rowWords: number;
+  /** The rows of a run, one after the other, and their order. */
+  readonly #rows: Int32Array;
+  #count = 0;
+  #done = 0;
+
+  constructor(open: OpenFile, key: FileKey, onProgress: Progress | undefined) {
+    this.#open = open;
+    this.#key = key;
+    this.#onProgress = onProgress;
+    this.#rowWords = key.tree.rowWords;
+    open.pages.cache.admit(
+      open.pages.pageSize,
+      2 * BATCH * (key.tree.pagesNeeded + LEVELS_TO_COME),
+    );
+    const fits = Math.max(1, Math.floor(RUN_SIZE / 4 / this.#rowWords));
+    this.#rows = new Int32Array(Math.min(fits, open.data.recordCount + 1) * this.#rowWords);
+  }
+
+  run(): void {
+    const { records } = this.#open.data;
+    let address = records.next(NO_ADDRESS);
+    while (address !== NO_ADDRESS) {
+      this.#gather(address);
+      if ((this.#count + 1) * this.#rowWords > this.#rows.length) this.#flush();
+      this.#open.pages.endOperation();
+      address = records.next(address);
+    }
+    this.#flush();
+  }
+
+  #gather(address: number): void {
+    const { data, pages } = this.#open;
+    const key = this.#key;
+    this.#done++;
+    if (this.#done % 4096 === 0) this.#onProgress?.(this.#done, data.recordCount);
+    if (data.isNull(key)) return;
+    if (key.sequenceAt >= 0) {
+      // The record keeps its place among equal ones.
+      pages.prepare();
+      data.records.slots.editAside(address);
+      const { view, at } = data.records.slots;
+      const sequence = pages.counter(COUNTER.SEQUENCE) + 1;
+      pages.setCounter(COUNTER.SEQUENCE, sequence);
+      setU53(view, at + key.sequenceAt, sequence);
+      data.records.find(address);
+    }
+    data.rowOf(key, address, key.row);
+    this.#rows.set(key.row, this.#count * this.#rowWords);
+    this.#count++;
+  }
+
+  #flush(): void {
+    const { pages } = this.#open;
+    const rows = this.#rows;
+    const width = this.#rowWords;
+    const order = Uint32Array.from({ length: this.#count }, (_, index) => index);
+    order.sort((a, b) => compareRows(rows, a * width, b * width, width));
+    for (let from = 0; from < order.length; from += BATCH) {
+      pages.prepare();
+      try {
+        pages.reserve(BATCH * this.#key.tree.pagesNeeded);
+        for (const index of order.subarray(from, from + BATCH)) this.#insert(index * width);
+      } catch (error) {
+        if (!(error instanceof BtrieveError) || error.status !== Status.DUPLICATE_KEY_VALUE) {
+          throw pages.failOperation(error);
+        }
+        throw error;
+      } finally {
+        pages.endOperation();
+      }
+    }
+    this.#count = 0;
+  }
+
+  #insert(at: number): void {
+    const { data } = this.#open;
+    const { tree, row, keyWords } = this.#key;
+    for (let i = 0; i < row.length; i++) row[i] = this.#rows[at + i] ?? 0;
+    if (this.#key.isUnique && tree.atLeast(row, keyWords) && tree.matches(row, keyWords)) {
+      data.conflict = { address: tree.address, key: this.#key.number };
+      const message = `records have equal values, and key ${this.#key.number} allows no duplicates`;
+      throw new BtrieveError(Status.DUPLICATE_KEY_VALUE, message, { file: data.path });
+    }
+    tree.insert(row);
+  }
+}
+
+function compareRows(rows: Int32Array, a: number, b: number, words: number): number {
+  for (let i = 0; i < words; i++) {
+    const left = rows[a + i] ?? 0;
+    const right = rows[b + i] ?? 0;
+    if (left !== right) return left < right ? -1 : 1;
+  }
+  return 0;
+}

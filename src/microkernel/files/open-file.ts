@@ -1,0 +1,326 @@
+/**
+ * A data file that an engine has open, once for all who opened it: its definition, its pages and what
+ * lies in them.
+ *
+ * Owns: how a stored definition becomes records and keys, and how it changes when an index is made or
+ * dropped or an owner is set.
+ */
+import type { Holder } from '../fcr.js';
+import {
+  decodeDefinition,
+  encodeDefinition,
+  INDEX_STATE,
+  type OwnerData,
+  type StoredDefinition,
+  type StoredKey,
+} from '../definition/definition-codec.js';
+import {
+  FILE_FLAG,
+  freeSpaceThreshold,
+  hasFlag,
+  isCompressed,
+  isKeyOnly,
+  isVariable,
+  truncatesBlanks,
+  type FileDefinition,
+} from '../definition/file-definition.js';
+import { slotLayout, type SlotLayout } from '../definition/slot-layout.js';
+import { KeyCodec } from '../keys/key-codec.js';
+import { allowsDuplicates, KEY_FLAG, type KeyDefinition } from '../keys/key-definition.js';
+import { KEY_TYPE } from '../keys/key-types.js';
+import type { PageCache } from '../page-cache.js';
+import { PageCipher } from '../page-cipher.js';
+import { PageFile, type PageFileSettings } from '../page-file.js';
+import type { Ports, Random } from '../ports.js';
+import { SPACE } from '../pat.js';
+import type { RecordForm } from '../records/record-store.js';
+import { BtrieveError, Status } from '../status.js';
+import { BTree, type RowOrder } from '../trees/b-tree.js';
+import { DataFile } from './data-file.js';
+import { loadDefinition, storeDefinition } from './definition-pages.js';
+import { FileKey, SYSTEM_KEY } from './file-key.js';
+import {
+  accessOf,
+  hasOwner,
+  isEncryptedFile,
+  makeOwner,
+  NO_OWNER,
+  OWNER_FLAG,
+  unwrapForRoot,
+  unwrapKey,
+  type Access,
+  type RootKey,
+} from './owner.js';
+
+export interface OpenFileOptions {
+  readonly mode: 'read' | 'write';
+  readonly holder: Holder;
+  readonly settings?: Partial<PageFileSettings>;
+  /** Owner name; without it an encrypted file is read by the key of the root, if that may be. */
+  readonly owner?: string;
+  readonly rootKey?: RootKey;
+}
+
+/** Opens nothing. */
+const NO_ROOT_KEY: RootKey = () => new Uint8Array(32);
+
+/** Pages that are written anew in one operation. */
+const REWRITE_BATCH = 16;
+
+/** An operation finds room in the cache for so many times the pages that it may touch. */
+const CACHE_SHARE = 4;
+
+/** The hidden number that every record of a file with system data has. */
+export const SYSTEM_KEY_DEFINITION: KeyDefinition = {
+  number: SYSTEM_KEY,
+  segments: [
+    {
+      offset: 0,
+      length: 8,
+      flags: KEY_FLAG.EXTENDED_TYPE,
+      type: KEY_TYPE.UNSIGNED,
+      nullValue: 0,
+    },
+  ],
+};
+
+export class OpenFile {
+  readonly pages: PageFile;
+  readonly data: DataFile;
+  stored: StoredDefinition;
+  /** Milliseconds since 1970. */
+  readonly openedAt: number;
+  readonly #layout: SlotLayout;
+  readonly #random: Random;
+  readonly #rootKey: RootKey;
+
+  static open(ports: Ports, cache: PageCache, path: string, options: OpenFileOptions): OpenFile {
+    const pages = PageFile.open(ports, cache, path, options);
+    try {
+      const stored = decodeDefinition(loadDefinition(pages));
+      pages.endOperation();
+      if (isEncryptedFile(stored.owner)) {
+        pages.useCipher(cipherOf(pages, stored.owner, ports.random, options));
+      }
+      return new OpenFile(pages, stored, ports, options.rootKey ?? NO_ROOT_KEY);
+    } catch (error) {
+      pages.abandon();
+      throw error;
+    }
+  }
+
+  private constructor(pages: PageFile, stored: StoredDefinition, ports: Ports, rootKey: RootKey) {
+    this.pages = pages;
+    this.#random = ports.random;
+    this.#rootKey = rootKey;
+    const now = () => ports.clock.now();
+    this.openedAt = now();
+    this.stored = stored;
+    // Records of a key-only file are kept like others: what an index holds does not always give
+    // back the bytes that were put in.
+    const { flags } = stored.file;
+    this.#layout = slotLayout({ ...stored.file, flags: flags & ~FILE_FLAG.KEY_ONLY });
+    const form = formOf(stored.file, this.#layout);
+    this.data = new DataFile(pages, form, this.#keys(), this.#layout.systemKey, now);
+    this.#admit();
+  }
+
+  get definition(): FileDefinition {
+    return this.stored.file;
+  }
+
+  get isKeyOnly(): boolean {
+    return isKeyOnly(this.definition);
+  }
+
+  /** Whether there are keys that a call can name. */
+  get hasKeys(): boolean {
+    return this.definition.keys.length > 0;
+  }
+
+  /** 6, or 56 if there is such a key but its index is not complete. */
+  statusOfNoKey(number: number): number {
+    const index = this.definition.keys.findIndex((key) => key.number === number);
+    const isPending = index >= 0 && this.stored.keys[index]?.state !== INDEX_STATE.IN_USE;
+    return isPending ? Status.INCOMPLETE_INDEX : Status.INVALID_INDEX_NUMBER;
+  }
+
+  /** What somebody with this owner name may do; an empty one is none. */
+  accessOf(name: string): Access {
+    return accessOf(this.stored.owner, name);
+  }
+
+  /** How many of the bytes given become a record; -1 if they are too few. */
+  lengthToStore(given: number): number {
+    const { recordLength } = this.definition;
+    if (given < recordLength) return -1;
+    return isVariable(this.definition) ? given : recordLength;
+  }
+
+  /**
+   * One operation that gives the file another definition, durably; `work` may do more in it. Throws
+   * like `PageFile.prepare` and `complete`, and then the old one is in force.
+   */
+  change(work: () => StoredDefinition): void {
+    const { pages } = this;
+    pages.prepare();
+    let stored: StoredDefinition;
+    try {
+      stored = work();
+      storeDefinition(pages, encodeDefinition(stored));
+    } catch (error) {
+      throw pages.failOperation(error);
+    } finally {
+      pages.endOperation();
+    }
+    this.stored = stored;
+    this.data.useKeys(this.#keys(this.data.keys));
+    this.#admit();
+    pages.complete();
+  }
+
+  /**
+   * Protects the file by an owner name, and encrypts it if the mode says so. Throws 50 (it has one), 51
+   * (the name is none), 160 (mode).
+   */
+  setOwner(name: string, mode: number, isLong: boolean): void {
+    if (hasOwner(this.stored.owner)) {
+      const message = 'the file has an owner name already';
+      throw new BtrieveError(Status.OWNER_ALREADY_SET, message, { file: this.pages.path });
+    }
+    const owner = makeOwner(this.#random, name, mode, isLong, this.#rootKey);
+    this.pages.complete();
+    if (!isEncryptedFile(owner)) {
+      this.change(() => ({ ...this.stored, owner }));
+      return;
+    }
+    const { pages } = this;
+    const flags = owner.flags | OWNER_FLAG.UNFINISHED;
+    this.change(() => ({ ...this.stored, owner: { ...owner, flags } }));
+    const cipher = cipherOf(pages, owner, this.#random, { owner: name, rootKey: this.#rootKey });
+    pages.useCipher(cipher);
+    this.finishEncrypting();
+  }
+
+  /**
+   * Encrypts what a crash or Set Owner left plain: every page is written anew, and what was in free
+   * pages is overwritten.
+   */
+  finishEncrypting(): void {
+    const { owner } = this.stored;
+    if (!isEncryptedFile(owner) || (owner.flags & OWNER_FLAG.UNFINISHED) === 0) return;
+    this.#rewrite();
+    this.pages.scrub();
+    const flags = owner.flags & ~OWNER_FLAG.UNFINISHED;
+    this.change(() => ({ ...this.stored, owner: { ...owner, flags } }));
+  }
+
+  /** The file has no owner name any more, and is not encrypted. */
+  clearOwner(): void {
+    const { owner } = this.stored;
+    this.pages.complete();
+    if (isEncryptedFile(owner)) {
+      // Should this end half way, the file is still protected, and some of its pages are plain.
+      const flags = owner.flags | OWNER_FLAG.UNFINISHED;
+      this.change(() => ({ ...this.stored, owner: { ...owner, flags } }));
+      this.pages.decryptOnly();
+      this.#rewrite();
+    }
+    this.change(() => ({ ...this.stored, owner: NO_OWNER }));
+    this.pages.useCipher(undefined);
+  }
+
+  /** Writes every page anew, as it is to be from now on. */
+  #rewrite(): void {
+    const { pages } = this;
+    for (const space of [SPACE.DATA, SPACE.OTHER] as const) {
+      const count = pages.numbersUsed(space);
+      for (let page = 0; page < count;) {
+        pages.prepare();
+        try {
+          for (let batch = 0; batch < REWRITE_BATCH && page < count; batch++, page++) {
+            if (pages.isAllocated(space, page)) pages.edit(space, page);
+          }
+        } catch (error) {
+          throw pages.failOperation(error);
+        } finally {
+          pages.endOperation();
+        }
+      }
+    }
+    pages.complete();
+  }
+
+  /** The keys in use. One that goes on stays the same object, so that positions on it stay good. */
+  #keys(before: readonly FileKey[] = []): FileKey[] {
+    const { keys, systemKey } = this.stored;
+    const open: FileKey[] = [];
+    const add = (definition: KeyDefinition, stored: StoredKey): void => {
+      const old = before.find((key) => key.tree.shape.root === stored.root);
+      old?.renumber(definition);
+      open.push(old ?? this.openKey(definition, stored));
+    };
+    for (const [index, definition] of this.definition.keys.entries()) {
+      const key = keys[index];
+      if (key?.state === INDEX_STATE.IN_USE) add(definition, key);
+    }
+    if (systemKey?.state === INDEX_STATE.IN_USE) {
+      add(SYSTEM_KEY_DEFINITION, { ...systemKey, sequence: -1 });
+    }
+    return open;
+  }
+
+  /** A key as it works in the file. */
+  openKey(definition: KeyDefinition, stored: StoredKey, file = this.definition): FileKey {
+    const codec = KeyCodec.of(definition, file.sequences);
+    const tree = new BTree(this.pages, {
+      key: definition.number,
+      root: stored.root,
+      keyWords: codec.wordCount,
+      order: orderOf(definition, stored),
+      balanced: hasFlag(file, FILE_FLAG.BALANCED),
+    });
+    const sequenceAt = stored.sequence < 0 ? -1 : (this.#layout.sequences[stored.sequence] ?? -1);
+    return new FileKey(definition, codec, tree, sequenceAt);
+  }
+
+  #admit(): void {
+    const { keys, records } = this.data;
+    const levels = keys.reduce((sum, key) => sum + key.tree.pagesNeeded, 0);
+    const room = records.pagesToInsert(this.definition.recordLength) + 2 * levels;
+    this.pages.cache.admit(this.pages.pageSize, CACHE_SHARE * room);
+    this.pages.endOperation();
+  }
+}
+
+/** Throws 51 if neither the owner name nor the root opens the file. */
+function cipherOf(
+  pages: PageFile,
+  owner: OwnerData,
+  random: Random,
+  { owner: name = '', rootKey = NO_ROOT_KEY }: Pick<OpenFileOptions, 'owner' | 'rootKey'>,
+): PageCipher {
+  const key = name === '' ? unwrapForRoot(owner, rootKey) : unwrapKey(owner, name);
+  if (key === undefined) {
+    const message = 'the file is encrypted, and this does not open it';
+    throw new BtrieveError(Status.INVALID_OWNER, message, { file: pages.path });
+  }
+  return new PageCipher(key, pages.control.uuid, pages.pageSize, random);
+}
+
+function orderOf(definition: KeyDefinition, stored: StoredKey): RowOrder {
+  if (!allowsDuplicates(definition)) return 'unique';
+  return stored.sequence < 0 ? 'repeating' : 'linked';
+}
+
+function formOf(definition: FileDefinition, places: SlotLayout): RecordForm {
+  return {
+    places,
+    recordLength: definition.recordLength,
+    isVariable: isVariable(definition),
+    truncatesBlanks: truncatesBlanks(definition),
+    compresses: isCompressed(definition),
+    isWhole: definition.storesWholeRecordAsVariable,
+    freeSpaceThreshold: freeSpaceThreshold(definition),
+  };
+}

@@ -1,0 +1,277 @@
+/**
+ * The fixed-length slots of a data file: which record address is in use, and where it lies.
+ *
+ * A record address is data page × slots per page + slot, below 2^32, and is a record's for as long
+ * as it lives. Data pages are never given back, so physical order is the order of addresses.
+ *
+ * Owns: the headers of data pages, the first two bytes of each slot (bit 15: holds a record; below
+ * it a count of uses, by which a reader knows that what it read has been changed since), and the
+ * list of pages with free slots, whose head is a counter of the file.
+ *
+ * Invariants:
+ * - A page with a free slot is in the list. A full one may be; it leaves when it comes to the head.
+ * - Free slots of a page form a chain, up to `slotsUsed`; above that no slot was ever used.
+ * - `frame`, `bytes`, `view` and `at` say where the slot is that was found last. Good until the
+ *   operation ends.
+ */
+import { setU16, setU32, u16, u32 } from '../bytes.js';
+import { COUNTER, DATA_PAGE, OWN_PAGE_TYPE, PAGE_HEADER } from '../layout.js';
+import type { PageView } from '../page-view.js';
+import { SPACE } from '../pat.js';
+import { BtrieveError, Status } from '../status.js';
+
+/** No record. */
+export const NO_ADDRESS = -1;
+
+const ADDRESS_LIMIT = 0x1_0000_0000;
+const LIVE = 0x8000;
+const USE_MASK = 0x7fff;
+const NO_SLOT = 0xffff;
+/** In a free slot: the next of the chain. */
+const CHAIN_AT = 2;
+
+export class RecordSlots {
+  readonly slotSize: number;
+  readonly slotsPerPage: number;
+  frame = 0;
+  bytes: Uint8Array = new Uint8Array(0);
+  view: DataView = new DataView(new ArrayBuffer(0));
+  /** Offset of the slot in `bytes`. */
+  at = 0;
+  readonly #view: PageView;
+
+  constructor(view: PageView, slotSize: number, slotsPerPage: number) {
+    this.#view = view;
+    this.slotSize = slotSize;
+    this.slotsPerPage = slotsPerPage;
+  }
+
+  /** Bound of the pages that taking or freeing a slot changes or makes. */
+  readonly pagesNeeded = 3;
+
+  /** Throws status 132 if there is no address left. To be called before the operation's first change. */
+  assertRoom(): void {
+    const head = this.#view.counter(COUNTER.FREE_DATA_PAGE);
+    if (head !== 0) return;
+    const next = this.#view.numbersUsed(SPACE.DATA) + 1;
+    if (next * this.slotsPerPage <= ADDRESS_LIMIT) return;
+    throw new BtrieveError(Status.FILE_FULL, 'the file has no record addresses left', {
+      file: this.#view.path,
+    });
+  }
+
+  /** A free slot becomes a record's. Returns its address; the slot is ready to be filled. */
+  take(): number {
+    const page = this.#pageWithRoom();
+    const { view, at: base } = this;
+    let slot = u16(view, base + DATA_PAGE.firstFreeSlot);
+    if (slot === NO_SLOT) {
+      slot = u16(view, base + DATA_PAGE.slotsUsed);
+      setU16(view, base + DATA_PAGE.slotsUsed, slot + 1);
+    } else {
+      const next = u16(view, this.#slotAt(base, slot) + CHAIN_AT);
+      setU16(view, base + DATA_PAGE.firstFreeSlot, next);
+    }
+    if (slot >= this.slotsPerPage) throw this.#damaged(page, 'the chain of free slots is broken');
+    this.#occupy(base, slot);
+    return page * this.slotsPerPage + slot;
+  }
+
+  /** The same with a certain address that is free, on a page that exists. */
+  takeAt(address: number): void {
+    const slot = address % this.slotsPerPage;
+    const page = (address - slot) / this.slotsPerPage;
+    this.#edit(page);
+    const { view, at: base } = this;
+    while (u16(view, base + DATA_PAGE.slotsUsed) <= slot) {
+      const next = u16(view, base + DATA_PAGE.slotsUsed);
+      setU16(view, this.#slotAt(base, next) + CHAIN_AT, u16(view, base + DATA_PAGE.firstFreeSlot));
+      setU16(view, base + DATA_PAGE.firstFreeSlot, next);
+      setU16(view, base + DATA_PAGE.slotsUsed, next + 1);
+    }
+    this.#unchain(page, base, slot);
+    this.#occupy(base, slot);
+  }
+
+  /** Whether there is a record at an address; it is the one found, for reading. */
+  find(address: number): boolean {
+    const slot = address % this.slotsPerPage;
+    const page = (address - slot) / this.slotsPerPage;
+    if (!(page < this.#view.numbersUsed(SPACE.DATA)) || !this.#view.isAllocated(SPACE.DATA, page)) {
+      return false;
+    }
+    this.#read(page);
+    if (slot >= u16(this.view, this.at + DATA_PAGE.slotsUsed)) return false;
+    this.at = this.#slotAt(this.at, slot);
+    return (u16(this.view, this.at) & LIVE) !== 0;
+  }
+
+  /** How often the slot found has been used, modulo 2^15. */
+  get useCount(): number {
+    return u16(this.view, this.at) & USE_MASK;
+  }
+
+  /** The slot of a record, for changing it; counts as a use. */
+  edit(address: number): void {
+    this.editAside(address);
+    setU16(this.view, this.at, LIVE | ((this.useCount + 1) & USE_MASK));
+  }
+
+  /** The slot of a record, for changing what is in it beside the record: nobody's reading is outdated. */
+  editAside(address: number): void {
+    const slot = address % this.slotsPerPage;
+    this.#edit((address - slot) / this.slotsPerPage);
+    this.at = this.#slotAt(this.at, slot);
+  }
+
+  /** The record is no more. */
+  free(address: number): void {
+    const slot = address % this.slotsPerPage;
+    const page = (address - slot) / this.slotsPerPage;
+    this.#edit(page);
+    const { view, at: base } = this;
+    const at = this.#slotAt(base, slot);
+    setU16(view, at, (u16(view, at) + 1) & USE_MASK);
+    setU16(view, at + CHAIN_AT, u16(view, base + DATA_PAGE.firstFreeSlot));
+    setU16(view, base + DATA_PAGE.firstFreeSlot, slot);
+    setU16(view, base + PAGE_HEADER.count, u16(view, base + PAGE_HEADER.count) - 1);
+    if (view.getUint8(base + DATA_PAGE.listed) !== 0) return;
+    view.setUint8(base + DATA_PAGE.listed, 1);
+    setU32(view, base + DATA_PAGE.nextFree, this.#view.counter(COUNTER.FREE_DATA_PAGE));
+    this.#view.setCounter(COUNTER.FREE_DATA_PAGE, page + 1);
+  }
+
+  /** The first record behind an address (`NO_ADDRESS`: of all), or `NO_ADDRESS`. A reading operation. */
+  next(address: number): number {
+    const from = address + 1;
+    let slot = from % this.slotsPerPage;
+    let page = (from - slot) / this.slotsPerPage;
+    const pages = this.#view.numbersUsed(SPACE.DATA);
+    for (; page < pages; page++, slot = 0) {
+      if (!this.#view.isAllocated(SPACE.DATA, page)) continue;
+      this.#read(page);
+      const base = this.at;
+      const used = u16(this.view, base + DATA_PAGE.slotsUsed);
+      if (u16(this.view, base + PAGE_HEADER.count) > 0) {
+        for (; slot < used; slot++) {
+          this.at = this.#slotAt(base, slot);
+          if ((u16(this.view, this.at) & LIVE) !== 0) return page * this.slotsPerPage + slot;
+        }
+      }
+      // A long row of empty pages must not fill the cache with frames of this one operation.
+      this.#view.cache.endOperation();
+    }
+    return NO_ADDRESS;
+  }
+
+  /** The last record before an address (`ADDRESS_LIMIT` and above: of all), or `NO_ADDRESS`. */
+  previous(address: number): number {
+    const pages = this.#view.numbersUsed(SPACE.DATA);
+    const until = Math.min(address, pages * this.slotsPerPage);
+    let slot = (until - 1) % this.slotsPerPage;
+    for (let page = Math.ceil(until / this.slotsPerPage) - 1; page >= 0; page--) {
+      if (this.#view.isAllocated(SPACE.DATA, page)) {
+        this.#read(page);
+        const base = this.at;
+        const used = u16(this.view, base + DATA_PAGE.slotsUsed);
+        for (slot = Math.min(slot, used - 1); slot >= 0; slot--) {
+          this.at = this.#slotAt(base, slot);
+          if ((u16(this.view, this.at) & LIVE) !== 0) return page * this.slotsPerPage + slot;
+        }
+        this.#view.cache.endOperation();
+      }
+      slot = this.slotsPerPage - 1;
+    }
+    return NO_ADDRESS;
+  }
+
+  #slotAt(base: number, slot: number): number {
+    return base + DATA_PAGE.size + slot * this.slotSize;
+  }
+
+  #occupy(base: number, slot: number): void {
+    const { view } = this;
+    setU16(view, base + PAGE_HEADER.count, u16(view, base + PAGE_HEADER.count) + 1);
+    this.at = this.#slotAt(base, slot);
+    setU16(view, this.at, LIVE | ((u16(view, this.at) + 1) & USE_MASK));
+  }
+
+  /** The page at the head of the list that has a free slot, or a new one; edited. */
+  #pageWithRoom(): number {
+    for (;;) {
+      const head = this.#view.counter(COUNTER.FREE_DATA_PAGE);
+      if (head === 0) return this.#newPage();
+      const page = head - 1;
+      this.#edit(page);
+      const { view, at: base } = this;
+      if (u16(view, base + PAGE_HEADER.count) < this.slotsPerPage) return page;
+      if (view.getUint8(base + DATA_PAGE.listed) === 0) {
+        throw this.#damaged(page, 'the list of pages with free slots is broken');
+      }
+      view.setUint8(base + DATA_PAGE.listed, 0);
+      this.#view.setCounter(COUNTER.FREE_DATA_PAGE, u32(view, base + DATA_PAGE.nextFree));
+      setU32(view, base + DATA_PAGE.nextFree, 0);
+    }
+  }
+
+  #newPage(): number {
+    const page = this.#view.allocate(SPACE.DATA, OWN_PAGE_TYPE.DATA);
+    this.#edit(page);
+    this.initialise();
+    this.#view.setCounter(COUNTER.FREE_DATA_PAGE, page + 1);
+    return page;
+  }
+
+  /** Puts the header of an empty data page into the page edited last. */
+  initialise(): void {
+    const { view, at: base } = this;
+    setU16(view, base + DATA_PAGE.firstFreeSlot, NO_SLOT);
+    view.setUint8(base + DATA_PAGE.listed, 1);
+    setU32(view, base + DATA_PAGE.nextFree, this.#view.counter(COUNTER.FREE_DATA_PAGE));
+  }
+
+  /** Takes a slot out of the middle of the chain, as only redo does. */
+  #unchain(page: number, base: number, slot: number): void {
+    const { view } = this;
+    let link = base + DATA_PAGE.firstFreeSlot;
+    for (let steps = 0; steps <= this.slotsPerPage; steps++) {
+      const next = u16(view, link);
+      if (next >= this.slotsPerPage) break;
+      if (next === slot) {
+        setU16(view, link, u16(view, this.#slotAt(base, slot) + CHAIN_AT));
+        return;
+      }
+      link = this.#slotAt(base, next) + CHAIN_AT;
+    }
+    throw this.#damaged(page, 'the chain of free slots is broken');
+  }
+
+  #read(page: number): void {
+    this.#arrive(page, this.#view.read(SPACE.DATA, page));
+  }
+
+  #edit(page: number): void {
+    this.#arrive(page, this.#view.edit(SPACE.DATA, page));
+  }
+
+  #arrive(page: number, frame: number): void {
+    const slab = this.#view.cache.slabOf(frame);
+    const base = this.#view.cache.baseOf(frame);
+    const isRight =
+      slab.view.getUint8(base + PAGE_HEADER.type) === OWN_PAGE_TYPE.DATA &&
+      u16(slab.view, base + DATA_PAGE.slotsUsed) <= this.slotsPerPage;
+    if (!isRight) throw this.#damaged(page, 'this is not the data page that was looked for');
+    this.frame = frame;
+    this.bytes = slab.bytes;
+    this.view = slab.view;
+    this.at = base;
+  }
+
+  #damaged(page: number, message: string): BtrieveError {
+    return new BtrieveError(Status.IO_ERROR, `${message} (data page ${page})`, {
+      reason: 'data-page',
+      file: this.#view.path,
+      page,
+    });
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * Characters as bytes: the encodings that text fields can have.
+ *
+ * Invariants:
+ * - Writing gives all of a text or nothing: no character is cut or replaced. What an encoding has no
+ *   bytes for, halves of surrogate pairs among it, is refused.
+ * - In the encodings of one byte a character every byte has a character, so any bytes that are read
+ *   are written back as they were. Bytes that are no UTF-8 are read as U+FFFD.
+ */
+import { Buffer } from 'node:buffer';
+import { present } from '../microkernel/assert.js';
+import { upperHalf } from '../microkernel/keys/code-pages.js';
+
+/** Encodings of text fields. The code pages 437 and 850 are those of DOS. */
+export type EncodingName = 'utf-8' | 'latin1' | 'windows-1252' | 'cp437' | 'cp850';
+
+/** Answers of `TextEncoding.write` instead of a number of bytes. */
+export const TOO_LONG = -1;
+export const UNMAPPABLE = -2;
+
+export interface TextEncoding {
+  readonly name: EncodingName;
+  /** Writes from `at` on, not beyond `end`. Bytes written, `TOO_LONG` or `UNMAPPABLE`. */
+  write(text: string, into: Uint8Array, at: number, end: number): number;
+  /** The text in the bytes from `at` to `end`. */
+  read(bytes: Uint8Array, at: number, end: number): string;
+}
+
+const ASCII_END = 0x80;
+
+/**
+ * Short texts are copied here first: a view of the caller's memory costs more than the text (190 ns
+ * against 80 for 20 bytes, Node 20, measured).
+ */
+const short = Buffer.alloc(256);
+/** Up to here, putting a text together by characters is faster still: 16 ns for 4, 47 for 12. */
+const TINY = 12;
+
+function asBuffer(bytes: Uint8Array, at: number, end: number): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + at, end - at);
+}
+
+/** Text of bytes that are characters of Latin 1, as ASCII is. */
+export function latin1Text(bytes: Uint8Array, at: number, end: number): string {
+  if (end - at > TINY) return longText(bytes, at, end, 'latin1');
+  let text = '';
+  let i = at;
+  for (; i + 4 <= end; i += 4)
+    text += String.fromCharCode(
+      bytes[i] ?? 0,
+      bytes[i + 1] ?? 0,
+      bytes[i + 2] ?? 0,
+      bytes[i + 3] ?? 0,
+    );
+  for (; i < end; i++) text += String.fromCharCode(bytes[i] ?? 0);
+  return text;
+}
+
+function longText(bytes: Uint8Array, at: number, end: number, code: 'latin1' | 'utf8'): string {
+  const length = end - at;
+  if (length > short.length) return asBuffer(bytes, at, end).toString(code);
+  for (let i = 0; i < length; i++) short[i] = bytes[at + i] ?? 0;
+  return short.toString(code, 0, length);
+}
+
+function isAscii(bytes: Uint8Array, at: number, end: number): boolean {
+  let all = 0;
+  for (let i = at; i < end; i++) all |= bytes[i] ?? 0;
+  return all < ASCII_END;
+}
+
+const SURROGATE = 0xd800;
+const SURROGATE_END = 0xe000;
+/** From here on the platform writes faster than a loop. */
+const LONG_TEXT = 128;
+
+class Utf8 implements TextEncoding {
+  readonly name = 'utf-8';
+
+  write(text: string, into: Uint8Array, at: number, end: number): number {
+    if (text.length > end - at) return TOO_LONG;
+    if (text.length >= LONG_TEXT) return writeLong(text, into, at, end);
+    let to = at;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.codePointAt(i) ?? 0;
+      if (code < ASCII_END && to < end) {
+        into[to++] = code;
+        continue;
+      }
+      if (code >= SURROGATE && code < SURROGATE_END) return UNMAPPABLE;
+      const size = sizeOf(code);
+      if (to + size > end) return TOO_LONG;
+      putCode(code, size, into, to);
+      to += size;
+      if (code > 0xffff) i++;
+    }
+    return to - at;
+  }
+
+  read(bytes: Uint8Array, at: number, end: number): string {
+    if (isAscii(bytes, at, end)) return latin1Text(bytes, at, end);
+    return longText(bytes, at, end, 'utf8');
+  }
+}
+
+/** Bytes of a character in UTF-8. */
+function sizeOf(code: number): number {
+  if (code < ASCII_END) return 1;
+  if (code < 0x800) return 2;
+  return code < 0x1_0000 ? 3 : 4;
+}
+
+const LEADS: readonly number[] = [0, 0, 0xc0, 0xe0, 0xf0];
+
+/** A character of two bytes or more. */
+function putCode(code: number, size: number, into: Uint8Array, at: number): void {
+  let rest = code;
+  for (let i = at + size - 1; i > at; i--, rest >>>= 6) into[i] = 0x80 | (rest & 0x3f);
+  into[at] = (LEADS[size] ?? 0) | rest;
+}
+
+function writeLong(text: string, into: Uint8Array, at: number, end: number): number {
+  if (/\p{Surrogate}/u.test(text)) return UNMAPPABLE;
+  if (Buffer.byteLength(text) > end - at) return TOO_LONG;
+  return asBuffer(into, at, end).write(text);
+}
+
+class SingleByte implements TextEncoding {
+  readonly name: EncodingName;
+  /** The character of each byte from 0x80 on. */
+  readonly #upper: string;
+  /** The bytes of the characters that are not ASCII. */
+  readonly #bytes: ReadonlyMap<number, number>;
+
+  constructor(name: EncodingName, upper: string) {
+    this.name = name;
+    this.#upper = upper;
+    this.#bytes = new Map(
+      Array.from(upper, (character, i) => [character.charCodeAt(0), ASCII_END + i]),
+    );
+  }
+
+  write(text: string, into: Uint8Array, at: number, end: number): number {
+    const { length } = text;
+    if (length > end - at) return TOO_LONG;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      const byte = code < ASCII_END ? code : this.#bytes.get(code);
+      if (byte === undefined) return UNMAPPABLE;
+      into[at + i] = byte;
+    }
+    return length;
+  }
+
+  read(bytes: Uint8Array, at: number, end: number): string {
+    if (this.name === 'latin1' || isAscii(bytes, at, end)) return latin1Text(bytes, at, end);
+    let text = '';
+    for (let i = at; i < end; i++) {
+      const byte = bytes[i] ?? 0;
+      text += byte < ASCII_END ? String.fromCharCode(byte) : this.#upper.charAt(byte - ASCII_END);
+    }
+    return text;
+  }
+}
+
+/** The characters from this code on, without a gap. */
+function row(from: number, count: number): string {
+  return String.fromCharCode(...Array.from({ length: count }, (_, i) => from + i));
+}
+
+function upperHalfOf(codePage: number): string {
+  return present(upperHalf(codePage), 'a code page that text fields can have');
+}
+
+const ENCODINGS: Readonly<Record<EncodingName, TextEncoding>> = Object.freeze({
+  'utf-8': new Utf8(),
+  latin1: new SingleByte('latin1', row(ASCII_END, 128)),
+  'windows-1252': new SingleByte('windows-1252', upperHalfOf(1252)),
+  cp437: new SingleByte('cp437', upperHalfOf(437)),
+  cp850: new SingleByte('cp850', upperHalfOf(850)),
+});
+
+export function textEncoding(name: EncodingName): TextEncoding {
+  return ENCODINGS[name];
+}
+
+/** Whether this names an encoding; programs in JavaScript may pass anything. */
+export function isEncodingName(name: string): name is EncodingName {
+  return Object.hasOwn(ENCODINGS, name);
+}

@@ -1,0 +1,400 @@
+/**
+ * A data file as records of a declared layout: insert, get, update, delete and scan by the names of
+ * keys, over the same positions and operations as the classic call.
+ *
+ * Owns: what is thrown where the classic call returns a status.
+ */
+import type { FileCalls } from './microkernel/clients/file-calls.js';
+import type { Handle } from './microkernel/clients/handle.js';
+import { SEEK, STEP } from './microkernel/clients/position.js';
+import type { FileKey } from './microkernel/files/file-key.js';
+import type { KeyDefinition } from './microkernel/keys/key-definition.js';
+import { BtrieveError, Status, statusText } from './microkernel/status.js';
+import type { KeyShape } from './records/layout-types.js';
+import type { RecordLayout } from './records/record-layout.js';
+
+type Shapes<S> = Readonly<Record<keyof S, KeyShape>>;
+
+/** Which records of a path, and in which direction. */
+export interface ScanOptions<Lookup> {
+  /** The first value, or all that begins with it where a key has several fields. */
+  readonly from?: Lookup;
+  /** The last value, which is part of the range. */
+  readonly to?: Lookup;
+  /** From the end of the range to its beginning. */
+  readonly reverse?: boolean;
+  /** At most so many records. */
+  readonly limit?: number;
+}
+
+const KEY_SIZE_MAX = 255;
+const BUFFER_SIZE = 4096;
+
+export class TypedFile<T extends object, New extends object, S extends Shapes<S>> {
+  readonly layout: RecordLayout<T, New, S>;
+  readonly #calls: FileCalls;
+  readonly #openAgain: () => Handle;
+  readonly #handle: Handle;
+  readonly #keyBuffer = new Uint8Array(KEY_SIZE_MAX);
+  #buffer: Uint8Array = new Uint8Array(BUFFER_SIZE);
+  #isClosed = false;
+
+  /** Made by `Client.openFile`. */
+  constructor(layout: RecordLayout<T, New, S>, calls: FileCalls, open: () => Handle) {
+    this.layout = layout;
+    this.#calls = calls;
+    this.#openAgain = open;
+    this.#handle = open();
+    try {
+      this.#checkLayout();
+    } catch (error) {
+      calls.closeHandle(this.#handle);
+      throw error;
+    }
+  }
+
+  get path(): string {
+    return this.#handle.file.pages.path;
+  }
+
+  /** How many records there are. */
+  get count(): number {
+    return this.#handle.file.data.recordCount;
+  }
+
+  /**
+   * Stores a new record. Returns it as stored: with the values that the engine gave to autoincrement
+   * fields.
+   *
+   * Throws 5 (a key that allows no duplicates has the value; `error.key` says which), 46 (opened for
+   * reading), 160 (a value does not fit its field), 18, 55, 132.
+   */
+  insert(record: New): T {
+    const length = this.#encode(record);
+    return this.#operate('insert', undefined, ({ file, position }) => {
+      this.#assertWritable();
+      const address = file.data.insert(this.#buffer, 0, length);
+      position.inserted(address, undefined);
+      return this.layout.decode(this.#buffer, 0, length);
+    });
+  }
+
+  /** The first record with this value of a key; of a key with several fields, beginning with these. */
+  get<Name extends keyof S>(key: Name, value: S[Name]['lookup']): T | undefined {
+    return this.#operate('get', key, (handle) => {
+      if (!this.#find(handle, key, value)) return undefined;
+      return this.#decode(handle);
+    });
+  }
+
+  /** The bytes of the record that `get` would give. */
+  getBytes<Name extends keyof S>(key: Name, value: S[Name]['lookup']): Uint8Array | undefined {
+    return this.#operate('get', key, (handle) => {
+      if (!this.#find(handle, key, value)) return undefined;
+      return this.#load(handle).slice();
+    });
+  }
+
+  /**
+   * Changes the first record with this value of a key. `change` has the new values, or makes them
+   * from the old record. Returns the record as it is now; undefined if there was none.
+   *
+   * Throws 5, 10 (a key that is not modifiable would change), 46, 160, 18.
+   */
+  update<Name extends keyof S>(
+    key: Name,
+    value: S[Name]['lookup'],
+    change: Partial<New> | ((record: T) => New),
+  ): T | undefined {
+    return this.#operate('update', key, (handle) => {
+      this.#assertWritable();
+      if (!this.#find(handle, key, value)) return undefined;
+      const address = handle.position.current;
+      const old = this.#decode(handle);
+      const wanted = typeof change === 'function' ? change(old) : { ...old, ...change };
+      const length = this.#encode(wanted as New);
+      // The caller's function may have worked with this file meanwhile.
+      handle.file.data.update(address, this.#buffer, 0, length);
+      handle.position.updated(undefined);
+      return this.layout.decode(this.#buffer, 0, length);
+    });
+  }
+
+  /** Deletes the first record with this value of a key. False if there is none. */
+  delete<Name extends keyof S>(key: Name, value: S[Name]['lookup']): boolean {
+    return this.#operate('delete', key, (handle) => {
+      this.#assertWritable();
+      if (!this.#find(handle, key, value)) return false;
+      handle.file.data.remove(handle.position.current);
+      handle.position.removed();
+      return true;
+    });
+  }
+
+  /**
+   * The records on the path of a key, one by one as they are asked for; without a key in physical
+   * order. Each scan has a position of its own, so records may be changed and deleted meanwhile, and
+   * scans may be nested.
+   */
+  scan(): Generator<T, void, undefined>;
+  scan<Name extends keyof S>(
+    key: Name,
+    options?: ScanOptions<S[Name]['lookup']>,
+  ): Generator<T, void, undefined>;
+  *scan<Name extends keyof S>(
+    key?: Name,
+    options: ScanOptions<S[Name]['lookup']> = {},
+  ): Generator<T, void, undefined> {
+    for (const bytes of this.#walk(key, options)) yield this.layout.decode(bytes);
+  }
+
+  /** The same as bytes. They are good until the next record is asked for. */
+  *scanBytes<Name extends keyof S>(
+    key?: Name,
+    options: ScanOptions<S[Name]['lookup']> = {},
+  ): Generator<Uint8Array, void, undefined> {
+    yield* this.#walk(key, options);
+  }
+
+  /**
+   * Takes everything changed so far to the disk and waits for it. Without it that happens by itself,
+   * when one of the limits is reached, and at the latest when the file is closed.
+   *
+   * Throws 18 (disk full), 132, 2.
+   */
+  flush(): void {
+    this.#operate('flush', undefined, ({ file }) => {
+      file.pages.complete();
+    });
+  }
+
+  /** Closes the file. Throws what could not be written. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#calls.closeHandle(this.#handle);
+  }
+
+  // -------------------------------------------------------------------------------------------
+
+  *#walk<Name extends keyof S>(
+    key: Name | undefined,
+    options: ScanOptions<S[Name]['lookup']>,
+  ): Generator<Uint8Array, void, undefined> {
+    const handle = this.#openAgain();
+    try {
+      const path = key === undefined ? undefined : this.#key(handle, key);
+      const range = new Range(this, path, key, options);
+      let left = options.limit ?? Infinity;
+      for (let isFirst = true; left > 0; isFirst = false, left--) {
+        const bytes = this.#operateOn(handle, 'scan', key, () =>
+          range.advance(handle, isFirst) ? this.#load(handle, range.buffer) : undefined,
+        );
+        if (bytes === undefined) return;
+        range.buffer = bytes.length > range.buffer.length ? bytes : range.buffer;
+        yield bytes;
+      }
+    } finally {
+      this.#calls.closeHandle(handle);
+    }
+  }
+
+  #find<Name extends keyof S>(handle: Handle, name: Name, value: S[Name]['lookup']): boolean {
+    const key = this.#key(handle, name);
+    const { position } = handle;
+    this.layout.encodeKey(name, value, this.#keyBuffer, 'first');
+    if (key.definition.segments.length === 1) {
+      return position.seek(SEEK.EQUAL, key, this.#keyBuffer) === 0;
+    }
+    if (position.seek(SEEK.GREATER_OR_EQUAL, key, this.#keyBuffer) !== 0) return false;
+    this.layout.encodeKey(name, value, this.#keyBuffer, 'last');
+    key.codec.encodeKey(this.#keyBuffer, key.row, 0);
+    return key.tree.compare(key.row, key.keyWords) <= 0;
+  }
+
+  #key(handle: Handle, name: keyof S): FileKey {
+    const definition: KeyDefinition = this.layout.keys[name];
+    const key = handle.file.data.key(definition.number);
+    if (key !== undefined) return key;
+    const status = handle.file.statusOfNoKey(definition.number) as Status;
+    throw new BtrieveError(status, `the file has no index for key ${String(name)}`, {
+      file: this.path,
+      key: definition.number,
+    });
+  }
+
+  /** The bytes of the record found, in a buffer that is used again. */
+  #load(handle: Handle, buffer: Uint8Array = this.#buffer): Uint8Array {
+    const { records } = handle.file.data;
+    const into = buffer.length < records.length ? new Uint8Array(2 * records.length) : buffer;
+    if (buffer === this.#buffer) this.#buffer = into;
+    records.copy(0, records.length, into, 0);
+    return into.subarray(0, records.length);
+  }
+
+  #decode(handle: Handle): T {
+    const { records } = handle.file.data;
+    const { form } = records;
+    // What lies in one piece is read where it is.
+    if (!form.isVariable) return this.layout.decode(records.bytes, records.at, records.length);
+    return this.layout.decode(this.#load(handle));
+  }
+
+  #encode(record: New): number {
+    for (;;) {
+      try {
+        return this.layout.encode(record, this.#buffer);
+      } catch (error) {
+        const isShort = error instanceof BtrieveError && error.status === Status.DATALENGTH_ERROR;
+        if (!isShort || this.#buffer.length > RECORD_SIZE_MAX) throw error;
+        this.#buffer = new Uint8Array(4 * this.#buffer.length);
+      }
+    }
+  }
+
+  #assertWritable(): void {
+    if (!this.#handle.isReadOnly) return;
+    const message = 'the file was opened for reading only';
+    throw new BtrieveError(Status.ACCESS_TO_FILE_DENIED, message, { file: this.path });
+  }
+
+  #operate<R>(operation: string, key: keyof S | undefined, work: (handle: Handle) => R): R {
+    if (this.#isClosed) {
+      throw new BtrieveError(Status.FILE_NOT_OPEN, 'the file was closed', { file: this.path });
+    }
+    return this.#operateOn(this.#handle, operation, key, work);
+  }
+
+  /** One operation: ended whatever happens, and errors say what it was. */
+  #operateOn<R>(
+    handle: Handle,
+    operation: string,
+    key: keyof S | undefined,
+    work: (handle: Handle) => R,
+  ): R {
+    try {
+      return work(handle);
+    } catch (error) {
+      throw this.#named(error, operation, key);
+    } finally {
+      handle.file.data.endOperation();
+    }
+  }
+
+  #named(error: unknown, operation: string, key: keyof S | undefined): unknown {
+    if (!(error instanceof BtrieveError) || error.operation !== undefined) return error;
+    const { conflict } = this.#handle.file.data;
+    const number =
+      error.status === Status.DUPLICATE_KEY_VALUE
+        ? conflict?.key
+        : key === undefined
+          ? undefined
+          : this.layout.keys[key].number;
+    const { reason, file, expected, found } = error;
+    const known = Object.entries({ reason, file, expected, found, key: number });
+    const details = Object.fromEntries(known.filter(([, value]) => value !== undefined));
+    return new BtrieveError(error.status, plainMessage(error), {
+      ...details,
+      operation,
+      cause: error,
+    });
+  }
+
+  #checkLayout(): void {
+    const { definition } = this.#handle.file;
+    const { layout } = this;
+    const isVariable = (definition.flags & 1) !== 0;
+    if (definition.recordLength !== layout.recordLength || isVariable !== layout.isVariable) {
+      throw this.#otherLayout(
+        `records of ${layout.recordLength} bytes${layout.isVariable ? ' and more' : ''}`,
+        `${definition.recordLength} bytes${isVariable ? ' and more' : ''}`,
+      );
+    }
+    for (const [name, key] of Object.entries<KeyDefinition>(layout.keys)) {
+      const found = definition.keys.find(({ number }) => number === key.number);
+      const expected = shapeOf(key);
+      const shape = found === undefined ? 'none' : shapeOf(found);
+      if (shape !== expected) throw this.#otherLayout(`key ${name}: ${expected}`, shape);
+    }
+  }
+
+  #otherLayout(expected: string, found: string): BtrieveError {
+    const message = 'the file is of another layout';
+    const details = { reason: 'layout', file: this.path, expected, found };
+    return new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, message, details);
+  }
+}
+
+const RECORD_SIZE_MAX = 0x4000_0000;
+
+/** Segments of a key, as far as a layout must agree with them. */
+function shapeOf(key: KeyDefinition): string {
+  const segments = key.segments.map(({ offset, length, type }) => `${type}@${offset}+${length}`);
+  return `number ${key.number}, ${segments.join(' ')}`;
+}
+
+/** The message of an error without what its class has added. */
+function plainMessage(error: BtrieveError): string {
+  const end = error.message.indexOf(` (status ${error.status}, `);
+  return end < 0 ? error.message : error.message.slice(0, end);
+}
+
+/** Where a scan begins and ends. */
+class Range<T extends object, New extends object, S extends Shapes<S>, Name extends keyof S> {
+  buffer: Uint8Array = new Uint8Array(0);
+  readonly #key: FileKey | undefined;
+  readonly #isReverse: boolean;
+  /** Key values; undefined for the end of the index. */
+  readonly #first: Uint8Array | undefined;
+  readonly #last: Int32Array | undefined;
+
+  constructor(
+    file: TypedFile<T, New, S>,
+    key: FileKey | undefined,
+    name: Name | undefined,
+    { from, to, reverse = false }: ScanOptions<S[Name]['lookup']>,
+  ) {
+    this.#key = key;
+    this.#isReverse = reverse;
+    if (key === undefined || name === undefined) return;
+    const encode = (value: S[Name]['lookup'], missing: 'first' | 'last'): Uint8Array => {
+      const bytes = new Uint8Array(key.length);
+      file.layout.encodeKey(name, value, bytes, missing);
+      return bytes;
+    };
+    const low = from === undefined ? undefined : encode(from, 'first');
+    const high = to === undefined ? undefined : encode(to, 'last');
+    this.#first = reverse ? high : low;
+    const last = reverse ? low : high;
+    if (last === undefined) return;
+    this.#last = new Int32Array(key.keyWords);
+    key.codec.encodeKey(last, this.#last, 0);
+  }
+
+  /** To the next record, or the first; false behind the last. The record is found then. */
+  advance(handle: Handle, isFirst: boolean): boolean {
+    const status = isFirst ? this.#begin(handle) : this.#goOn(handle);
+    if (status === Status.END_OF_FILE) return false;
+    if (status !== 0) throw new BtrieveError(status as Status, statusText(status));
+    if (this.#key === undefined || this.#last === undefined) return true;
+    const order = this.#key.tree.compare(this.#last, this.#key.keyWords);
+    return this.#isReverse ? order >= 0 : order <= 0;
+  }
+
+  #begin({ position }: Handle): number {
+    if (this.#key === undefined) return position.step(this.#isReverse ? STEP.LAST : STEP.FIRST);
+    const first = this.#first;
+    if (first === undefined) {
+      return position.seek(this.#isReverse ? SEEK.LAST : SEEK.FIRST, this.#key, NO_VALUE);
+    }
+    const what = this.#isReverse ? SEEK.LESS_OR_EQUAL : SEEK.GREATER_OR_EQUAL;
+    return position.seek(what, this.#key, first);
+  }
+
+  #goOn({ position }: Handle): number {
+    if (this.#key === undefined) return position.step(this.#isReverse ? STEP.PREVIOUS : STEP.NEXT);
+    return position.seek(this.#isReverse ? SEEK.PREVIOUS : SEEK.NEXT, this.#key, NO_VALUE);
+  }
+}
+
+const NO_VALUE = new Uint8Array(0);
