@@ -9,7 +9,7 @@ import type { OpenMode } from './microkernel/clients/handle.js';
 import { absolutePath } from './microkernel/clients/paths.js';
 import { validateDefinition } from './microkernel/definition/file-rules.js';
 import type { FileTable } from './microkernel/files/file-table.js';
-import type { BtrieveError } from './microkernel/status.js';
+import { BtrieveError, Status } from './microkernel/status.js';
 import type { KeyShape } from './records/layout-types.js';
 import type { FileOptions, RecordLayout } from './records/record-layout.js';
 import { TypedFile } from './typed-file.js';
@@ -31,9 +31,11 @@ type Shapes<S> = Readonly<Record<keyof S, KeyShape>>;
 export class Client {
   readonly #classic: ClassicClient;
   readonly #files: FileTable;
+  readonly #onClose: (client: Client) => void;
 
   /** Made by `MicroKernel.client`. */
-  constructor(classic: ClassicClient, files: FileTable) {
+  constructor(classic: ClassicClient, files: FileTable, onClose: (client: Client) => void) {
+    this.#onClose = onClose;
     this.#classic = classic;
     this.#files = files;
   }
@@ -79,6 +81,7 @@ export class Client {
     layout: RecordLayout<T, New, S>,
     options: CreateFileOptions = {},
   ): void {
+    this.#classic.assertRunning();
     const definition = validateDefinition(layout.definition(options));
     this.#files.create(this.#absolute(path), definition, options.replace ?? false);
   }
@@ -92,9 +95,17 @@ export class Client {
     layout: RecordLayout<T, New, S>,
     options: OpenOptions = {},
   ): TypedFile<T, New, S> {
+    this.#classic.assertRunning();
     const { mode = 'normal', owner = '' } = options;
-    const open = () => this.#classic.calls.openPath(this.#absolute(path), mode, owner);
-    return new TypedFile(layout, this.#classic.calls, open);
+    if (!OPEN_MODES.includes(mode)) throw unknownMode(mode);
+    const { calls } = this.#classic;
+    return new TypedFile(layout, calls, calls.openPath(this.#absolute(path), mode, owner));
+  }
+
+  /** Closes everything this client has open, and the engine forgets it. */
+  close(): void {
+    this.#classic.reset();
+    this.#onClose(this);
   }
 
   /** Closes everything this client has open. */
@@ -102,7 +113,27 @@ export class Client {
     this.#classic.reset();
   }
 
-  #absolute(path: string): string {
+  #absolute(path: unknown): string {
+    if (typeof path !== 'string') {
+      const details = { reason: 'path', expected: 'text', found: typeof path };
+      throw new BtrieveError(Status.FILENAME_BAD, 'the path is no text', details);
+    }
     return absolutePath(path, this.#classic.calls.directory);
   }
+}
+
+const OPEN_MODES: readonly OpenMode[] = [
+  'normal',
+  'accelerated',
+  'read-only',
+  'verify',
+  'exclusive',
+];
+
+function unknownMode(mode: unknown): BtrieveError {
+  return new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, 'there is no such open mode', {
+    reason: 'mode',
+    expected: OPEN_MODES.join(', '),
+    found: String(mode),
+  });
 }

@@ -43,6 +43,13 @@ export interface EngineStatistics {
 }
 
 const IDLE_INTERVAL_MS = 100;
+/** Engines of this process that run; one hook on its exit stops them all. */
+const running = new Set<MicroKernel>();
+
+function stopAll(): void {
+  for (const engine of running) engine.stopQuietly();
+}
+
 const DIRECTORIES = ['etc', 'log', 'run'];
 
 export class MicroKernel {
@@ -54,7 +61,6 @@ export class MicroKernel {
   readonly #files: FileTable;
   readonly #clients = new Set<Client>();
   readonly #timer: NodeJS.Timeout;
-  readonly #atExit = (): void => this.#stopQuietly();
   #isStopped = false;
 
   /**
@@ -91,12 +97,16 @@ export class MicroKernel {
     });
     this.#timer = setInterval(() => this.#idle(), IDLE_INTERVAL_MS);
     this.#timer.unref();
-    process.on('exit', this.#atExit);
+    if (running.size === 0) process.on('exit', stopAll);
+    running.add(this);
     this.#tell('engine-started', `The engine of ${root} was started.`);
   }
 
   /** A client of this engine: what it opens, and where it stands, is its own. */
   client(options: { readonly name?: string } = {}): Client {
+    if (this.#isStopped) {
+      throw new BtrieveError(Status.RECORD_MANAGER_INACTIVE, 'the engine was stopped');
+    }
     const classic = new ClassicClient({
       name: options.name ?? `client ${this.#clients.size + 1}`,
       files: this.#files,
@@ -104,7 +114,7 @@ export class MicroKernel {
       directory: process.cwd(),
       refusal: () => (this.#isStopped ? Status.RECORD_MANAGER_INACTIVE : Status.NO_ERROR),
     });
-    const client = new Client(classic, this.#files);
+    const client = new Client(classic, this.#files, (each) => this.#clients.delete(each));
     this.#clients.add(client);
     return client;
   }
@@ -131,7 +141,8 @@ export class MicroKernel {
     if (this.#isStopped) return;
     this.#isStopped = true;
     clearInterval(this.#timer);
-    process.off('exit', this.#atExit);
+    running.delete(this);
+    if (running.size === 0) process.off('exit', stopAll);
     const failures: unknown[] = [];
     for (const client of this.#clients) {
       try {
@@ -141,12 +152,14 @@ export class MicroKernel {
       }
     }
     this.#clients.clear();
+    this.#files.abandonAll();
     this.#tell('engine-stopped', `The engine of ${this.root} was stopped.`);
     closeQuietly(this.#lock);
     if (failures.length > 0) throw failures[0];
   }
 
-  #stopQuietly(): void {
+  /** Stops, and tells nobody but the event log what went wrong. */
+  stopQuietly(): void {
     try {
       this.stop();
     } catch (error) {
@@ -171,7 +184,10 @@ function rootKey({ files, random }: Ports, root: string): Uint8Array {
   const path = join(root, 'etc', 'engine.key');
   const key = new Uint8Array(ROOT_KEY_SIZE);
   const isThere = files.exists(path);
-  const handle = files.open(path, isThere ? 'read' : 'create');
+  const fresh = `${path}.new`;
+  // What a crash left half made is no key that anything was wrapped with.
+  if (!isThere && files.exists(fresh)) files.remove(fresh);
+  const handle = files.open(isThere ? path : fresh, isThere ? 'read' : 'create');
   try {
     if (isThere) {
       if (readFully(handle, key, 0, key.length, 0) === key.length) return key;
@@ -181,8 +197,11 @@ function rootKey({ files, random }: Ports, root: string): Uint8Array {
     random.fill(key);
     writeFully(handle, key, 0, key.length, 0);
     handle.sync();
+    files.rename(fresh, path);
     files.syncDirectory(join(root, 'etc'));
     return key;
+  } catch (error) {
+    throw fileError('the key of the engine cannot be read or made', error, path);
   } finally {
     closeQuietly(handle);
   }

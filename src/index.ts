@@ -12,8 +12,9 @@ export {
   type BtrieveErrorDetails,
 } from './microkernel/status.js';
 export { MicroKernel, type EngineOptions, type EngineStatistics } from './engine.js';
-export type { Client, OpenOptions } from './client.js';
-export type { ScanOptions, TypedFile } from './typed-file.js';
+export type { Client, CreateFileOptions, OpenOptions } from './client.js';
+export type { FileOf, ScanOptions, TypedFile } from './typed-file.js';
+export type { KeyShape, KeyShapes } from './records/layout-types.js';
 export * from './records/record-fields.js';
 export * from './records/key-declarations.js';
 export * from './records/record-layout.js';

@@ -11,7 +11,7 @@ import type { FileKey } from './microkernel/files/file-key.js';
 import type { KeyDefinition } from './microkernel/keys/key-definition.js';
 import { BtrieveError, Status, statusText } from './microkernel/status.js';
 import type { KeyShape } from './records/layout-types.js';
-import type { RecordLayout } from './records/record-layout.js';
+import type { FieldPlace, RecordLayout } from './records/record-layout.js';
 
 type Shapes<S> = Readonly<Record<keyof S, KeyShape>>;
 
@@ -33,18 +33,23 @@ const BUFFER_SIZE = 4096;
 export class TypedFile<T extends object, New extends object, S extends Shapes<S>> {
   readonly layout: RecordLayout<T, New, S>;
   readonly #calls: FileCalls;
-  readonly #openAgain: () => Handle;
   readonly #handle: Handle;
+  /** Bytes of the fixed part that no field covers: an update leaves them as they are. */
+  readonly #gaps: readonly Gap[];
+  /** The definition that the layout was last compared with. */
+  #checked: unknown;
   readonly #keyBuffer = new Uint8Array(KEY_SIZE_MAX);
   #buffer: Uint8Array = new Uint8Array(BUFFER_SIZE);
+  /** Positions of scans under way. */
+  readonly #scans = new Set<Handle>();
   #isClosed = false;
 
   /** Made by `Client.openFile`. */
-  constructor(layout: RecordLayout<T, New, S>, calls: FileCalls, open: () => Handle) {
+  constructor(layout: RecordLayout<T, New, S>, calls: FileCalls, handle: Handle) {
     this.layout = layout;
     this.#calls = calls;
-    this.#openAgain = open;
-    this.#handle = open();
+    this.#handle = handle;
+    this.#gaps = gapsOf(layout);
     try {
       this.#checkLayout();
     } catch (error) {
@@ -109,13 +114,24 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     return this.#operate('update', key, (handle) => {
       this.#assertWritable();
       if (!this.#find(handle, key, value)) return undefined;
+      this.#assertUnlocked(handle);
+      const { data, locks } = handle.file;
+      const { records } = data;
       const address = handle.position.current;
+      const uses = records.slots.useCount;
       const old = this.#decode(handle);
       const wanted = typeof change === 'function' ? change(old) : { ...old, ...change };
+      // The caller's function may have worked with this file, and with this record.
+      if (!records.find(address) || records.slots.useCount !== uses) throw this.#changedMeanwhile();
+      const gaps = this.#gaps.map(({ at, length }) => {
+        const bytes = new Uint8Array(length);
+        records.copy(at, length, bytes, 0);
+        return { at, bytes };
+      });
       const length = this.#encode(wanted as New);
-      // The caller's function may have worked with this file meanwhile.
-      handle.file.data.update(address, this.#buffer, 0, length);
-      handle.position.updated(undefined);
+      for (const { at, bytes } of gaps) this.#buffer.set(bytes, at);
+      data.update(address, this.#buffer, 0, length);
+      locks.updated(handle, address);
       return this.layout.decode(this.#buffer, 0, length);
     });
   }
@@ -125,7 +141,10 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     return this.#operate('delete', key, (handle) => {
       this.#assertWritable();
       if (!this.#find(handle, key, value)) return false;
-      handle.file.data.remove(handle.position.current);
+      this.#assertUnlocked(handle);
+      const address = handle.position.current;
+      handle.file.data.remove(address);
+      handle.file.locks.removed(address);
       handle.position.removed();
       return true;
     });
@@ -134,7 +153,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
   /**
    * The records on the path of a key, one by one as they are asked for; without a key in physical
    * order. Each scan has a position of its own, so records may be changed and deleted meanwhile, and
-   * scans may be nested.
+   * scans may be nested. A record whose key is changed so that it lies ahead comes once more.
    */
   scan(): Generator<T, void, undefined>;
   scan<Name extends keyof S>(
@@ -168,11 +187,12 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     });
   }
 
-  /** Closes the file. Throws what could not be written. */
+  /** Closes the file. Throws what could not be written; after 18 it can be called again. */
   close(): void {
     if (this.#isClosed) return;
-    this.#isClosed = true;
+    this.#scans.clear();
     this.#calls.closeHandle(this.#handle);
+    this.#isClosed = true;
   }
 
   // -------------------------------------------------------------------------------------------
@@ -181,21 +201,25 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     key: Name | undefined,
     options: ScanOptions<S[Name]['lookup']>,
   ): Generator<Uint8Array, void, undefined> {
-    const handle = this.#openAgain();
+    this.#assertOpen();
+    const handle = this.#handle.another();
+    this.#scans.add(handle);
     try {
       const path = key === undefined ? undefined : this.#key(handle, key);
-      const range = new Range(this, path, key, options);
+      const range = new Range(this, path, key, checkedOptions(options));
       let left = options.limit ?? Infinity;
       for (let isFirst = true; left > 0; isFirst = false, left--) {
+        this.#assertOpen();
+        // A key that is dropped meanwhile is no path any more.
+        if (key !== undefined && this.#key(handle, key) !== path) throw this.#noKey(handle, key);
         const bytes = this.#operateOn(handle, 'scan', key, () =>
-          range.advance(handle, isFirst) ? this.#load(handle, range.buffer) : undefined,
+          range.advance(handle, isFirst) ? range.load(handle) : undefined,
         );
         if (bytes === undefined) return;
-        range.buffer = bytes.length > range.buffer.length ? bytes : range.buffer;
         yield bytes;
       }
     } finally {
-      this.#calls.closeHandle(handle);
+      this.#scans.delete(handle);
     }
   }
 
@@ -213,23 +237,42 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
   }
 
   #key(handle: Handle, name: keyof S): FileKey {
-    const definition: KeyDefinition = this.layout.keys[name];
+    if (this.#checked !== handle.file.stored) this.#checkLayout();
+    const definition = this.#definitionOf(name);
     const key = handle.file.data.key(definition.number);
     if (key !== undefined) return key;
+    throw this.#noKey(handle, name);
+  }
+
+  #definitionOf(name: keyof S): KeyDefinition {
+    const keys: Readonly<Partial<Record<keyof S, KeyDefinition>>> = this.layout.keys;
+    const definition = keys[name];
+    if (definition !== undefined) return definition;
+    throw new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, 'the layout has no key of this name', {
+      reason: 'key-name',
+      expected: Object.keys(keys).join(', '),
+      found: String(name),
+    });
+  }
+
+  #noKey(handle: Handle, name: keyof S): BtrieveError {
+    const definition = this.#definitionOf(name);
     const status = handle.file.statusOfNoKey(definition.number) as Status;
-    throw new BtrieveError(status, `the file has no index for key ${String(name)}`, {
+    return new BtrieveError(status, `the file has no index for key ${String(name)}`, {
       file: this.path,
       key: definition.number,
     });
   }
 
   /** The bytes of the record found, in a buffer that is used again. */
-  #load(handle: Handle, buffer: Uint8Array = this.#buffer): Uint8Array {
-    const { records } = handle.file.data;
-    const into = buffer.length < records.length ? new Uint8Array(2 * records.length) : buffer;
-    if (buffer === this.#buffer) this.#buffer = into;
-    records.copy(0, records.length, into, 0);
-    return into.subarray(0, records.length);
+  #load(handle: Handle): Uint8Array {
+    this.#buffer = grown(this.#buffer, handle.file.data.records.length);
+    return loaded(handle, this.#buffer);
+  }
+
+  #changedMeanwhile(): BtrieveError {
+    const message = 'the record was changed while its new values were being made';
+    return new BtrieveError(Status.CONFLICT, message, { file: this.path });
   }
 
   #decode(handle: Handle): T {
@@ -258,11 +301,21 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     throw new BtrieveError(Status.ACCESS_TO_FILE_DENIED, message, { file: this.path });
   }
 
+  #assertUnlocked({ client, file, position }: Handle): void {
+    if (file.locks.check(client, position.current) === 0) return;
+    const message = 'another client has locked the record';
+    throw new BtrieveError(Status.RECORD_INUSE, message, { file: this.path });
+  }
+
   #operate<R>(operation: string, key: keyof S | undefined, work: (handle: Handle) => R): R {
-    if (this.#isClosed) {
-      throw new BtrieveError(Status.FILE_NOT_OPEN, 'the file was closed', { file: this.path });
-    }
+    this.#assertOpen();
     return this.#operateOn(this.#handle, operation, key, work);
+  }
+
+  #assertOpen(): void {
+    const isOpen = !this.#isClosed && this.#calls.handle(this.#handle.id) === this.#handle;
+    if (isOpen) return;
+    throw new BtrieveError(Status.FILE_NOT_OPEN, 'the file was closed', { file: this.path });
   }
 
   /** One operation: ended whatever happens, and errors say what it was. */
@@ -289,7 +342,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
         ? conflict?.key
         : key === undefined
           ? undefined
-          : this.layout.keys[key].number;
+          : this.#definitionOf(key).number;
     const { reason, file, expected, found } = error;
     const known = Object.entries({ reason, file, expected, found, key: number });
     const details = Object.fromEntries(known.filter(([, value]) => value !== undefined));
@@ -301,7 +354,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
   }
 
   #checkLayout(): void {
-    const { definition } = this.#handle.file;
+    const { definition, stored } = this.#handle.file;
     const { layout } = this;
     const isVariable = (definition.flags & 1) !== 0;
     if (definition.recordLength !== layout.recordLength || isVariable !== layout.isVariable) {
@@ -316,6 +369,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
       const shape = found === undefined ? 'none' : shapeOf(found);
       if (shape !== expected) throw this.#otherLayout(`key ${name}: ${expected}`, shape);
     }
+    this.#checked = stored;
   }
 
   #otherLayout(expected: string, found: string): BtrieveError {
@@ -339,9 +393,13 @@ function plainMessage(error: BtrieveError): string {
   return end < 0 ? error.message : error.message.slice(0, end);
 }
 
+/** The type of an open file of a layout: `FileOf<typeof Customer>`. */
+export type FileOf<Layout> =
+  Layout extends RecordLayout<infer T, infer New, infer S> ? TypedFile<T, New, S> : never;
+
 /** Where a scan begins and ends. */
 class Range<T extends object, New extends object, S extends Shapes<S>, Name extends keyof S> {
-  buffer: Uint8Array = new Uint8Array(0);
+  #buffer: Uint8Array = new Uint8Array(0);
   readonly #key: FileKey | undefined;
   readonly #isReverse: boolean;
   /** Key values; undefined for the end of the index. */
@@ -381,6 +439,12 @@ class Range<T extends object, New extends object, S extends Shapes<S>, Name exte
     return this.#isReverse ? order >= 0 : order <= 0;
   }
 
+  /** The bytes of the record found; good until the next one. */
+  load(handle: Handle): Uint8Array {
+    this.#buffer = grown(this.#buffer, handle.file.data.records.length);
+    return loaded(handle, this.#buffer);
+  }
+
   #begin({ position }: Handle): number {
     if (this.#key === undefined) return position.step(this.#isReverse ? STEP.LAST : STEP.FIRST);
     const first = this.#first;
@@ -398,3 +462,45 @@ class Range<T extends object, New extends object, S extends Shapes<S>, Name exte
 }
 
 const NO_VALUE = new Uint8Array(0);
+
+/** A buffer of so many bytes at least. */
+function grown(buffer: Uint8Array, length: number): Uint8Array {
+  return buffer.length < length ? new Uint8Array(2 * length) : buffer;
+}
+
+/** Copies the record found to the beginning of a buffer. */
+function loaded(handle: Handle, buffer: Uint8Array): Uint8Array {
+  const { records } = handle.file.data;
+  records.copy(0, records.length, buffer, 0);
+  return buffer.subarray(0, records.length);
+}
+
+interface Gap {
+  readonly at: number;
+  readonly length: number;
+}
+
+function gapsOf(layout: RecordLayout<object, object, object>): readonly Gap[] {
+  const isCovered = new Array<boolean>(layout.recordLength).fill(false);
+  for (const { offset, length } of Object.values<FieldPlace>(layout.fields)) {
+    isCovered.fill(true, offset, offset + length);
+  }
+  const gaps: Gap[] = [];
+  for (let at = isCovered.indexOf(false); at >= 0;) {
+    const end = isCovered.indexOf(true, at);
+    gaps.push({ at, length: (end < 0 ? isCovered.length : end) - at });
+    at = end < 0 ? -1 : isCovered.indexOf(false, end);
+  }
+  return gaps;
+}
+
+/** Throws 160 for a limit that is no number of records. */
+function checkedOptions<Lookup>(options: ScanOptions<Lookup>): ScanOptions<Lookup> {
+  const { limit = Infinity } = options;
+  if (limit === Infinity || (Number.isInteger(limit) && limit >= 0)) return options;
+  throw new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, 'the limit of a scan is no number', {
+    reason: 'limit',
+    expected: 'a whole number from 0 on',
+    found: String(limit),
+  });
+}

@@ -259,6 +259,11 @@ export class PageFile implements FrameOwner, PageView {
     }
   }
 
+  /** A number that stands for the file's identity. */
+  get identifier(): number {
+    return new DataView(this.#control.uuid.slice().buffer).getUint32(0, true);
+  }
+
   /** What the FCR would say now: for information, and for the counters of the layers above. */
   get control(): Readonly<ControlRecord> {
     return this.#control;

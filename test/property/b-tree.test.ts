@@ -11,6 +11,7 @@ import { checkTree } from '../../src/microkernel/trees/check-tree.js';
 import { orderedWord } from '../../src/microkernel/trees/index-page.js';
 import { checkPages } from '../../src/microkernel/check.js';
 import type { PageFile } from '../../src/microkernel/page-file.js';
+import { SPACE } from '../../src/microkernel/pat.js';
 import { randomFrom } from '../crash/world.js';
 import { memoryFile } from '../support/memory-view.js';
 
@@ -195,6 +196,7 @@ class Twin {
       this.file.endOperation();
       this.file.prepare();
     }
+    this.file.free(SPACE.OTHER, this.tree.shape.root);
     this.file.endOperation();
     expect(pagesOf(this.file)).toBe(0);
     this.file.close();

@@ -132,6 +132,7 @@ const LAYERS: readonly LayerDeclaration[] = [
     modules: [
       'microkernel/files/autoincrement',
       'microkernel/files/owner',
+      'microkernel/files/record-locks',
       'microkernel/files/file-key',
       'microkernel/files/definition-pages',
       'microkernel/files/create-file',
@@ -312,6 +313,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'microkernel/files/definition-pages',
     'microkernel/files/file-key',
     'microkernel/files/owner',
+    'microkernel/files/record-locks',
   ],
   'microkernel/files/indexes': ['microkernel/files/file-key', 'microkernel/files/open-file'],
   'microkernel/files/file-table': [

@@ -7,7 +7,7 @@
 import { ChunkRead, ChunkUpdate } from '../calls/chunks.js';
 import { Status } from '../status.js';
 import type { Handle } from './handle.js';
-import { checkAccess, pathOf, type Buffers } from './record-calls.js';
+import { checkAccess, checkRecord, pathOf, type Buffers } from './record-calls.js';
 
 export function readChunks(handle: Handle, { data, length }: Buffers): number {
   const { file, position } = handle;
@@ -18,6 +18,8 @@ export function readChunks(handle: Handle, { data, length }: Buffers): number {
   const request = ChunkRead.parse(description, room, { addressSize: 4, pointerSize: 4 });
   const { records } = file.data;
   if (!records.find(request.address)) return Status.INVALID_RECORD_ADDRESS;
+  const refusal = position.guard?.(request.address) ?? Status.NO_ERROR;
+  if (refusal !== 0) return refusal;
   const before = request.address === position.current ? position.chunkEnd : -1;
   let end = before;
   let count = 0;
@@ -40,7 +42,7 @@ export function updateChunks(handle: Handle, buffers: Buffers): number {
   const key = pathOf(handle, buffers.keyNumber);
   if (typeof key === 'number') return key;
   const request = ChunkUpdate.parse(data, length[0] ?? 0, { pointerSize: 4 });
-  const status = position.checkRecord();
+  const status = checkRecord(handle);
   if (status !== 0) return status;
   const { records } = file.data;
   const before = records.length;
@@ -52,6 +54,7 @@ export function updateChunks(handle: Handle, buffers: Buffers): number {
   const last = ranges.at(-1);
   file.data.patch(position.current, data, ranges, newLength);
   position.updated(key);
+  file.locks.updated(handle, position.current);
   position.chunkEnd = last === undefined ? newLength : last.offset + last.length;
   return Status.NO_ERROR;
 }

@@ -28,8 +28,10 @@ import {
   insert,
   isKeyedRead,
   KEY_NUMBER,
+  lockKindOf,
   remove,
   step,
+  unlock,
   update,
   type Buffers,
 } from './record-calls.js';
@@ -47,7 +49,7 @@ export interface ClientOptions {
 
 export class ClassicClient {
   readonly name: string;
-  /** The error behind the last status that was not one of plain success or absence. */
+  /** What is known of the status that the last call returned, if more than that. */
   lastError: BtrieveError | undefined;
   readonly #options: ClientOptions;
   readonly calls: FileCalls;
@@ -81,6 +83,7 @@ export class ClassicClient {
     if (refusal !== 0) return refusal;
     if (this.#isBusy) return Status.ALREADY_INSIDE_BTR_FUNCTION;
     this.#isBusy = true;
+    this.lastError = undefined;
     try {
       return this.#checked(
         op,
@@ -98,6 +101,13 @@ export class ClassicClient {
     } finally {
       this.#isBusy = false;
     }
+  }
+
+  /** Throws 20 if the engine takes no more calls. */
+  assertRunning(): void {
+    const refusal = this.#options.refusal();
+    if (refusal === 0) return;
+    throw new BtrieveError(refusal as Status, 'the engine of this client was stopped');
   }
 
   /** Aborts and closes everything this client has, as Reset does. */
@@ -118,7 +128,7 @@ export class ClassicClient {
   }
 
   #checked(op: number, block: Uint8Array, buffers: Buffers, keyNumber: number): number {
-    const refusal = checkArguments(block, buffers, keyNumber);
+    const refusal = checkArguments(op, block, buffers, keyNumber);
     if (refusal !== 0) return refusal;
     const call = callOf(op);
     if (call === undefined) return Status.INVALID_FUNCTION;
@@ -128,9 +138,30 @@ export class ClassicClient {
     const handle = this.calls.handle(readBlock(block));
     if (handle === undefined) return Status.FILE_NOT_OPEN;
     try {
-      return this.#withFile(call, handle, block, buffers);
+      return call.lock === 0
+        ? this.#withFile(call, handle, block, buffers)
+        : this.#withLock(call, handle, block, buffers);
+    } catch (error) {
+      const isDuplicate =
+        error instanceof BtrieveError && error.status === Status.DUPLICATE_KEY_VALUE;
+      if (isDuplicate) handle.rememberConflict();
+      throw error;
     } finally {
       handle.file.data.endOperation();
+    }
+  }
+
+  /** A read that locks what it finds, or a write that locks what it has written. */
+  #withLock(call: Call, handle: Handle, block: Uint8Array, buffers: Buffers): number {
+    const { position, file } = handle;
+    const kind = lockKindOf(call.lock) ?? 'single';
+    position.guard = (address) => file.locks.lock(handle, address, kind);
+    try {
+      const status = this.#withFile(call, handle, block, buffers);
+      if (status !== 0 || !WRITES.has(call.op)) return status;
+      return file.locks.lock(handle, position.current, kind);
+    } finally {
+      position.guard = undefined;
     }
   }
 
@@ -188,10 +219,10 @@ export class ClassicClient {
         return this.calls.close(handle, block);
       case Op.GET_NEXT_EXTENDED:
       case Op.GET_PREV_EXTENDED:
-        return extendedRead(handle, call.op === Op.GET_NEXT_EXTENDED, true, buffers);
+        return this.#extended(call, handle, true, buffers);
       case Op.STEP_NEXT_EXT:
       case Op.STEP_PREVIOUS_EXT:
-        return extendedRead(handle, call.op === Op.STEP_NEXT_EXT, false, buffers);
+        return this.#extended(call, handle, false, buffers);
       case Op.EXT_INSERT:
         return insertExtended(handle, buffers);
       case Op.CHUNK_UPDATE:
@@ -209,6 +240,11 @@ export class ClassicClient {
     }
   }
 
+  #extended({ op, lock }: Call, handle: Handle, byKey: boolean, buffers: Buffers): number {
+    const isForward = op === Op.GET_NEXT_EXTENDED || op === Op.STEP_NEXT_EXT;
+    return extendedRead(handle, isForward, byKey, buffers, lockKindOf(lock));
+  }
+
   /** What changes a file as a whole. */
   #structure(call: Call, handle: Handle, buffers: Buffers): number {
     switch (call.op) {
@@ -221,8 +257,7 @@ export class ClassicClient {
       case Op.DROP_INDEX:
         return this.calls.dropIndex(handle, buffers);
       case Op.UNLOCK:
-        // There is nothing that could be locked.
-        return Status.LOCKERROR;
+        return unlock(handle, buffers);
       default:
         return Status.INVALID_FUNCTION;
     }
@@ -268,16 +303,20 @@ function usesData({ op, keyOnly }: Call): boolean {
   return !keyOnly && !NO_DATA.has(op);
 }
 
+/** Operations that lock the record that they have written, if asked to. */
+const WRITES = new Set<number>([Op.INSERT, Op.UPDATE, Op.CHUNK_UPDATE]);
+
 const KEY_NUMBER_MIN = -128;
 const KEY_NUMBER_MAX = 255;
 
 /** 23 for a position block that is none, 160 for arguments of another kind. */
-function checkArguments(block: unknown, buffers: Buffers, keyNumber: unknown): number {
+function checkArguments(op: unknown, block: unknown, buffers: Buffers, keyNumber: unknown): number {
   if (!(block instanceof Uint8Array) || block.length < POSITION_BLOCK_SIZE) {
     return Status.POSITIONBLOCK_LENGTH;
   }
   const { data, length, key } = buffers as Record<keyof Buffers, unknown>;
   const isSound =
+    typeof op === 'number' &&
     data instanceof Uint8Array &&
     key instanceof Uint8Array &&
     length instanceof Uint32Array &&

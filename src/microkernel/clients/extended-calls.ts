@@ -7,6 +7,7 @@ import { ExtendedInsert, encodeInserted } from '../calls/extended-insert.js';
 import { ExtendedRead, type PathLimit } from '../calls/extended-read.js';
 import { isVariable } from '../definition/file-definition.js';
 import type { FileKey } from '../files/file-key.js';
+import type { LockKind } from '../files/record-locks.js';
 import { BtrieveError, Status } from '../status.js';
 import type { Handle } from './handle.js';
 import { checkAccess, pathOf, type Buffers } from './record-calls.js';
@@ -23,10 +24,18 @@ class Scan {
   readonly #limit: PathLimit | undefined;
   /** The position is on a record that was examined. */
   hasMoved = false;
+  readonly #lockKind: LockKind | undefined;
   #image = new Uint8Array(0);
   #rejected = 0;
 
-  constructor(handle: Handle, read: ExtendedRead, key: FileKey | undefined, isForward: boolean) {
+  constructor(
+    handle: Handle,
+    read: ExtendedRead,
+    key: FileKey | undefined,
+    isForward: boolean,
+    lockKind: LockKind | undefined,
+  ) {
+    this.#lockKind = lockKind;
     this.#handle = handle;
     this.#read = read;
     this.#key = key;
@@ -69,6 +78,8 @@ class Scan {
       this.#settle();
       return ++this.#rejected > this.#read.rejectLimit ? Status.REJECT_COUNT_REACHED : -1;
     }
+    const refusal = this.#lock(address);
+    if (refusal !== 0) return refusal;
     // What does not fit is the next to be looked at.
     const { count } = this.#read;
     try {
@@ -83,6 +94,13 @@ class Scan {
   #settle(): void {
     this.#handle.position.settle(this.#key);
     this.hasMoved = true;
+  }
+
+  /** Each record that is returned is locked if that was asked for; single locks are for one record. */
+  #lock(address: number): number {
+    const { position } = this.#handle;
+    if (this.#read.maximumCount > 1 && this.#lockKind === 'single') return Status.NO_ERROR;
+    return position.guard?.(address) ?? Status.NO_ERROR;
   }
 
   #wholeImage(): Uint8Array {
@@ -100,6 +118,7 @@ export function extendedRead(
   isForward: boolean,
   byKey: boolean,
   buffers: Buffers,
+  lockKind?: LockKind,
 ): number {
   const { file, position } = handle;
   const { data, length } = buffers;
@@ -123,7 +142,7 @@ export function extendedRead(
     addressSize: 4,
   });
   read.begin(data, room);
-  const scan = new Scan(handle, read, key, isForward);
+  const scan = new Scan(handle, read, key, isForward, lockKind);
   const status = runScan(scan);
   length[0] = read.finish();
   if (key !== undefined && scan.hasMoved && position.recall()) {
@@ -175,6 +194,7 @@ export function insertExtended(handle: Handle, buffers: Buffers): number {
   } catch (error) {
     if (!(error instanceof BtrieveError)) throw error;
     status = error.status;
+    if (status === Status.DUPLICATE_KEY_VALUE) handle.rememberConflict();
   }
   length[0] = encodeInserted(data, room, addresses, 4);
   return status;

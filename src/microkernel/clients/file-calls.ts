@@ -11,8 +11,10 @@ import { SYSTEM_KEY } from '../files/file-key.js';
 import type { FileTable } from '../files/file-table.js';
 import { createIndex, createSystemIndex, dropIndex } from '../files/indexes.js';
 import type { OpenFile } from '../files/open-file.js';
+import { hasOwner } from '../files/owner.js';
 import { BtrieveError, Status } from '../status.js';
-import { Handle, type OpenMode } from './handle.js';
+import type { Conflict } from '../files/data-file.js';
+import { Handle, type ClientState, type OpenMode } from './handle.js';
 import { absolutePath, parametersOf, pathFrom, textFrom } from './paths.js';
 import { clearBlock, writeBlock } from './position-block.js';
 import { checkAccess, type Buffers } from './record-calls.js';
@@ -38,7 +40,8 @@ const DRIVE_A = 0x41;
 
 let lastId = 0;
 
-export class FileCalls {
+export class FileCalls implements ClientState {
+  readonly conflicts = new WeakMap<OpenFile, Conflict>();
   readonly #files: FileTable;
   readonly #handles = new Map<number, Handle>();
   /** Where relative paths begin. */
@@ -76,7 +79,8 @@ export class FileCalls {
         const message = 'the file has an owner name, and this is not it';
         throw new BtrieveError(Status.INVALID_OWNER, message, { file: file.pages.path });
       }
-      const handle = new Handle(++lastId, file, mode, readOnly || access === 'read');
+      const handle = new Handle(++lastId, this, file, mode, readOnly || access === 'read');
+      handle.knowsOwner = owner !== '';
       this.#handles.set(handle.id, handle);
       return handle;
     } catch (error) {
@@ -86,14 +90,26 @@ export class FileCalls {
   }
 
   close(handle: Handle, block: Uint8Array): number {
-    clearBlock(block);
-    this.closeHandle(handle);
+    try {
+      this.closeHandle(handle);
+    } finally {
+      if (!this.#handles.has(handle.id)) clearBlock(block);
+    }
     return Status.NO_ERROR;
   }
 
+  /** Throws like `FileTable.close`; where that leaves the file open, the handle is good as before. */
   closeHandle(handle: Handle): void {
-    if (!this.#handles.delete(handle.id)) return;
-    this.#files.close(handle.file);
+    if (!this.#handles.has(handle.id)) return;
+    try {
+      this.#files.close(handle.file);
+    } catch (error) {
+      if (this.#files.opensOf(handle.file) === 0) this.#handles.delete(handle.id);
+      handle.file.locks.releaseAll(handle);
+      throw error;
+    }
+    this.#handles.delete(handle.id);
+    handle.file.locks.releaseAll(handle);
   }
 
   /** Closes everything; the first failure is thrown when all are closed. */
@@ -164,12 +180,16 @@ export class FileCalls {
     const owner = ownerFrom(data.subarray(0, length[0]));
     if (owner !== ownerFrom(key)) return Status.INVALID_OWNER;
     handle.file.setOwner(owner, keyNumber, isLong);
+    handle.knowsOwner = true;
     return Status.NO_ERROR;
   }
 
   clearOwner(handle: Handle): number {
     const refusal = checkAccess(handle);
     if (refusal !== 0) return refusal;
+    if (hasOwner(handle.file.stored.owner) && !handle.knowsOwner) {
+      return Status.ACCESS_TO_FILE_DENIED;
+    }
     handle.file.clearOwner();
     return Status.NO_ERROR;
   }

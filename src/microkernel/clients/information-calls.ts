@@ -16,6 +16,7 @@ import { FILE_FLAG, hasFlag } from '../definition/file-definition.js';
 import { encodeStat } from '../definition/stat-buffer.js';
 import { SYSTEM_KEY } from '../files/file-key.js';
 import type { OpenFile } from '../files/open-file.js';
+import { hasOwner } from '../files/owner.js';
 import { NO_ADDRESS } from '../records/record-slots.js';
 import { Status } from '../status.js';
 import type { Handle } from './handle.js';
@@ -66,17 +67,19 @@ function answer(handle: Handle, opens: number, question: StatQuestion): StatAnsw
     case 2:
       return systemData(file);
     case 3: {
-      const { address, key } = file.data.conflict ?? { address: NO_ADDRESS >>> 0, key: 0xff };
+      const { address, key } = handle.conflict ?? { address: NO_ADDRESS >>> 0, key: 0xff };
       return { question, address, key };
     }
     case 4:
       return {
         question,
-        identifier: handle.id,
+        identifier: file.pages.identifier,
         handleCount: opens,
         openTime: file.openedAt,
-        usageCount: file.pages.control.changeSeq,
-        flags: handle.isReadOnly ? INFORMATION_FLAG.READ_ONLY : 0,
+        usageCount: opens,
+        flags:
+          (handle.isReadOnly ? INFORMATION_FLAG.READ_ONLY : 0) |
+          (hasOwner(file.stored.owner) ? INFORMATION_FLAG.OWNER_NAME : 0),
       };
     case 5:
       return { question, majorVersion: 0, minorVersion: 0, patchLevel: 0, platform: 0, name: '' };

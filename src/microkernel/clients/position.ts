@@ -57,6 +57,11 @@ export class Position {
   #useCount = 0;
   /** The current record was read so that it may be changed. */
   #mayChange = false;
+  /**
+   * Asked before the position moves to a record: a status other than 0 keeps it where it is. For the
+   * locks that a read takes.
+   */
+  guard: ((address: number) => number) | undefined;
   /** Behind the last chunk read from or written to the current record; -1 if there was none. */
   chunkEnd = -1;
 
@@ -169,7 +174,10 @@ export class Position {
 
   /** The row that a tree has found becomes both positions. */
   #takeRow(key: FileKey): number {
-    this.#findRecord(key.tree.address, key);
+    const { address } = key.tree;
+    this.#findRecord(address, key);
+    const refusal = this.guard?.(address) ?? Status.NO_ERROR;
+    if (refusal !== 0) return refusal;
     this.#settleRow(key);
     return Status.NO_ERROR;
   }
@@ -196,6 +204,8 @@ export class Position {
       if (what === STEP.PREVIOUS) this.#leavePhysical(PLACE.BEFORE_FIRST);
       return Status.END_OF_FILE;
     }
+    const refusal = this.guard?.(found) ?? Status.NO_ERROR;
+    if (refusal !== 0) return refusal;
     this.#logical = PLACE.NONE;
     this.#setRecord(found);
     return Status.NO_ERROR;
@@ -220,10 +230,17 @@ export class Position {
     const { file } = this;
     if (!file.records.find(address)) return Status.INVALID_RECORD_ADDRESS;
     if (key !== undefined && file.isNull(key)) return Status.NULL_KEYPATH;
+    const refusal = this.guard?.(address) ?? Status.NO_ERROR;
+    if (refusal !== 0) return refusal;
     if (key === undefined) this.#logical = PLACE.NONE;
     else this.#anchor(key, address);
     this.#setRecord(address);
     return Status.NO_ERROR;
+  }
+
+  /** Address of the current record if it was read so that it may be changed, else `NO_ADDRESS`. */
+  get changeable(): number {
+    return this.#mayChange ? this.current : NO_ADDRESS;
   }
 
   /** The record found becomes the current one, the logical position stays: for chunks. */
@@ -239,6 +256,8 @@ export class Position {
     let found = records.next(Math.floor(share * end) - 1);
     if (found === NO_ADDRESS) found = records.previous(Infinity);
     if (found === NO_ADDRESS) return Status.END_OF_FILE;
+    const refusal = this.guard?.(found) ?? Status.NO_ERROR;
+    if (refusal !== 0) return refusal;
     this.#logical = PLACE.NONE;
     this.#setRecord(found);
     return Status.NO_ERROR;

@@ -9,9 +9,11 @@
  * operation that is refused.
  */
 import { decodeAddress4, encodeAddress4 } from '../calls/extended-read.js';
+import { Op } from '../calls/operations.js';
 import { NO_ADDRESS } from '../records/record-slots.js';
 import { Status } from '../status.js';
 import type { FileKey } from '../files/file-key.js';
+import type { LockKind } from '../files/record-locks.js';
 import type { Handle } from './handle.js';
 import { SEEK } from './position.js';
 
@@ -140,6 +142,33 @@ export function checkAccess(handle: Handle): number {
   return handle.isReadOnly ? Status.ACCESS_TO_FILE_DENIED : Status.NO_ERROR;
 }
 
+/** The locks that a call asks for by its bias: none, single or multiple; waiting makes no difference. */
+export function lockKindOf(bias: number): LockKind | undefined {
+  if (bias === 0) return undefined;
+  return bias < Op.M_WAIT_LOCK ? 'single' : 'multiple';
+}
+
+/**
+ * Whether the current record may be written to: 8 without one, 84 if another client has locked it, 80
+ * if it has been changed since it was read.
+ */
+export function checkRecord(handle: Handle): number {
+  const { position, file, client } = handle;
+  const address = position.changeable;
+  if (address === NO_ADDRESS) return Status.POSITION_NOT_SET;
+  const refusal = file.locks.check(client, address);
+  return refusal === 0 ? position.checkRecord() : refusal;
+}
+
+/** Operation 27: which locks, is said by the key number. */
+export function unlock(handle: Handle, { data, length, keyNumber }: Buffers): number {
+  const { locks } = handle.file;
+  if (keyNumber === KEY_NUMBER.CHUNK) return locks.unlockAllMultiple(handle);
+  if (keyNumber !== KEY_NUMBER.NONE) return locks.unlockSingle(handle);
+  if ((length[0] ?? 0) < ADDRESS_SIZE) return Status.DATALENGTH_ERROR;
+  return locks.unlockMultiple(handle, decodeAddress4(data, 0));
+}
+
 /**
  * The key that a write names, or undefined for no currency change. A file without keys has none to
  * name, so any number will do.
@@ -178,10 +207,11 @@ export function update(handle: Handle, buffers: Buffers): number {
   if (key !== undefined && keyBuffer.length < key.length) return Status.KEYBUFFER_TOO_SHORT;
   const count = file.lengthToStore(length[0] ?? 0);
   if (count < 0) return Status.DATALENGTH_ERROR;
-  const status = position.checkRecord();
+  const status = checkRecord(handle);
   if (status !== 0) return status;
   file.data.update(position.current, data, 0, count);
   position.updated(key);
+  file.locks.updated(handle, position.current);
   if (key !== undefined) file.data.extractKey(key, keyBuffer);
   return Status.NO_ERROR;
 }
@@ -190,9 +220,11 @@ export function remove(handle: Handle): number {
   const { file, position } = handle;
   const refusal = checkAccess(handle);
   if (refusal !== 0) return refusal;
-  const status = position.checkRecord();
+  const status = checkRecord(handle);
   if (status !== 0) return status;
-  file.data.remove(position.current);
+  const address = position.current;
+  file.data.remove(address);
+  file.locks.removed(address);
   position.removed();
   return Status.NO_ERROR;
 }

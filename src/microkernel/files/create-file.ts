@@ -51,13 +51,13 @@ export function createDataFile(
 
 /** The old file is in nobody's hands, and will not be until the new one is in its place. */
 function lockOld(files: FileSystem, path: string, replace: boolean): FileHandle | undefined {
-  if (!files.exists(path)) return undefined;
-  if (!replace) {
-    const message = 'there is a file of this name';
-    throw new BtrieveError(Status.FILE_ALREADY_EXISTS, message, { file: path });
-  }
   let old: FileHandle | undefined;
   try {
+    if (!files.exists(path)) return undefined;
+    if (!replace) {
+      const message = 'there is a file of this name';
+      throw new BtrieveError(Status.FILE_ALREADY_EXISTS, message, { file: path });
+    }
     old = files.open(path, 'write');
     if (old.tryLock('exclusive')) return old;
     throw lockedError(path);

@@ -125,23 +125,31 @@ export class DataFile {
 
   /**
    * Puts another image in the place of the record at an address. Afterwards each key's `moves` says
-   * whether its value changed, and `row` is the new one then.
+   * whether its value changed, and `row` is the new one then. If only these pieces of the image are
+   * new, empty fields elsewhere stay empty.
    *
    * Throws 5, 10, 18, 22, 43, 46, 55, 100.
    */
-  update(address: number, data: Uint8Array, from: number, length: number): void {
+  update(
+    address: number,
+    data: Uint8Array,
+    from: number,
+    length: number,
+    pieces?: readonly Piece[],
+  ): void {
     const { pages, records } = this;
     pages.prepare();
     this.#assertLength(length);
     if (!records.find(address)) throw this.noRecord();
     try {
-      this.#assign(data, from);
+      this.#assign(data, from, pieces);
       // Looking for the highest value may have found another record.
       records.find(address);
       this.#encodeOld(address);
       this.#encodeNew(data, from);
       this.#checkChanges(address);
       records.find(address);
+      records.verifyPart();
       pages.reserve(records.pagesToUpdate(length) + this.#treePages(true));
     } catch (error) {
       this.#unassign(data, from);
@@ -167,15 +175,17 @@ export class DataFile {
     if (!records.find(address)) throw this.noRecord();
     const before = records.length;
     if (!records.isChangedInPlace || pieces.some((piece) => this.#touchesKey(piece))) {
+      pages.reserve(records.pagesToUpdate(Math.max(before, newLength)));
       const image = new Uint8Array(Math.max(before, newLength));
       records.copy(0, before, image, 0);
       for (const { offset, length, dataOffset } of pieces) {
         image.set(data.subarray(dataOffset, dataOffset + length), offset);
       }
-      this.update(address, image, 0, newLength);
+      this.update(address, image, 0, newLength, pieces);
       return;
     }
     for (const key of this.keys) key.moves = false;
+    records.verifyPart();
     const touched = pieces.reduce((sum, piece) => sum + records.pagesToWrite(piece), 0);
     pages.reserve(touched + records.pagesToResize(newLength));
     try {
@@ -208,6 +218,7 @@ export class DataFile {
     pages.prepare();
     if (!records.find(address)) throw this.noRecord();
     this.#encodeOld(address);
+    records.verifyPart();
     pages.reserve(records.pagesToRemove() + this.#treePages(false));
     try {
       this.#leave(false);
@@ -346,19 +357,21 @@ export class DataFile {
     );
   }
 
-  /** Fills empty autoincrement and timestamp fields. */
-  #assign(data: Uint8Array, from: number): void {
+  /** Fills empty autoincrement and timestamp fields, where the image is new. */
+  #assign(data: Uint8Array, from: number, pieces?: readonly Piece[]): void {
+    for (const key of this.#countingKeys) key.isAssigned = false;
     for (const key of this.#stampedKeys) {
       key.stamped.length = 0;
       for (const offset of key.timestamps) {
         if (!isZero(data, from + offset, TIMESTAMP_SIZE)) continue;
+        if (!isNew(pieces, offset, TIMESTAMP_SIZE)) continue;
         this.#stamps.write(data, from + offset);
         key.stamped.push(offset);
       }
     }
     for (const key of this.#countingKeys) {
       const { offset, length } = key.autoincrement;
-      key.isAssigned = isZero(data, from + offset, length);
+      key.isAssigned = isZero(data, from + offset, length) && isNew(pieces, offset, length);
       if (key.isAssigned) writeAutoincrement(data, from + offset, length, this.#highest(key) + 1n);
     }
   }
@@ -383,4 +396,13 @@ export class DataFile {
     const { bytes, at } = this.records;
     return absoluteValue(bytes, at + key.autoincrement.offset, key.autoincrement.length);
   }
+}
+
+/** Whether a field has bytes of one of the pieces, or the whole image is new. */
+function isNew(pieces: readonly Piece[] | undefined, offset: number, length: number): boolean {
+  if (pieces === undefined) return true;
+  return pieces.some(
+    (piece) =>
+      piece.length > 0 && piece.offset < offset + length && offset < piece.offset + piece.length,
+  );
 }

@@ -14,15 +14,20 @@ import type { PageFileSettings } from '../page-file.js';
 import type { FileHandle, FileIdentity, Ports } from '../ports.js';
 import { BtrieveError, Status } from '../status.js';
 import { finishDropping } from './indexes.js';
-import { OpenFile } from './open-file.js';
+import { isForWantOfRoom, OpenFile } from './open-file.js';
 import type { RootKey } from './owner.js';
 
 interface Entry {
   readonly identity: string;
   readonly file: OpenFile;
   opens: number;
-  isExclusive: boolean;
+  readonly isExclusive: boolean;
+  /** What a crash left half done has been ended; who only reads does not do that. */
+  isFinished: boolean;
 }
+
+/** Of a file that has more behind it the name is on disk. */
+const OPERATIONS_OF_CREATION = 1;
 
 /** More files at a time are status 86. */
 const FILE_LIMIT = 65_535;
@@ -73,6 +78,7 @@ export class FileTable {
     const entry = this.#find(path);
     if (entry !== undefined) {
       if (entry.isExclusive || wanted.isExclusive) throw incompatible(path);
+      if (!wanted.readOnly) this.#finish(entry);
       entry.opens++;
       return entry.file;
     }
@@ -81,7 +87,8 @@ export class FileTable {
     }
     const file = this.#openNew(path, wanted);
     const identity = keyOf(file.pages.identity);
-    const added = { identity, file, opens: 1, isExclusive: wanted.isExclusive };
+    const { isExclusive, readOnly } = wanted;
+    const added = { identity, file, opens: 1, isExclusive, isFinished: !readOnly };
     this.#byIdentity.set(identity, added);
     this.#byFile.set(file, added);
     return file;
@@ -93,8 +100,7 @@ export class FileTable {
     try {
       const file = OpenFile.open(ports, cache, path, { ...options, mode: 'write' });
       try {
-        finishDropping(file);
-        file.finishEncrypting();
+        if (!readOnly) this.#end(file);
       } catch (error) {
         file.pages.abandon();
         throw error;
@@ -109,20 +115,65 @@ export class FileTable {
     }
   }
 
-  /** One of those who opened a file has done with it. The last one closes it. Throws like `PageFile.close`. */
+  #finish(entry: Entry): void {
+    if (entry.isFinished) return;
+    this.#end(entry.file);
+    entry.isFinished = true;
+  }
+
+  /** Ends what a crash left half done. */
+  #end(file: OpenFile): void {
+    this.#syncName(file);
+    finishDropping(file);
+    file.finishEncrypting();
+  }
+
+  /** Whoever created a file may have been killed before its name was on disk. */
+  #syncName({ pages }: OpenFile): void {
+    if (pages.control.changeSeq > OPERATIONS_OF_CREATION) return;
+    try {
+      this.#options.ports.files.syncDirectory(dirname(pages.path));
+    } catch (error) {
+      throw fileError('the name of the file cannot be made durable', error, pages.path);
+    }
+  }
+
+  /**
+   * One of those who opened a file has done with it. The last one closes it. Throws like
+   * `PageFile.close`; after 18 and 132 the file stays open to whoever it was, since what it has taken
+   * would be lost, and can be closed again.
+   */
   close(file: OpenFile): void {
     const entry = this.#byFile.get(file);
     if (entry === undefined) return;
-    entry.opens--;
-    entry.isExclusive = false;
-    if (entry.opens > 0) return;
-    this.#byIdentity.delete(entry.identity);
-    this.#byFile.delete(file);
+    if (entry.opens > 1) {
+      entry.opens--;
+      return;
+    }
     try {
       file.pages.close();
-    } finally {
-      file.pages.abandon();
+    } catch (error) {
+      if (!isForWantOfRoom(error)) this.#drop(entry);
+      throw error;
     }
+    this.#drop(entry);
+  }
+
+  /** Whoever has a file open is no more: it is closed as by a crash, whatever the system says to it. */
+  abandonAll(): void {
+    for (const entry of [...this.#byFile.values()]) {
+      try {
+        this.#drop(entry);
+      } catch (error) {
+        if (!(error instanceof BtrieveError)) throw error;
+      }
+    }
+  }
+
+  #drop(entry: Entry): void {
+    this.#byIdentity.delete(entry.identity);
+    this.#byFile.delete(entry.file);
+    entry.file.pages.abandon();
   }
 
   /** Creates a file; see `createDataFile`. 85 if the old one is open here. */

@@ -15,11 +15,12 @@ import {
 import type { FileDefinition } from '../definition/file-definition.js';
 import type { KeyDefinition } from '../keys/key-definition.js';
 import { COUNTER } from '../layout.js';
+import { SPACE } from '../pat.js';
 import { NO_ADDRESS } from '../records/record-slots.js';
 import { BtrieveError, Status } from '../status.js';
 import { BTree } from '../trees/b-tree.js';
 import { SYSTEM_KEY, type FileKey } from './file-key.js';
-import { SYSTEM_KEY_DEFINITION, type OpenFile } from './open-file.js';
+import { passWantOfRoom, SYSTEM_KEY_DEFINITION, type OpenFile } from './open-file.js';
 
 /** Rows that are sorted at a time, in bytes; each such run goes into the tree in its order. */
 const RUN_SIZE = 32 * 1024 * 1024;
@@ -76,19 +77,30 @@ function make(
   const before = open.stored;
   const { pages } = open;
   pages.complete();
-  let root = 0;
-  open.change(() => {
-    root = BTree.plant(pages);
-    return plan(root, INDEX_STATE.BUILDING);
-  });
-  const made = open.openKey(key, { root, state: INDEX_STATE.IN_USE, sequence });
+  let root = -1;
+  const made = (): FileKey => {
+    const index = { root, state: INDEX_STATE.IN_USE, sequence };
+    return open.openKey(key, index, plan(root, INDEX_STATE.BUILDING).file);
+  };
   try {
-    new IndexBuild(open, made, onProgress).run();
+    open.change(() => {
+      root = BTree.plant(pages);
+      return plan(root, INDEX_STATE.BUILDING);
+    });
+    new IndexBuild(open, made(), onProgress).run();
     open.change(() => plan(root, INDEX_STATE.IN_USE));
   } catch (error) {
-    uproot(open, made.tree);
-    open.change(() => before);
+    if (root >= 0) giveUp(open, made().tree, before);
     throw error;
+  }
+}
+
+/** Takes back what there is of an index. If that fails, it is done when the file is opened next. */
+function giveUp(open: OpenFile, tree: BTree, before: StoredDefinition): void {
+  try {
+    uproot(open, tree, before);
+  } catch (error) {
+    if (!(error instanceof BtrieveError)) throw error;
   }
 }
 
@@ -99,17 +111,46 @@ export function dropIndex(open: OpenFile, number: number, renumber: boolean): vo
     const { systemKey } = stored;
     if (systemKey === undefined) throw noSuchKey(open, number);
     pages.complete();
-    open.change(() => ({ ...stored, systemKey: { ...systemKey, state: INDEX_STATE.DROPPING } }));
-    finishDropping(open);
+    const dropping = { ...systemKey, state: INDEX_STATE.DROPPING };
+    open.changeOrNot({ ...stored, systemKey: dropping });
+    passWantOfRoom(() => finishDropping(open));
     return;
   }
   const index = stored.file.keys.findIndex((key) => key.number === number);
   const key = stored.keys[index];
   if (key === undefined) throw noSuchKey(open, number);
   pages.complete();
-  const keys = stored.keys.with(index, { ...key, state: INDEX_STATE.DROPPING });
-  open.change(() => ({ ...stored, keys }));
-  finishDropping(open, renumber);
+  open.changeOrNot(withDropping(stored, index, key, renumber));
+  // From here on the index is no more, whatever becomes of its pages.
+  passWantOfRoom(() => finishDropping(open));
+}
+
+/**
+ * The definition while an index is being dropped. Other keys have the numbers already that they are to
+ * have afterwards, since whoever ends this after a crash knows nothing of it; the key that goes gets
+ * the number that becomes free.
+ */
+function withDropping(
+  stored: StoredDefinition,
+  index: number,
+  key: StoredKey,
+  renumber: boolean,
+): StoredDefinition {
+  const { file } = stored;
+  const going: StoredKey = { ...key, state: INDEX_STATE.DROPPING };
+  if (!renumber) return { ...stored, keys: stored.keys.with(index, going) };
+  const numbers = file.keys.map(({ number }) => number);
+  const inOrder = [...file.keys.toSpliced(index, 1), ...file.keys.slice(index, index + 1)];
+  const last = inOrder.length - 1;
+  const keys = inOrder.map((each, place) => {
+    if (place < index) return each;
+    return { ...each, number: place === last ? (numbers[last] ?? 0) : each.number - 1 };
+  });
+  return {
+    ...stored,
+    file: { ...file, keys },
+    keys: [...stored.keys.toSpliced(index, 1), going],
+  };
 }
 
 function noSuchKey(open: OpenFile, number: number): BtrieveError {
@@ -118,34 +159,37 @@ function noSuchKey(open: OpenFile, number: number): BtrieveError {
 }
 
 /** Drops what is being built or dropped; nobody waits for it any more. */
-export function finishDropping(open: OpenFile, renumber = false): void {
+export function finishDropping(open: OpenFile): void {
   for (;;) {
     const { stored } = open;
     const index = stored.keys.findIndex((key) => key.state !== INDEX_STATE.IN_USE);
     if (index < 0) break;
     const [definition, key] = [stored.file.keys[index], stored.keys[index]];
     assert(definition !== undefined && key !== undefined, 'a stored key has a definition');
-    uproot(open, open.openKey(definition, key).tree);
-    open.change(() => without(stored, index, renumber));
+    uproot(open, open.openKey(definition, key).tree, without(stored, index));
   }
   const { stored } = open;
   const { systemKey } = stored;
   if (systemKey === undefined || systemKey.state === INDEX_STATE.IN_USE) return;
-  uproot(open, open.openKey(SYSTEM_KEY_DEFINITION, { ...systemKey, sequence: -1 }).tree);
-  open.change(() => ({ ...stored, systemKey: undefined }));
+  const { tree } = open.openKey(SYSTEM_KEY_DEFINITION, { ...systemKey, sequence: -1 });
+  uproot(open, tree, { ...stored, systemKey: undefined });
 }
 
-function without(stored: StoredDefinition, index: number, renumber: boolean): StoredDefinition {
+function without(stored: StoredDefinition, index: number): StoredDefinition {
   const { file } = stored;
-  const gone = file.keys[index]?.number ?? 0;
-  const keys = file.keys
-    .filter((key) => key.number !== gone)
-    .map((key) => (renumber && key.number > gone ? { ...key, number: key.number - 1 } : key));
-  return { ...stored, file: { ...file, keys }, keys: stored.keys.toSpliced(index, 1) };
+  return {
+    ...stored,
+    file: { ...file, keys: file.keys.toSpliced(index, 1) },
+    keys: stored.keys.toSpliced(index, 1),
+  };
 }
 
-/** Frees the pages of a tree, in as many operations as that takes. */
-function uproot({ pages }: OpenFile, tree: BTree): void {
+/**
+ * Frees the pages of a tree, in as many operations as that takes. The root goes in the one that gives
+ * the file its definition without it: until then a crash may have it uprooted once more.
+ */
+function uproot(open: OpenFile, tree: BTree, after: StoredDefinition): void {
+  const { pages } = open;
   for (let done = false; !done;) {
     pages.prepare();
     try {
@@ -156,6 +200,10 @@ function uproot({ pages }: OpenFile, tree: BTree): void {
       pages.endOperation();
     }
   }
+  open.change(() => {
+    pages.free(SPACE.OTHER, tree.shape.root);
+    return after;
+  });
 }
 
 /** Fills the index of a key from the records. */

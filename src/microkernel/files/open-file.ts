@@ -39,6 +39,7 @@ import { BTree, type RowOrder } from '../trees/b-tree.js';
 import { DataFile } from './data-file.js';
 import { loadDefinition, storeDefinition } from './definition-pages.js';
 import { FileKey, SYSTEM_KEY } from './file-key.js';
+import { RecordLocks } from './record-locks.js';
 import {
   accessOf,
   hasOwner,
@@ -87,6 +88,7 @@ export const SYSTEM_KEY_DEFINITION: KeyDefinition = {
 export class OpenFile {
   readonly pages: PageFile;
   readonly data: DataFile;
+  readonly locks = new RecordLocks();
   stored: StoredDefinition;
   /** Milliseconds since 1970. */
   readonly openedAt: number;
@@ -159,10 +161,11 @@ export class OpenFile {
 
   /**
    * One operation that gives the file another definition, durably; `work` may do more in it. Throws
-   * like `PageFile.prepare` and `complete`, and then the old one is in force.
+   * like `PageFile.prepare` and `complete`. After 18 and 132 it is done, and only not on disk yet;
+   * else the old definition is in force.
    */
   change(work: () => StoredDefinition): void {
-    const { pages } = this;
+    const { pages, stored: before } = this;
     pages.prepare();
     let stored: StoredDefinition;
     try {
@@ -173,33 +176,71 @@ export class OpenFile {
     } finally {
       pages.endOperation();
     }
+    this.#adopt(stored);
+    try {
+      this.#admit();
+      pages.complete();
+    } catch (error) {
+      if (!isForWantOfRoom(error)) this.#adopt(before);
+      throw error;
+    }
+  }
+
+  /** Like `change`, of the definition alone; what finds no room is taken back. */
+  changeOrNot(stored: StoredDefinition): void {
+    const before = this.stored;
+    try {
+      this.change(() => stored);
+    } catch (error) {
+      if (isForWantOfRoom(error)) passWantOfRoom(() => this.change(() => before));
+      throw error;
+    }
+  }
+
+  #adopt(stored: StoredDefinition): void {
     this.stored = stored;
     this.data.useKeys(this.#keys(this.data.keys));
-    this.#admit();
-    pages.complete();
   }
 
   /**
    * Protects the file by an owner name, and encrypts it if the mode says so. Throws 50 (it has one), 51
-   * (the name is none), 160 (mode).
+   * (the name is none), 160 (mode), 18. When the disk was full in the middle of encrypting, the file
+   * has its owner, and the same call goes on with it.
    */
   setOwner(name: string, mode: number, isLong: boolean): void {
     if (hasOwner(this.stored.owner)) {
-      const message = 'the file has an owner name already';
-      throw new BtrieveError(Status.OWNER_ALREADY_SET, message, { file: this.pages.path });
+      if (!this.#isUnfinished || this.accessOf(name) !== 'all') throw this.#hasOwner();
+      this.#useCipher(name);
+      this.finishEncrypting();
+      return;
     }
     const owner = makeOwner(this.#random, name, mode, isLong, this.#rootKey);
     this.pages.complete();
     if (!isEncryptedFile(owner)) {
-      this.change(() => ({ ...this.stored, owner }));
+      this.changeOrNot({ ...this.stored, owner });
       return;
     }
-    const { pages } = this;
     const flags = owner.flags | OWNER_FLAG.UNFINISHED;
-    this.change(() => ({ ...this.stored, owner: { ...owner, flags } }));
-    const cipher = cipherOf(pages, owner, this.#random, { owner: name, rootKey: this.#rootKey });
-    pages.useCipher(cipher);
+    this.changeOrNot({ ...this.stored, owner: { ...owner, flags } });
+    this.#useCipher(name);
     this.finishEncrypting();
+  }
+
+  #useCipher(owner: string): void {
+    const { pages } = this;
+    const options = { owner, rootKey: this.#rootKey };
+    pages.useCipher(cipherOf(pages, this.stored.owner, this.#random, options));
+  }
+
+  /** Not all pages are encrypted that should be, or are no more. */
+  get #isUnfinished(): boolean {
+    const { owner } = this.stored;
+    return isEncryptedFile(owner) && (owner.flags & OWNER_FLAG.UNFINISHED) !== 0;
+  }
+
+  #hasOwner(): BtrieveError {
+    const message = 'the file has an owner name already';
+    return new BtrieveError(Status.OWNER_ALREADY_SET, message, { file: this.pages.path });
   }
 
   /**
@@ -207,12 +248,12 @@ export class OpenFile {
    * pages is overwritten.
    */
   finishEncrypting(): void {
+    if (!this.#isUnfinished) return;
     const { owner } = this.stored;
-    if (!isEncryptedFile(owner) || (owner.flags & OWNER_FLAG.UNFINISHED) === 0) return;
     this.#rewrite();
     this.pages.scrub();
     const flags = owner.flags & ~OWNER_FLAG.UNFINISHED;
-    this.change(() => ({ ...this.stored, owner: { ...owner, flags } }));
+    this.changeOrNot({ ...this.stored, owner: { ...owner, flags } });
   }
 
   /** The file has no owner name any more, and is not encrypted. */
@@ -222,11 +263,11 @@ export class OpenFile {
     if (isEncryptedFile(owner)) {
       // Should this end half way, the file is still protected, and some of its pages are plain.
       const flags = owner.flags | OWNER_FLAG.UNFINISHED;
-      this.change(() => ({ ...this.stored, owner: { ...owner, flags } }));
+      this.changeOrNot({ ...this.stored, owner: { ...owner, flags } });
       this.pages.decryptOnly();
       this.#rewrite();
     }
-    this.change(() => ({ ...this.stored, owner: NO_OWNER }));
+    this.changeOrNot({ ...this.stored, owner: NO_OWNER });
     this.pages.useCipher(undefined);
   }
 
@@ -290,6 +331,23 @@ export class OpenFile {
     const room = records.pagesToInsert(this.definition.recordLength) + 2 * levels;
     this.pages.cache.admit(this.pages.pageSize, CACHE_SHARE * room);
     this.pages.endOperation();
+  }
+}
+
+/** There is no room for what a file has taken, now. */
+export function isForWantOfRoom(error: unknown): boolean {
+  return (
+    error instanceof BtrieveError &&
+    (error.status === Status.DISKFULL || error.status === Status.FILE_FULL)
+  );
+}
+
+/** Does what may be left undone until there is room. */
+export function passWantOfRoom(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!isForWantOfRoom(error)) throw error;
   }
 }
 

@@ -15,6 +15,7 @@
  */
 import { copyBytes, setU16, setU32, u16, u32 } from '../bytes.js';
 import type { PageView } from '../page-view.js';
+import { SPACE } from '../pat.js';
 import { BtrieveError, Status } from '../status.js';
 import {
   compress,
@@ -53,7 +54,7 @@ export interface RecordForm {
 
 /** Before the blocks of a compressed record: its length. */
 const LENGTH_SIZE = 4;
-/** A record that is kept whole is put together in memory, so it has a bound. */
+/** A record that is put together in memory before it is stored has a bound. */
 const WHOLE_RECORD_LIMIT = 64 * 1024 * 1024;
 
 export class RecordStore {
@@ -69,6 +70,7 @@ export class RecordStore {
   /** A record put together, and one compressed. */
   #whole = new Uint8Array(0);
   #packed = new Uint8Array(0);
+  readonly #probe = new Uint8Array(1);
 
   constructor(view: PageView, form: RecordForm) {
     this.#view = view;
@@ -81,7 +83,7 @@ export class RecordStore {
   get limit(): number {
     const { form } = this;
     if (!form.isVariable) return form.recordLength;
-    return form.isWhole ? WHOLE_RECORD_LIMIT : 0xffff_ffff;
+    return form.isWhole || form.truncatesBlanks ? WHOLE_RECORD_LIMIT : 0xffff_ffff;
   }
 
   /** Whether there is a record at an address. */
@@ -284,10 +286,33 @@ export class RecordStore {
     this.at = slots.at + form.places.record;
     this.length = form.recordLength;
     if (!form.isVariable) return;
+    this.#assertPossible();
     const field = form.truncatesBlanks ? form.places.logicalLength : form.places.variableLength;
     this.length += u32(slots.view, slots.at + field);
     if (!form.truncatesBlanks || this.length - form.recordLength >= this.#storedLength()) return;
     throw this.#damaged('a record is shorter than what is stored of it');
+  }
+
+  /** A number in a slot is not believed if there cannot be so many bytes. */
+  #assertPossible(): void {
+    const { form, slots } = this;
+    const most = this.#view.numbersUsed(SPACE.OTHER) * this.#view.pageSize;
+    if (this.#storedLength() > most) {
+      throw this.#damaged('a record is longer than the whole file');
+    }
+    if (!form.truncatesBlanks) return;
+    if (u32(slots.view, slots.at + form.places.logicalLength) <= WHOLE_RECORD_LIMIT) return;
+    throw this.#damaged('the length of a record makes no sense');
+  }
+
+  /** Throws what is wrong with the variable part of the record found, before anything is changed. */
+  verifyPart(): void {
+    const { form, slots } = this;
+    const stored = this.#storedLength();
+    if (stored <= 0 || form.isWhole) return;
+    const page = u32(slots.view, slots.at + form.places.variablePage);
+    const index = u16(slots.view, slots.at + form.places.variableIndex);
+    this.variable.read(page, index, stored, stored - 1, 1, this.#probe, 0);
   }
 
   #storedLength(): number {

@@ -304,12 +304,12 @@ export class BTree {
   }
 
   /**
-   * Frees pages of a tree that nothing refers to any more, `limit` at most, and returns whether
-   * that was all. Part of an operation; leaves a tree that can only be uprooted further.
+   * Frees pages of a tree that is no longer used, `limit` at most, and returns whether its root is all
+   * that is left. Part of an operation; leaves a tree that can only be uprooted further. The root is
+   * for the caller to free, together with what leads to it.
    */
   uproot(limit: number): boolean {
-    let left = limit;
-    while (left > 0) {
+    for (let left = limit; left > 0; left--) {
       let page = this.shape.root;
       let frame = this.#enter(page, -1);
       let parent = -1;
@@ -318,9 +318,8 @@ export class BTree {
         page = this.#child(frame, this.#count(frame) - 1);
         frame = this.#enter(page, level - 1);
       }
-      this.#view.free(SPACE.OTHER, page);
-      left--;
       if (parent < 0) return true;
+      this.#view.free(SPACE.OTHER, page);
       const edited = this.#view.edit(SPACE.OTHER, parent);
       this.#setCount(edited, this.#count(edited) - 1);
     }

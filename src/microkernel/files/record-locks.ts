@@ -1,0 +1,140 @@
+/**
+ * Record locks of one open file: who holds which record, and in which way.
+ *
+ * Source: Btrieve API Guide, on locks.
+ *
+ * Owns: the rules by which a lock is given, shared and lost.
+ *
+ * - A lock is held by a position block, for its client: no position block of a client is in the way of
+ *   another one of the same client, and a record is free when all of them have let go of it.
+ * - Single: one for a position block; the next one takes its place. Multiple: any number. Both at once
+ *   in one file are not for one client (93).
+ *
+ * Nobody waits here: a lock that cannot be had is status 84, at once.
+ */
+import { Status } from '../status.js';
+
+/** Single locks or multiple ones. */
+export type LockKind = 'single' | 'multiple';
+
+/** A position block, as far as locks go. */
+export interface LockHolder {
+  /** What tells clients apart. */
+  readonly client: object;
+}
+
+interface RecordLock {
+  readonly client: object;
+  readonly holders: Map<LockHolder, LockKind>;
+}
+
+/** More locks in a file are status 81. */
+const LOCK_LIMIT = 1_000_000;
+
+export class RecordLocks {
+  readonly #byAddress = new Map<number, RecordLock>();
+  /** The addresses that a position block has locked. */
+  readonly #byHolder = new Map<LockHolder, Set<number>>();
+
+  /** 84 if another client has the record, else 0: whether it may be written to. */
+  check(client: object, address: number): number {
+    if (this.#byAddress.size === 0) return Status.NO_ERROR;
+    const lock = this.#byAddress.get(address);
+    return lock === undefined || lock.client === client ? Status.NO_ERROR : Status.RECORD_INUSE;
+  }
+
+  /** Locks a record. 84: another client has it; 93: the client has locks of the other kind; 81: too many. */
+  lock(holder: LockHolder, address: number, kind: LockKind): number {
+    const refusal = this.check(holder.client, address);
+    if (refusal !== 0) return refusal;
+    if (this.#hasOther(holder.client, kind)) return Status.INCOMPATIBLE_LOCK_TYPE;
+    const lock = this.#byAddress.get(address);
+    if (lock === undefined && this.#byAddress.size >= LOCK_LIMIT) return Status.LOCKERROR;
+    if (kind === 'single') this.#releaseOthers(holder, address);
+    this.#hold(holder, address, kind, lock);
+    return Status.NO_ERROR;
+  }
+
+  #hold(holder: LockHolder, address: number, kind: LockKind, known: RecordLock | undefined): void {
+    const lock = known ?? { client: holder.client, holders: new Map<LockHolder, LockKind>() };
+    this.#byAddress.set(address, lock);
+    lock.holders.set(holder, kind);
+    const held = this.#byHolder.get(holder) ?? new Set<number>();
+    this.#byHolder.set(holder, held.add(address));
+  }
+
+  /** A client's locks in a file are all of one kind. */
+  #hasOther(client: object, kind: LockKind): boolean {
+    for (const [holder, addresses] of this.#byHolder) {
+      if (holder.client !== client) continue;
+      const [address = -1] = addresses;
+      const held = this.#byAddress.get(address)?.holders.get(holder);
+      if (held !== undefined && held !== kind) return true;
+    }
+    return false;
+  }
+
+  /** The next single lock takes the place of the one before. */
+  #releaseOthers(holder: LockHolder, address: number): void {
+    for (const other of [...(this.#byHolder.get(holder) ?? [])]) {
+      if (other !== address) this.#release(holder, other);
+    }
+  }
+
+  /** The single lock of a position block goes: 81 if it has none. */
+  unlockSingle(holder: LockHolder): number {
+    const [address = -1] = this.#byHolder.get(holder) ?? [];
+    if (this.#byAddress.get(address)?.holders.get(holder) !== 'single') return Status.LOCKERROR;
+    this.#release(holder, address);
+    return Status.NO_ERROR;
+  }
+
+  /** One multiple lock of a position block goes: 81 if it is none. */
+  unlockMultiple(holder: LockHolder, address: number): number {
+    if (this.#byAddress.get(address)?.holders.get(holder) !== 'multiple') return Status.LOCKERROR;
+    this.#release(holder, address);
+    return Status.NO_ERROR;
+  }
+
+  /** All multiple locks of a position block go: 81 if it has none. */
+  unlockAllMultiple(holder: LockHolder): number {
+    const addresses = [...(this.#byHolder.get(holder) ?? [])];
+    const [address = -1] = addresses;
+    if (this.#byAddress.get(address)?.holders.get(holder) !== 'multiple') return Status.LOCKERROR;
+    for (const each of addresses) this.#release(holder, each);
+    return Status.NO_ERROR;
+  }
+
+  /** The record has been updated by a position block: its single lock on it goes. */
+  updated(holder: LockHolder, address: number): void {
+    if (this.#byAddress.get(address)?.holders.get(holder) === 'single') {
+      this.#release(holder, address);
+    }
+  }
+
+  /** The record is no more: nobody holds it. */
+  removed(address: number): void {
+    const lock = this.#byAddress.get(address);
+    if (lock === undefined) return;
+    for (const holder of [...lock.holders.keys()]) this.#release(holder, address);
+  }
+
+  /** A position block is closed. */
+  releaseAll(holder: LockHolder): void {
+    for (const address of [...(this.#byHolder.get(holder) ?? [])]) this.#release(holder, address);
+  }
+
+  /** How many records are locked. */
+  get size(): number {
+    return this.#byAddress.size;
+  }
+
+  #release(holder: LockHolder, address: number): void {
+    const lock = this.#byAddress.get(address);
+    lock?.holders.delete(holder);
+    if (lock?.holders.size === 0) this.#byAddress.delete(address);
+    const held = this.#byHolder.get(holder);
+    held?.delete(address);
+    if (held?.size === 0) this.#byHolder.delete(holder);
+  }
+}
