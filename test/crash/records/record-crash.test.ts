@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { SCENARIOS } from './record-scenarios.js';
 import { runRecordTier } from './record-tiers.js';
 
-const LIMIT = 160;
+const LIMIT = 120;
 
 test('records survive every crash', () => {
   const { SEED, LIMIT: wanted, SCENARIO, STATE } = process.env;
