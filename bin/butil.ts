@@ -1,16 +1,40 @@
 #!/usr/bin/env node
 /** `butil`, the maintenance utility, as a process. */
+import { isatty } from 'node:tty';
 import { butil, type Console } from './command-line.js';
+import { ask, readAll } from './terminal.js';
 
 function terminal(): Console {
-  const { stderr, stdout } = process;
-  const onTerminal = stderr.isTTY && stdout.isTTY;
+  const { env, platform, stderr, stdout } = process;
+  const drawsProgress = isatty(2);
   return {
-    platform: process.platform,
+    platform,
+    environment: env,
     out: (text) => stdout.write(`${text}\n`),
     err: (text) => stderr.write(`${text}\n`),
-    ...(onTerminal && { progress: (text: string) => void stderr.write(`\r\u001b[K${text}`) }),
+    isInteractive: isatty(0) && isatty(2),
+    hasColours: isatty(1) && env['NO_COLOR'] === undefined && env['TERM'] !== 'dumb',
+    ...(drawsProgress && { progress: (text: string) => void stderr.write(`\r\u001b[K${text}`) }),
+    ask,
+    readInput: readAll,
+    onInterrupt: (told) => {
+      process.on('SIGINT', told).on('SIGTERM', told);
+      return () => void process.off('SIGINT', told).off('SIGTERM', told);
+    },
   };
 }
 
-process.exitCode = await butil(process.argv.slice(2), terminal());
+// Who reads the output may have seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
+try {
+  process.exitCode = await butil(process.argv.slice(2), terminal());
+} catch (error) {
+  // A bug, not a failure: its stack is what is wanted.
+  process.stderr.write(
+    `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  process.exitCode = 2;
+}

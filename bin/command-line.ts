@@ -1,137 +1,234 @@
 /**
- * The command line of `butil`: commands, options and exit codes. What a command does is in
- * `bin/commands`; nothing here knows a file format.
+ * The command line of `butil`: which command is meant, what it came to, how that is shown. What a command
+ * does is in `bin/commands`; nothing here knows a file format.
  */
-import yargs, { type Argv } from 'yargs';
-import { BtrieveError, version } from '../src/index.js';
-import { check } from './commands/check.js';
-import { splitCommand } from './grammar.js';
+import { version } from '../src/version.js';
+import { COMMANDS, findCommand, type CommandEntry } from './command-table.js';
+import type { Console } from './console.js';
+import { usageOf } from './declaration.js';
+import {
+  readClassicLine,
+  readCommandFile,
+  splitCommand,
+  UsageError,
+  type ClassicLine,
+} from './grammar.js';
+import { banner, closing, message, MESSAGE } from './messages.js';
+import type { ReadOptions } from './options.js';
 import { EXIT, toJson, type Outcome } from './outcome.js';
+import type { Session } from './session.js';
 
-/** Where a command's words come from and where its output goes. */
-export interface Console {
-  readonly platform: string;
-  readonly out: (text: string) => void;
-  readonly err: (text: string) => void;
-  /** Redraws one line on a terminal; undefined where there is none. */
-  readonly progress?: (text: string) => void;
-}
-
-const COMMANDS = ['check', 'ver'];
+export type { Console } from './console.js';
 
 /** Runs one command line; returns the exit code. */
-export async function butil(words: readonly string[], console: Console): Promise<number> {
-  const { command, rest } = splitCommand(words, console.platform);
-  const wantsHelp = words.length === 0 || words.includes('--help') || command === 'help';
-  if (!wantsHelp && (command === undefined || !COMMANDS.includes(command))) {
-    console.err(`butil: ${words[0] ?? ''} is not a command; butil --help lists them.`);
+export async function butil(words: readonly string[], terminal: Console): Promise<number> {
+  const isJson = words.includes('--json');
+  const { console, showBanner } = withBanner(terminal, isJson);
+  try {
+    if (words[0]?.startsWith('@') === true) return await runCommandFile(words, console);
+    const parsed = parse(words, console.platform);
+    if (parsed === undefined) return showUsage(words, console);
+    // Before anything is asked, on another stream.
+    showBanner();
+    return await run(parsed, console);
+  } catch (error) {
+    if (error instanceof UsageError) return showMistake(error, words, isJson, console);
+    const { outcomeOf } = await import('./failures.js');
+    const outcome = await outcomeOf(error, words.includes('--verbose'));
+    if (outcome === undefined) throw error;
+    show(splitCommand(words, console.platform).command ?? '', outcome, isJson, console);
+    return outcome.exitCode;
+  }
+}
+
+/** The banner comes before the first line that is printed, whatever that is. */
+function withBanner(
+  console: Console,
+  isJson: boolean,
+): { console: Console; showBanner: () => void } {
+  let isShown = isJson;
+  const showBanner = (): void => {
+    if (!isShown) console.out(banner(version));
+    isShown = true;
+  };
+  const out = (text: string): void => {
+    showBanner();
+    console.out(text);
+  };
+  return { console: { ...console, out }, showBanner };
+}
+
+interface ParsedLine {
+  readonly command: CommandEntry;
+  readonly line: ClassicLine;
+}
+
+/** Undefined if no command is named. Throws `UsageError`. */
+function parse(words: readonly string[], platform: string): ParsedLine | undefined {
+  const { command: name, rest } = splitCommand(words, platform);
+  const command = findCommand(name);
+  return command && { command, line: readClassicLine(command, rest, platform) };
+}
+
+/** Runs a command and shows what it came to. Throws `UsageError`, and bugs. */
+async function run({ command, line }: ParsedLine, console: Console): Promise<number> {
+  const options =
+    line.long.length === 0
+      ? { options: new Map<string, string | true>(), help: undefined }
+      : await readOptions(command, line, console);
+  if (options.help !== undefined) {
+    console.out(options.help);
+    return EXIT.DONE;
+  }
+  const module = await import('./session.js');
+  const session = new module.Session(console, command.name, line, options.options);
+  const outcome = await runSession(command, session);
+  show(command.name, outcome, session.isJson, console);
+  return outcome.exitCode;
+}
+
+async function readOptions(
+  command: CommandEntry,
+  line: ClassicLine,
+  console: Console,
+): Promise<ReadOptions> {
+  const { readLongOptions } = await import('./options.js');
+  return readLongOptions(command, line.long, console.platform);
+}
+
+async function runSession(command: CommandEntry, session: Session): Promise<Outcome> {
+  try {
+    const execute = await command.load();
+    try {
+      return await execute(session);
+    } finally {
+      session.end();
+    }
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    const { outcomeOf } = await import('./failures.js');
+    const outcome = await outcomeOf(error, session.isVerbose);
+    if (outcome === undefined) throw error;
+    return outcome;
+  }
+}
+
+function show(command: string, outcome: Outcome, isJson: boolean, console: Console): void {
+  if (isJson) {
+    console.out(toJson(command, outcome));
+    return;
+  }
+  const { text, warnings = [], exitCode } = outcome;
+  if (text !== '') console.out(coloured(text, exitCode, console));
+  for (const warning of warnings) console.out(`Note: ${warning}`);
+  const gap = text === '' && warnings.length === 0 ? '' : '\n';
+  console.out(`${gap}${closing(exitCode)}`);
+}
+
+/** Numbered messages stand out on a terminal. */
+function coloured(text: string, exitCode: number, { hasColours = false }: Console): string {
+  if (!hasColours || exitCode === EXIT.DONE) return text;
+  return text.replaceAll(/^BUTIL-\d+:/gm, (number) => `\u001b[31m${number}\u001b[39m`);
+}
+
+/** No command, or one that is none. */
+function showUsage(words: readonly string[], console: Console): number {
+  const [first] = words;
+  const isAsked = first === '--help' || first?.toLowerCase() === '-help' || first === '-?';
+  if (first !== undefined && !isAsked) {
+    const hint = findCommand(first.toLowerCase()) === undefined ? '' : ` Did you mean -${first}?`;
+    console.out(`${first} is no command.${hint}\n`);
+  }
+  console.out(usage(console.platform));
+  return isAsked ? EXIT.DONE : EXIT.USAGE;
+}
+
+const USAGE = 'Usage: butil -command [parameter ...] | @commandFile [commandOutputFile]';
+
+function usage(platform: string): string {
+  return [
+    USAGE,
+    '',
+    ...COMMANDS.flatMap((command) => [
+      `  ${usageOf(command, platform).slice('butil '.length)}`,
+      `      ${command.summary}`,
+    ]),
+    '',
+    'butil -command --help says more about a command. Every command takes -UID<name>, -PWD<word> and',
+    '-DB<name>, which nobody checks, and --json, --root, --wait and --verbose.',
+    'A path may begin with a slash; options are written with a hyphen, on Windows with either.',
+  ].join('\n');
+}
+
+function showMistake(
+  { message: text }: UsageError,
+  words: readonly string[],
+  isJson: boolean,
+  console: Console,
+): number {
+  const command = findCommand(splitCommand(words, console.platform).command);
+  if (isJson) {
+    const outcome = { exitCode: EXIT.USAGE, reason: 'usage', result: { message: text }, text };
+    console.out(toJson(command?.name ?? '', outcome));
     return EXIT.USAGE;
   }
-  let exitCode: number = EXIT.DONE;
-  const finish = (outcome: Outcome, json: boolean): void => {
-    exitCode = outcome.exitCode;
-    if (json) console.out(toJson(command ?? '', outcome));
-    else if (outcome.exitCode === EXIT.NOT_DONE) console.err(outcome.text);
-    else console.out(outcome.text);
+  console.out(`${text}\n`);
+  if (command === undefined) console.out(`${USAGE}\nbutil --help says more.`);
+  else {
+    console.out(`Usage: ${usageOf(command, console.platform)}`);
+    console.out(`butil -${command.name} --help says more.`);
+  }
+  return EXIT.USAGE;
+}
+
+/** `@commandFile [outputFile]`: the commands one after the other, until one is not done. */
+async function runCommandFile(words: readonly string[], console: Console): Promise<number> {
+  const [first = '', output, ...rest] = words;
+  if (rest.length > 0) throw new UsageError(`butil @commandFile: ${rest.join(' ')} is too much`);
+  // As documented, and so that a switch does not become a file in the root directory.
+  if (output !== undefined && /^(?:-|\/S$)/i.test(output)) {
+    throw new UsageError(`butil @commandFile: options such as ${output} belong to a command in it`);
+  }
+  const { platform } = console;
+  const { appendText, readText, writeText } = await import('./text-files.js');
+  const commands = readCommandFile(readText('the command file', first.slice(1)));
+  // A mistake in the last command must not show itself when the others are done.
+  const parsed = commands.map((command) => {
+    const line = parse(command, platform);
+    if (line !== undefined) return line;
+    throw new UsageError(`butil @commandFile: ${command[0] ?? ''} is no command`);
+  });
+  const role = 'the output file';
+  if (output !== undefined) writeText(role, output, `${banner(version)}\n`);
+  const out = (text: string): void => {
+    console.out(text);
+    if (output !== undefined) appendText(role, output, `${text}\n`);
   };
-  const known = command !== undefined && COMMANDS.includes(command);
-  const line = known ? [command, ...rest] : words.filter((word) => word === '--help');
+  let worst: number = EXIT.DONE;
+  for (const [index, each] of parsed.entries()) {
+    out(`-${[each.command.name, ...each.line.shown].map(quoted).join(' ')}\n`);
+    worst = Math.max(worst, await runInFile(each, { ...console, out, hasColours: false }));
+    out('');
+    const left = parsed.length - index - 1;
+    if (worst < EXIT.NOT_DONE || left === 0) continue;
+    const what = left === 1 ? 'The last command was' : `${left} more commands were`;
+    out(message(MESSAGE.NOT_RUN, `${what} not run, because this one did not complete.`));
+    break;
+  }
+  return worst;
+}
+
+/** A mistake that shows itself only when a command is run is part of the results too. */
+async function runInFile(line: ParsedLine, console: Console): Promise<number> {
   try {
-    const help = await parse(line, console, finish);
-    if (wantsHelp) console.out(help);
+    return await run(line, console);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    console.err(error.message);
+    console.out(error.message);
     return EXIT.USAGE;
   }
-  return exitCode;
 }
 
-/** The command line was wrong: exit code 3. */
-class UsageError extends Error {}
-
-/** Has yargs read the words and run what they name; returns the help text if that was asked for. */
-async function parse(
-  line: readonly string[],
-  console: Console,
-  finish: (outcome: Outcome, json: boolean) => void,
-): Promise<string> {
-  const parser = yargs()
-    .scriptName('butil')
-    .usage('Usage: butil -command operands [options]')
-    .parserConfiguration({ 'short-option-groups': false, 'boolean-negation': false })
-    .command(
-      'check <file>',
-      'proves a data file page by page; says where damage is',
-      (command: Argv) =>
-        command
-          .positional('file', { type: 'string', demandOption: true })
-          .option('json', { type: 'boolean', default: false, describe: 'one JSON document' })
-          .example('butil -check orders.dat', 'exit code 0: whole, 1: damaged, 2: not checked')
-          .example('butil -check orders.dat --json', 'the same report for programs'),
-      ({ file, json }) =>
-        finish(
-          attempt(() => check({ file, ...progressOn(console) })),
-          json,
-        ),
-    )
-    .command(
-      'ver',
-      'prints the version',
-      (command: Argv) =>
-        command.option('json', { type: 'boolean', default: false, describe: 'one JSON document' }),
-      ({ json }) => finish(versionOutcome(), json),
-    )
-    .example('butil -check orders.dat', 'checks one file')
-    .demandCommand(0)
-    .strict()
-    .version(false)
-    .help('help')
-    .exitProcess(false)
-    .fail((message: string | null, error: Error | undefined) => {
-      throw error ?? new UsageError(usageMessage(line[0] ?? '', message));
-    });
-  let help = '';
-  await parser.parseAsync(line.length === 0 ? ['--help'] : line, {}, (_error, _argv, output) => {
-    help = output.replaceAll(/butil (check|ver)\b/g, 'butil -$1');
-  });
-  return help;
-}
-
-/** What yargs says of missing operands counts them; a person wants to hear which. */
-function usageMessage(command: string, message: string | null): string {
-  if (message?.startsWith('Not enough') === true) {
-    return `butil -${command}: a file is missing; see butil -${command} --help`;
-  }
-  return message ?? 'wrong usage';
-}
-
-function versionOutcome(): Outcome {
-  const text = `Isamite butil ${version}, Node ${process.version}`;
-  return { exitCode: EXIT.DONE, reason: 'done', result: { version }, text };
-}
-
-function progressOn(console: Console): { onProgress?: (share: number) => void } {
-  const { progress } = console;
-  if (progress === undefined) return {};
-  let shown = -1;
-  const onProgress = (share: number): void => {
-    const percent = Math.floor(share * 100);
-    if (percent === shown) return;
-    shown = percent;
-    progress(percent === 100 ? '' : `Checking: ${percent} %`);
-  };
-  return { onProgress };
-}
-
-/** A failure with a status is an outcome of the command; anything else is a bug and shows its stack. */
-function attempt(work: () => Outcome): Outcome {
-  try {
-    return work();
-  } catch (error) {
-    if (!(error instanceof BtrieveError)) throw error;
-    const { status, reason = 'failed', message } = error;
-    const result = { message };
-    return { exitCode: EXIT.NOT_DONE, status, reason, result, text: `butil: ${message}` };
-  }
+function quoted(word: string): string {
+  return /\s/.test(word) || word === '' ? `"${word}"` : word;
 }

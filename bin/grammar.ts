@@ -1,19 +1,247 @@
 /**
- * The command word, decided before yargs sees anything.
+ * From the classic spelling of a command line to plain data. Pure: no file and no terminal is looked at.
  *
- * `butil -CHECK file` has always been written with a dash and in any case, on Windows with a slash
- * too; yargs wants `check file`. Everything after the first word is left alone.
+ * - The first word is the command: `-copy` in any case; on Windows `/copy` too.
+ * - Options are `-Oname`, with the value glued on; on Windows also `/Oname`. Elsewhere `/opt/a.btr` is a
+ *   path, so `/X` is an option only where no path can stand any more: as soon as the next operand, if
+ *   there is one, is none.
+ * - `--name value` and `--name=value` are the new options. They are collected for yargs.
+ * - `-1` is an operand, and everything after `--` is.
  */
+import {
+  classicOptionsOf,
+  longOptionsOf,
+  type ClassicOption,
+  type CommandDeclaration,
+  type OperandDeclaration,
+} from './declaration.js';
 
+/** The command line was wrong: exit code 3. */
+export class UsageError extends Error {}
+
+/** An owner name as it stood on the command line. */
+export interface OwnerWord {
+  /** Empty for the bare `-O` that holds the place of a file without owner. */
+  readonly name: string;
+  /** `-O*` and `-PROMPT`: a person is asked. */
+  readonly isAsked: boolean;
+}
+
+export interface ClassicLine {
+  readonly operands: readonly string[];
+  readonly owners: readonly OwnerWord[];
+  /** Other classic options, by name; the value is empty for those without one. */
+  readonly options: ReadonlyMap<string, string>;
+  /** What yargs is to read. */
+  readonly long: readonly string[];
+  /** The words as they may be shown: without owner names and passwords. */
+  readonly shown: readonly string[];
+}
+
+/** The command word and the rest; no command if the first word is none. */
 export interface Words {
-  /** In lower case and without its dash; undefined if the first word is no command. */
+  /** In lower case and without its mark. */
   readonly command: string | undefined;
   readonly rest: readonly string[];
 }
 
 export function splitCommand(words: readonly string[], platform: string): Words {
   const [first, ...rest] = words;
-  const mark = platform === 'win32' ? /^[-/]([a-z][a-z]*)$/i : /^-([a-z][a-z]*)$/i;
+  const mark = platform === 'win32' ? /^[-/]([a-z]+)$/i : /^-([a-z]+)$/i;
   const command = first === undefined ? undefined : mark.exec(first)?.[1]?.toLowerCase();
   return { command, rest: command === undefined ? words : rest };
+}
+
+/** Reads what stands behind a command word. Throws `UsageError`. */
+export function readClassicLine(
+  command: CommandDeclaration,
+  words: readonly string[],
+  platform: string,
+): ClassicLine {
+  const reader = new LineReader(command, platform);
+  for (let at = 0; at < words.length; at++) at += reader.take(words[at] ?? '', words[at + 1]);
+  return reader.end();
+}
+
+const COUNT_BELOW_ZERO = /^-\d+$/;
+
+class LineReader {
+  readonly #command: CommandDeclaration;
+  readonly #isWindows: boolean;
+  readonly #options: readonly ClassicOption[];
+  readonly #operands: string[] = [];
+  readonly #owners: OwnerWord[] = [];
+  readonly #given = new Map<string, string>();
+  readonly #long: string[] = [];
+  readonly #shown: string[] = [];
+  #onlyOperands = false;
+
+  constructor(command: CommandDeclaration, platform: string) {
+    this.#command = command;
+    this.#isWindows = platform === 'win32';
+    // `-PWDx` is no `-P…`: longer names go first.
+    this.#options = classicOptionsOf(command).toSorted((a, b) => b.name.length - a.name.length);
+  }
+
+  /** Takes a word; returns how many of the following it has taken as well. */
+  take(word: string, next: string | undefined): number {
+    if (this.#onlyOperands) this.#addOperand(word);
+    else if (word === '--') this.#onlyOperands = true;
+    else if (word.startsWith('--')) return this.#takeLong(word, next);
+    else if (COUNT_BELOW_ZERO.test(word)) this.#addOperand(word);
+    else if (word.startsWith('-') && word.length > 1) this.#takeOption(word);
+    else if (!word.startsWith('/') || !this.#takeSlash(word)) this.#addOperand(word);
+    return 0;
+  }
+
+  end(): ClassicLine {
+    const { operands } = this.#command;
+    const missing = operands[this.#operands.length];
+    const wantsHelp = this.#long.includes('--help');
+    if (missing !== undefined && missing.isOptional !== true && !wantsHelp) {
+      throw this.#wrong(`${missing.name} is missing`);
+    }
+    if (this.#given.has('UID') && !this.#given.has('PWD')) {
+      throw this.#wrong('a password must be given with a user name (-PWD with -UID)');
+    }
+    return {
+      operands: this.#operands,
+      owners: this.#owners,
+      options: this.#given,
+      long: this.#long,
+      shown: this.#withoutSecretOperands(),
+    };
+  }
+
+  #withoutSecretOperands(): readonly string[] {
+    const secrets = this.#command.secrets?.(this.#operands) ?? [];
+    const words = new Set(secrets.map((index) => this.#operands[index]));
+    return this.#shown.map((word) => (words.has(word) ? '***' : word));
+  }
+
+  #addOperand(word: string): void {
+    const { operands } = this.#command;
+    if (this.#operands.length >= operands.length && operands.at(-1)?.isRepeated !== true) {
+      throw this.#wrong(`${word}: there is nothing more to be given`);
+    }
+    this.#operands.push(word);
+    this.#shown.push(word);
+  }
+
+  /** Whether a path may come next. */
+  get #mayBePath(): boolean {
+    const next: OperandDeclaration | undefined = this.#command.operands[this.#operands.length];
+    if (next === undefined || next.kind === 'word') return false;
+    return next.kind === 'path' || this.#operands.at(-1)?.toUpperCase() === 'Y';
+  }
+
+  /** `/X`: true if it was an option. */
+  #takeSlash(word: string): boolean {
+    const option = this.#optionOf(word.slice(1));
+    if (this.#isWindows) {
+      // What is no option may be a path on Windows too.
+      if (option === undefined && this.#mayBePath) return false;
+    } else if (this.#mayBePath) return false;
+    if (option === undefined) throw this.#wrong(`${word} is no option of this command`);
+    this.#addOption(option, word);
+    return true;
+  }
+
+  #takeOption(word: string): void {
+    const option = this.#optionOf(word.slice(1));
+    if (option === undefined) {
+      const hint = this.#mayBePath ? ' (a file name that begins with - goes behind --)' : '';
+      throw this.#wrong(`${word} is no option of this command${hint}`);
+    }
+    this.#addOption(option, word);
+  }
+
+  #optionOf(word: string): ClassicOption | undefined {
+    const upper = word.toUpperCase();
+    return this.#options.find(({ name, value }) =>
+      value === 'none' ? upper === name : upper.startsWith(name),
+    );
+  }
+
+  #addOption({ name, value }: ClassicOption, word: string): void {
+    const mark = word.slice(0, 1 + name.length);
+    const glued = word.slice(mark.length);
+    const isSecret = (name === 'O' || name === 'PWD') && glued !== '' && glued !== '*';
+    this.#shown.push(isSecret ? `${mark}***` : word);
+    if (name === 'O' || name === 'PROMPT') {
+      this.#addOwner({ name: glued === '*' ? '' : glued, isAsked: name !== 'O' || glued === '*' });
+      return;
+    }
+    if (value === 'glued' && glued === '') {
+      throw this.#wrong(`-${name} needs its value, without a blank between`);
+    }
+    if (this.#given.has(name)) throw this.#wrong(`-${name} is given twice`);
+    this.#given.set(name, glued);
+  }
+
+  #addOwner(owner: OwnerWord): void {
+    const { owners } = this.#command;
+    if (this.#owners.length >= owners) {
+      throw this.#wrong(owners === 1 ? 'one owner name is enough' : 'two owner names are enough');
+    }
+    this.#owners.push(owner);
+  }
+
+  #takeLong(word: string, next: string | undefined): number {
+    const equals = word.indexOf('=');
+    const name = word.slice(2, equals < 0 ? undefined : equals);
+    const option = longOptionsOf(this.#command).find((each) => each.name === name);
+    if (option === undefined) throw this.#wrong(`--${name} is no option of this command`);
+    if (option.value === undefined && equals >= 0) throw this.#wrong(`--${name} takes no value`);
+    if (option.value === undefined || equals >= 0) {
+      this.#long.push(word);
+      this.#shown.push(word);
+      return 0;
+    }
+    if (next === undefined) throw this.#wrong(`--${name} needs a value: ${option.value}`);
+    this.#long.push(`${word}=${next}`);
+    this.#shown.push(word, next);
+    return 1;
+  }
+
+  #wrong(text: string): UsageError {
+    return new UsageError(`butil -${this.#command.name}: ${text}`);
+  }
+}
+
+/** One command of a command file. */
+export type CommandWords = readonly string[];
+
+/**
+ * The commands of a command file, each ended by `<end>` or `[end]` in lower case. Words are separated
+ * by blanks, tabs and line breaks; quotation marks keep one together. Throws `UsageError`.
+ */
+export function readCommandFile(text: string): CommandWords[] {
+  const commands: CommandWords[] = [];
+  let words: string[] = [];
+  for (const word of wordsOf(text)) {
+    if (word !== '<end>' && word !== '[end]') {
+      words.push(word);
+      continue;
+    }
+    if (words.length > 0) commands.push(words);
+    words = [];
+  }
+  if (words.length > 0) {
+    throw new UsageError(
+      `the command file does not end its last command (${words[0] ?? ''} …) with <end> or [end]`,
+    );
+  }
+  if (commands.length === 0) throw new UsageError('the command file has no command in it');
+  return commands;
+}
+
+function wordsOf(text: string): string[] {
+  const words: string[] = [];
+  // A word may have quoted parts: -O"two words".
+  for (const [word] of text.matchAll(/(?:"[^"]*"|[^\s"])+|"/g)) {
+    if (word === '"') throw new UsageError('the command file has a quotation mark too many');
+    words.push(word.replaceAll('"', ''));
+  }
+  return words;
 }

@@ -10,12 +10,19 @@ export interface Outcome {
   /** Status of the engine, 0 if it has nothing to complain of. */
   readonly status?: number;
   readonly result: unknown;
+  /** Lines for people. */
   readonly text: string;
+  readonly warnings?: readonly string[];
+}
+
+/** A command that has done what it was asked for. */
+export function done(text: string, result: unknown, warnings: readonly string[] = []): Outcome {
+  return { exitCode: EXIT.DONE, reason: 'done', result, text, warnings };
 }
 
 /** The one document that `--json` puts on standard output. */
 export function toJson(command: string, outcome: Outcome): string {
-  const { exitCode, reason, status = 0, result } = outcome;
-  const document = { command, exitCode, status, reason, result, warnings: [] };
+  const { exitCode, reason, status = 0, result, warnings = [] } = outcome;
+  const document = { command, exitCode, status, reason, result, warnings };
   return JSON.stringify(document, undefined, 2);
 }

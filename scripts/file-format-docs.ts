@@ -1,6 +1,6 @@
 /**
  * Writes the tables of `docs/file-format.md` from the declarations in `src/microkernel/layout.ts`,
- * so that the document cannot say anything else than the code.
+ * `src/microkernel/change-list.ts` and `src/logging/log-layout.ts`, so that the document cannot say anything else than the code.
  *
  *     npx tsx scripts/file-format-docs.ts            brings the tables up to date
  *     npx tsx scripts/file-format-docs.ts --check    exits with 1 if they are not
@@ -15,10 +15,31 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import {
+  CLIENT_RECORD,
+  FILE_RECORD,
+  FRAME_HEAD,
+  PART_RECORD,
+  SEGMENT_HEAD,
+  TRANSACTION_RECORD,
+} from '../src/logging/log-layout.js';
+import { CHANGE_HEAD, CHANGE_PIECE } from '../src/microkernel/change-list.js';
 import { describeLayout, type Layout } from '../src/microkernel/layout-table.js';
 import { LAYOUTS } from '../src/microkernel/layout.js';
 
 const DOCUMENT = fileURLToPath(new URL('../docs/file-format.md', import.meta.url));
+
+const ALL_LAYOUTS: Readonly<Record<string, Layout>> = {
+  ...LAYOUTS,
+  SEGMENT_HEAD,
+  FRAME_HEAD,
+  FILE_RECORD,
+  CLIENT_RECORD,
+  TRANSACTION_RECORD,
+  PART_RECORD,
+  CHANGE_HEAD,
+  CHANGE_PIECE,
+};
 
 const BEGIN = /^<!-- table: (\S+) -->$/;
 const END = '<!-- /table -->';
@@ -57,7 +78,7 @@ export function renderTable(layout: Layout): string {
 /** The document with all its tables as they must be. Throws if one of them is missing or too many. */
 export function updateTables(
   document: string,
-  layouts: Readonly<Record<string, Layout>> = LAYOUTS,
+  layouts: Readonly<Record<string, Layout>> = ALL_LAYOUTS,
 ): string {
   const missing = new Map(Object.entries(layouts));
   const lines: string[] = [];

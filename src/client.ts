@@ -5,6 +5,7 @@
  * mixed.
  */
 import type { ClassicClient } from './microkernel/clients/client.js';
+import type { FileCalls } from './microkernel/clients/file-calls.js';
 import type { OpenMode } from './microkernel/clients/handle.js';
 import { absolutePath } from './microkernel/clients/paths.js';
 import { validateDefinition } from './microkernel/definition/file-rules.js';
@@ -26,7 +27,21 @@ export interface CreateFileOptions extends FileOptions {
   readonly replace?: boolean;
 }
 
+export interface TransactionOptions {
+  /**
+   * Lock each file as a whole with the first record read or written in it: others read on, and change
+   * nothing. Default: only what is changed is held, page by page.
+   */
+  readonly exclusive?: boolean;
+}
+
 type Shapes<S> = Readonly<Record<keyof S, KeyShape>>;
+
+/** What maintenance of whole files works on, below the calls. */
+export interface ClientInternals {
+  readonly calls: FileCalls;
+  readonly files: FileTable;
+}
 
 export class Client {
   readonly #classic: ClassicClient;
@@ -82,7 +97,8 @@ export class Client {
     options: CreateFileOptions = {},
   ): void {
     this.#classic.assertRunning();
-    const definition = validateDefinition(layout.definition(options));
+    const policy = this.#files.systemDataPolicy;
+    const definition = validateDefinition(layout.definition(options), policy);
     this.#files.create(this.#absolute(path), definition, options.replace ?? false);
   }
 
@@ -100,6 +116,69 @@ export class Client {
     if (!OPEN_MODES.includes(mode)) throw unknownMode(mode);
     const { calls } = this.#classic;
     return new TypedFile(layout, calls, calls.openPath(this.#absolute(path), mode, owner));
+  }
+
+  /**
+   * For `src/maintenance`. Throws 20 if the engine was stopped.
+   *
+   * @internal
+   */
+  get internals(): ClientInternals {
+    this.#classic.assertRunning();
+    return { calls: this.#classic.calls, files: this.#files };
+  }
+
+  /**
+   * Runs a function in a user transaction, over any number of files. What it changes is seen by nobody
+   * else before it returns, and then all of it at once; if it throws, none of it has happened. Returns
+   * what the function returns.
+   *
+   * Throws 84 and 85 out of the operations inside where they meet what others have locked: what is
+   * thrown on from there aborts the transaction, which may then be tried again. Throws 37 within
+   * another one, 74 and 100 as `endTransaction` does.
+   */
+  transaction<R>(work: () => R, options: TransactionOptions = {}): R {
+    this.beginTransaction(options);
+    let result: R;
+    try {
+      result = work();
+      if (result instanceof Promise) throw notAwaited(result);
+    } catch (error) {
+      if (this.isInTransaction) this.abortTransaction();
+      throw error;
+    }
+    try {
+      this.endTransaction();
+    } finally {
+      if (this.isInTransaction) this.abortTransaction();
+    }
+    return result;
+  }
+
+  /** Begins a user transaction. Throws 37 if this client is in one. */
+  beginTransaction({ exclusive = false }: TransactionOptions = {}): void {
+    this.#classic.assertRunning();
+    this.#classic.calls.begin({ isExclusive: exclusive, lock: 0, noWait: false });
+  }
+
+  /**
+   * Ends it: what it has changed is there for everybody. Throws 39 without one, 100 if there is no room
+   * for it in the cache (it goes on then), 74 if an operation in it failed half way, so that it was
+   * aborted.
+   */
+  endTransaction(): void {
+    this.#classic.assertRunning();
+    this.#classic.calls.end();
+  }
+
+  /** Aborts it: what it has changed is as if it had not been. Throws 39 without one. */
+  abortTransaction(): void {
+    this.#classic.assertRunning();
+    this.#classic.calls.abort();
+  }
+
+  get isInTransaction(): boolean {
+    return this.#classic.calls.transaction !== undefined;
   }
 
   /** Closes everything this client has open, and the engine forgets it. */
@@ -135,5 +214,15 @@ function unknownMode(mode: unknown): BtrieveError {
     reason: 'mode',
     expected: OPEN_MODES.join(', '),
     found: String(mode),
+  });
+}
+
+/** Operations are synchronous; what comes after the first `await` would be outside of the transaction. */
+function notAwaited(promise: Promise<unknown>): BtrieveError {
+  promise.catch(() => undefined);
+  const message = 'the function of a transaction must not be asynchronous';
+  return new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, message, {
+    reason: 'asynchronous',
+    expected: 'a function that is done when it returns',
   });
 }

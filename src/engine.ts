@@ -12,13 +12,28 @@ import { join, resolve } from 'node:path';
 import { Client } from './client.js';
 import { ClassicClient } from './microkernel/clients/client.js';
 import { FileTable } from './microkernel/files/file-table.js';
+import { isForWantOfRoom } from './microkernel/files/open-file.js';
 import { PageCache } from './microkernel/page-cache.js';
 import { closeQuietly, fileError } from './microkernel/page-device.js';
 import { nodePorts } from './microkernel/node-ports.js';
 import { readFully, writeFully } from './microkernel/disk-error.js';
 import type { FileHandle, FileSystem, Ports } from './microkernel/ports.js';
 import { BtrieveError, Status } from './microkernel/status.js';
-import { completeSettings, type Settings } from './settings.js';
+import { EngineLog } from './logging/engine-log.js';
+import { NO_LOG } from './logging/holder.js';
+import { logDirectory } from './logging/log-directory.js';
+import { lockFile } from './logging/os-lock.js';
+import { recoverAll, type FileRecovery, type RecoveryStep } from './logging/recover-all.js';
+import type { RecoveryReport } from './logging/recovery.js';
+import { planRelease, type ReleasePlan } from './logging/release.js';
+import { TransactionLog } from './logging/transaction-log.js';
+import {
+  SETTINGS,
+  completeSettings,
+  readSettings,
+  settingNamed,
+  type Settings,
+} from './settings.js';
 
 export interface EngineOptions {
   /** Directory of the engine; made if it is not there. */
@@ -26,6 +41,18 @@ export interface EngineOptions {
   readonly settings?: Partial<Settings>;
   /** The world outside; the real one if not given. */
   readonly ports?: Ports;
+}
+
+/** Settings that can be changed while an engine runs. */
+export type RunningSettings = Pick<
+  Settings,
+  'transactionLogging' | 'transactionDurability' | 'initiationTimeLimitMs' | 'operationBundleLimit'
+>;
+
+export interface RecoverAllOptions {
+  /** Owner name, tried with every file. */
+  readonly owner?: string;
+  readonly onProgress?: (step: RecoveryStep) => void;
 }
 
 /** What an engine is doing. */
@@ -38,6 +65,17 @@ export interface EngineStatistics {
     readonly dirtyPages: number;
     readonly unflushedOperations: number;
   }[];
+  readonly log: {
+    /** Highest number of a transaction, and the highest that is on disk; decimal. */
+    readonly lastLsn: string;
+    readonly durableLsn: string;
+    /** From which on the log is needed by some file. */
+    readonly neededFrom: string;
+    readonly unsyncedBytes: number;
+    readonly segments: number;
+    /** Files that the log has changes of, and that were not opened since the start. */
+    readonly waitingFiles: readonly string[];
+  };
   /** Bytes of memory taken for pages, and the bound. */
   readonly cache: { readonly inUse: number; readonly size: number };
 }
@@ -54,47 +92,61 @@ const DIRECTORIES = ['etc', 'log', 'run'];
 
 export class MicroKernel {
   readonly root: string;
-  readonly settings: Settings;
+  #settings: Settings;
   readonly #ports: Ports;
   readonly #lock: FileHandle;
   readonly #cache: PageCache;
   readonly #files: FileTable;
+  readonly #log: EngineLog;
   readonly #clients = new Set<Client>();
   readonly #timer: NodeJS.Timeout;
   #isStopped = false;
 
   /**
-   * Starts an engine. Throws 85 if another one has the root, 160 for a setting that is none, 20 if
+   * Starts an engine. What `settings` does not say `etc/engine.json` says, and else the defaults.
+   *
+   * Throws 85 if another one has the root, 160 for a setting that is none (also in that file) or a log
+   * directory that is not there or was changed while the log is needed (reason `log-directory`), 20 if
    * the system's locks cannot be had.
    */
   static start(options: EngineOptions): MicroKernel {
-    const settings = completeSettings(options.settings);
+    const given = completeSettings(options.settings);
     const root = resolve(options.root);
     const ports = options.ports ?? nodePorts({ eventLogPath: join(root, 'event.log') });
+    let lock: FileHandle | undefined;
     try {
       for (const name of DIRECTORIES) ports.files.makeDirectory(join(root, name));
-      return new MicroKernel(root, settings, ports, lockRoot(ports.files, root));
+      lock = lockRoot(ports.files, root);
+      const stored = readSettings(ports.files, settingsFileOf(root));
+      const settings = { ...given, ...stored, ...options.settings };
+      return new MicroKernel(root, settings, ports, lock);
     } catch (error) {
-      throw fileError('the engine cannot be started', error, root);
+      const shown = fileError('the engine cannot be started', error, root);
+      if (lock !== undefined) tellFailedStart(ports, root, shown);
+      if (lock !== undefined) closeQuietly(lock);
+      throw shown;
     }
   }
 
   private constructor(root: string, settings: Settings, ports: Ports, lock: FileHandle) {
     this.root = root;
-    this.settings = settings;
+    this.#settings = settings;
     this.#ports = ports;
     this.#lock = lock;
     this.#cache = new PageCache({ size: settings.cacheAllocationSize });
-    const log = new Uint8Array(16);
-    ports.random.fill(log);
     const { operationBundleLimit, initiationTimeLimitMs, fileGrowthFactor } = settings;
+    this.#log = openLog(ports, root, settings);
     this.#files = new FileTable({
       ports,
       cache: this.#cache,
-      holder: { log, session: 1, root },
+      holder: { log: NO_LOG, session: 0, root },
+      log: this.#log,
       rootKey: () => rootKey(ports, root),
       settings: { operationBundleLimit, initiationTimeLimitMs, fileGrowthFactor },
+      balancesIndexes: settings.indexBalancing,
+      systemDataPolicy: settings.systemData === 'none' ? 'never' : settings.systemData,
     });
+    this.#log.log.onFull = () => this.#writeAll();
     this.#timer = setInterval(() => this.#idle(), IDLE_INTERVAL_MS);
     this.#timer.unref();
     if (running.size === 0) process.on('exit', stopAll);
@@ -104,19 +156,131 @@ export class MicroKernel {
 
   /** A client of this engine: what it opens, and where it stands, is its own. */
   client(options: { readonly name?: string } = {}): Client {
-    if (this.#isStopped) {
-      throw new BtrieveError(Status.RECORD_MANAGER_INACTIVE, 'the engine was stopped');
-    }
+    this.#assertRunning();
     const classic = new ClassicClient({
       name: options.name ?? `client ${this.#clients.size + 1}`,
       files: this.#files,
       isWindows: process.platform === 'win32',
       directory: process.cwd(),
-      refusal: () => (this.#isStopped ? Status.RECORD_MANAGER_INACTIVE : Status.NO_ERROR),
+      refusal: () => this.#refusal,
     });
     const client = new Client(classic, this.#files, (each) => this.#clients.delete(each));
     this.#clients.add(client);
     return client;
+  }
+
+  #assertRunning(): void {
+    if (!this.#isStopped) return;
+    throw new BtrieveError(Status.RECORD_MANAGER_INACTIVE, 'the engine was stopped');
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  /** Why no call is taken any more; 0 while they are. */
+  get #refusal(): number {
+    if (this.#isStopped) return Status.RECORD_MANAGER_INACTIVE;
+    return this.#log.log.failure === undefined ? Status.NO_ERROR : Status.TRANSACTION_FILE_IO_ERROR;
+  }
+
+  /**
+   * Changes settings while the engine runs, for all files, until it is stopped. Switching logging or
+   * durability takes everything to the disk that was changed before.
+   *
+   * Throws 160 for a setting that needs a restart, or has such a value; and for those two 37 while a client
+   * is in a transaction, 18 if there is no room. Nothing is changed then.
+   */
+  configure(change: Partial<RunningSettings>): void {
+    for (const name of Object.keys(change)) assertRunningSetting(name);
+    const before = this.#settings;
+    const settings = completeSettings({ ...before, ...change });
+    const isSwitched =
+      settings.transactionLogging !== before.transactionLogging ||
+      settings.transactionDurability !== before.transactionDurability;
+    if (isSwitched) this.#settle();
+    this.#settings = settings;
+    const { operationBundleLimit, initiationTimeLimitMs } = settings;
+    this.#files.configure({ operationBundleLimit, initiationTimeLimitMs });
+    this.#log.log.configure(settings);
+    this.#tellChanges(before, settings);
+    const isOn = isLogging(settings);
+    if (isOn === this.#log.isOn) return;
+    this.#log.isOn = isOn;
+    this.#files.logChanged();
+  }
+
+  /** Everything is on disk when it returns. Throws 37, 18. */
+  #settle(): void {
+    if (this.#files.files.some(({ transactions }) => transactions.size > 0)) {
+      const message = 'logging is not switched while a client is in a transaction';
+      throw new BtrieveError(Status.TRANSACTION_IS_ACTIVE, message, { reason: 'transaction' });
+    }
+    for (const file of this.#files.files) file.pages.complete();
+  }
+
+  #tellChanges(before: Settings, after: Settings): void {
+    for (const name of Object.keys(SETTINGS) as (keyof Settings)[]) {
+      const [from, to] = [before[name], after[name]];
+      if (from === to) continue;
+      const fields = { setting: name, from: String(from), to: String(to) };
+      const text = `The setting ${name} is ${String(to)} from here on.`;
+      this.#ports.events.write({ severity: 'I', id: 'engine-setting', fields, text });
+    }
+  }
+
+  /**
+   * Opens every file that the log has changes of and that was not opened since, so that it gets them, and
+   * closes it. Returns what became of each; failures with one file are in there, and it goes on waiting.
+   *
+   * Throws 20 if the engine was stopped, 38 if the log cannot be written.
+   */
+  recoverAll(options: RecoverAllOptions = {}): FileRecovery[] {
+    this.#assertRunning();
+    const { owner = '', onProgress } = options;
+    const { files } = this.#ports;
+    return recoverAll({ files, table: this.#files, log: this.#log, owner, onProgress });
+  }
+
+  /**
+   * Gives up what a log has for a file: one that cannot be rolled forward (147, 148), one that the log of
+   * another root has changes of, or one that is no more, so that the log is kept for it no longer. With
+   * `dryRun` nothing is changed. Returns what is lost. Durable when it returns.
+   *
+   * Throws 160 with the reason `nothing-to-release`, 88 if the file is open, 12, 30, 51, 85, 94 as opening it
+   * does, 20 if the engine was stopped.
+   */
+  release(path: string, options: { owner?: string; dryRun?: boolean } = {}): ReleasePlan {
+    this.#assertRunning();
+    const { owner = '', dryRun = false } = options;
+    const { log } = this.#log;
+    const place = resolve(path);
+    const { files } = this.#ports;
+    if (!dryRun) log.flush();
+    const plan = planRelease({
+      files,
+      root: this.root,
+      directory: log.directory,
+      path: place,
+      directoryOf: (root) => logDirectoryOf(files, root),
+    });
+    if (dryRun) return plan;
+    if (plan.kind === 'held' || plan.kind === 'held-elsewhere') this.#files.release(place, owner);
+    log.forget(log.filesAt(place));
+    this.#tellRelease(plan);
+    return plan;
+  }
+
+  #tellRelease({ file, kind, log, root, lost }: ReleasePlan): void {
+    const { fromLsn, toLsn = '?', transactions } = lost;
+    const fields = { file, kind, log, logRoot: root, fromLsn, toLsn, transactions };
+    const text = `What the log of ${root} has for the file was given up.`;
+    this.#ports.events.write({ severity: 'W', id: 'log-released', fields, text });
+  }
+
+  /** What was done to files that needed the log, since the engine started. */
+  get recoveries(): readonly RecoveryReport[] {
+    return this.#log.reports;
   }
 
   statistics(): EngineStatistics {
@@ -130,19 +294,26 @@ export class MicroKernel {
         unflushedOperations: file.pages.statistics.unflushedOperations,
       })),
       cache: { inUse: this.#cache.memoryInUse, size: this.#cache.size },
+      log: {
+        lastLsn: String(this.#log.log.lastLsn),
+        durableLsn: String(this.#log.log.durableLsn),
+        neededFrom: String(this.#log.log.neededFrom),
+        unsyncedBytes: this.#log.log.unsyncedBytes,
+        segments: this.#log.log.segmentCount,
+        waitingFiles: [...this.#log.log.waiting.values()].map(({ path }) => path),
+      },
     };
   }
 
   /**
    * Closes what the clients have open, so that everything is on disk, and lets go of the root. Throws
    * the first failure when all has been tried.
+   *
+   * After 18 and 132 the engine goes on, with the files open that have no room for what they have
+   * taken: stop again when there is. What is open when the process ends all the same is lost.
    */
   stop(): void {
     if (this.#isStopped) return;
-    this.#isStopped = true;
-    clearInterval(this.#timer);
-    running.delete(this);
-    if (running.size === 0) process.off('exit', stopAll);
     const failures: unknown[] = [];
     for (const client of this.#clients) {
       try {
@@ -151,30 +322,71 @@ export class MicroKernel {
         failures.push(error);
       }
     }
-    this.#clients.clear();
-    this.#files.abandonAll();
-    this.#tell('engine-stopped', `The engine of ${this.root} was stopped.`);
-    closeQuietly(this.#lock);
+    if (failures.some(isForWantOfRoom)) throw failures.find(isForWantOfRoom);
+    this.#letGo();
     if (failures.length > 0) throw failures[0];
   }
 
-  /** Stops, and tells nobody but the event log what went wrong. */
+  /** Stops in any case, and tells nobody but the event log what went wrong. */
   stopQuietly(): void {
     try {
       this.stop();
     } catch (error) {
       const text = `Stopping failed: ${error instanceof Error ? error.message : String(error)}`;
-      this.#ports.events.write({ severity: 'E', id: 'engine-stop-failed', fields: {}, text });
+      const fields = { root: this.root };
+      this.#ports.events.write({ severity: 'E', id: 'engine-stop-failed', fields, text });
+      this.#letGo();
+    }
+  }
+
+  /** What is open still is closed as by a crash. */
+  #letGo(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    clearInterval(this.#timer);
+    running.delete(this);
+    if (running.size === 0) process.off('exit', stopAll);
+    this.#clients.clear();
+    this.#files.abandonAll();
+    this.#closeLog();
+    this.#tell('engine-stopped', `The engine of ${this.root} was stopped.`);
+    closeQuietly(this.#lock);
+  }
+
+  #closeLog(): void {
+    try {
+      this.#log.log.close();
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      const text = `The log was not closed properly, and is read by the next start: ${error.message}`;
+      const fields = { root: this.root };
+      this.#ports.events.write({ severity: 'W', id: 'log-not-closed', fields, text });
     }
   }
 
   #idle(): void {
     for (const file of this.#files.files) file.pages.idle();
+    this.#log.log.idle();
+  }
+
+  /** The log has grown long: what it is needed for is begun to be written. */
+  #writeAll(): void {
+    for (const { pages } of this.#files.files) pages.hasten();
   }
 
   #tell(id: string, text: string): void {
     this.#ports.events.write({ severity: 'I', id, fields: { root: this.root }, text });
   }
+}
+
+function isLogging({ transactionLogging, transactionDurability }: Settings): boolean {
+  return transactionLogging || transactionDurability;
+}
+
+function openLog(ports: Ports, root: string, settings: Settings): EngineLog {
+  const directory = logDirectory(root, settings.transactionLogDirectory);
+  const log = TransactionLog.open({ ports, root, directory, settings });
+  return new EngineLog(log, isLogging(settings), root, ports.events);
 }
 
 const ROOT_KEY_SIZE = 32;
@@ -209,12 +421,40 @@ function rootKey({ files, random }: Ports, root: string): Uint8Array {
 
 /** The lock of a root, which nobody else gets as long as it is held. */
 function lockRoot(files: FileSystem, root: string): FileHandle {
-  const path = join(root, 'run', 'engine.lock');
-  const handle = files.open(path, files.exists(path) ? 'write' : 'create');
-  if (handle.tryLock('exclusive')) return handle;
-  closeQuietly(handle);
+  const lock = lockFile(files, lockOf(root));
+  if (lock !== undefined) return lock;
   throw new BtrieveError(Status.FILE_INUSE, 'another engine has this root', {
     reason: 'root-held',
     file: root,
   });
+}
+
+/** The file whose lock says that an engine has a root. */
+export function lockOf(root: string): string {
+  return join(root, 'run', 'engine.lock');
+}
+
+/** Where the settings of a root are. */
+export function settingsFileOf(root: string): string {
+  return join(root, 'etc', 'engine.json');
+}
+
+/** Where the log of a root is, as its settings have it. Throws 160. */
+export function logDirectoryOf(files: FileSystem, root: string): string {
+  const { transactionLogDirectory = '' } = readSettings(files, settingsFileOf(root));
+  return logDirectory(root, transactionLogDirectory);
+}
+
+/** Throws 160 for one that takes effect at the start only. */
+function assertRunningSetting(given: string): void {
+  const name = settingNamed(given);
+  if (!SETTINGS[name].needsRestart) return;
+  const message = `setting ${name}: it takes effect when the engine is started`;
+  const details = { reason: 'setting', expected: 'a change in etc/engine.json and a restart' };
+  throw new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, message, details);
+}
+
+function tellFailedStart({ events }: Ports, root: string, { message }: Error): void {
+  const text = `The engine was not started: ${message}`;
+  events.write({ severity: 'E', id: 'engine-start-failed', fields: { root }, text });
 }

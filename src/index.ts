@@ -11,7 +11,30 @@ export {
   statusText,
   type BtrieveErrorDetails,
 } from './microkernel/status.js';
-export { MicroKernel, type EngineOptions, type EngineStatistics } from './engine.js';
+export {
+  MicroKernel,
+  type EngineOptions,
+  type EngineStatistics,
+  type RecoverAllOptions,
+  type RunningSettings,
+} from './engine.js';
+export {
+  changeRootSettings,
+  isEngineRunning,
+  listRootLog,
+  planRootRelease,
+  readRootEvents,
+  readRootSettings,
+  type ChangedSettings,
+  type RootOptions,
+  type RootSettings,
+} from './engine-root.js';
+export type { EventListing, EventQuery, EventSeverity, LoggedEvent } from './event-log.js';
+export type { FileStanding } from './logging/file-standing.js';
+export type { ListedFile, ListedSegment, LogListing } from './logging/log-listing.js';
+export type { FileRecovery, RecoveryOutcome, RecoveryStep } from './logging/recover-all.js';
+export type { RecoveryReport } from './logging/recovery.js';
+export type { LostChanges, ReleaseKind, ReleasePlan } from './logging/release.js';
 export type { Client, CreateFileOptions, OpenOptions } from './client.js';
 export type { FileOf, ScanOptions, TypedFile } from './typed-file.js';
 export type { KeyShape, KeyShapes } from './records/layout-types.js';
@@ -19,7 +42,99 @@ export * from './records/record-fields.js';
 export * from './records/key-declarations.js';
 export * from './records/record-layout.js';
 export { Op } from './microkernel/calls/operations.js';
-export type { Settings } from './settings.js';
+export {
+  parseSetting,
+  rangeOf,
+  settingNamed,
+  SETTINGS,
+  type SettingDescription,
+  type Settings,
+  type SettingsChange,
+  type SystemDataSetting,
+} from './settings.js';
 export { checkFile, type CheckFileOptions, type FileReport } from './check-file.js';
 export type { CheckFinding, CheckOptions, CheckReport } from './microkernel/check.js';
 export { version } from './version.js';
+export {
+  parseDescription,
+  type CreateDescription,
+  type DescriptionDefaults,
+  type DescriptionPurpose,
+  type KeyDescription,
+  type ReadAcs,
+} from './maintenance/description-file.js';
+export {
+  DescriptionError,
+  problemText,
+  type DescriptionProblem,
+  type TextPlace,
+} from './maintenance/description-error.js';
+export { encodeCreate, encodeCreateIndex } from './maintenance/description-buffers.js';
+export { describeFile, type AcsFile, type DescribedFile } from './maintenance/describe.js';
+export {
+  createUnformatted,
+  openUnformatted,
+  UnformattedError,
+  unformattedPartName,
+  UnformattedReader,
+  UnformattedWriter,
+  type CreateUnformattedOptions,
+  type NewUnformattedFile,
+  type OpenPart,
+  type UnformattedErrorDetails,
+  type UnformattedExtension,
+} from './maintenance/unformatted-file.js';
+export {
+  EXTERNAL_INDEX_ADDRESS_SIZE,
+  externalIndexFile,
+  fillExternalIndexRecord,
+} from './maintenance/external-index.js';
+export type { FileDescription, SystemDataPolicy } from './microkernel/definition/file-rules.js';
+export type { CollatingSequence } from './microkernel/keys/collation.js';
+export type { KeyDefinition, KeySegment } from './microkernel/keys/key-definition.js';
+export { runTask, type Task, type TaskProgress } from './maintenance/task.js';
+export { cloneFile, createFile, type CloneOptions } from './maintenance/clone-file.js';
+export { copyRecords, type CopyOptions, type CopyResult } from './maintenance/copy-records.js';
+export { loadRecords, type LoadOptions, type LoadResult } from './maintenance/load-records.js';
+export { saveRecords, type SaveOptions, type SaveResult } from './maintenance/save-records.js';
+export type { InsertionTally } from './maintenance/record-inserter.js';
+export type { RefusedRecord, RefusedRecords } from './maintenance/refused-records.js';
+export { clearOwnerName, setOwnerName, type SetOwnerOptions } from './maintenance/owner-names.js';
+export {
+  addIndex,
+  makeExternalIndex,
+  removeIndex,
+  SYSTEM_INDEX,
+  type AddedIndex,
+  type AddIndexOptions,
+} from './maintenance/key-indexes.js';
+export {
+  fileStatistics,
+  type FileStatistics,
+  type KeyStatistics,
+} from './maintenance/stat-report.js';
+export { dumpPage, type PageChoice, type PageDump } from './maintenance/page-dump.js';
+export { readAllPages } from './maintenance/cached-pages.js';
+export { fileDefinition } from './maintenance/opened-file.js';
+export {
+  recoverRecords,
+  type RecoverOptions,
+  type RecoverResult,
+  type RecoveryProblem,
+} from './maintenance/recover-records.js';
+export { identifyFile } from './legacy/identify-file.js';
+export type { FileIdentity, IdentifyOptions, LegacyProtection } from './legacy/identify.js';
+export { LegacyFile, type LegacyOpenOptions } from './legacy/legacy-file.js';
+export type { LegacyCursor, LegacyIndex } from './legacy/legacy-index.js';
+export type { LegacySteps } from './legacy/legacy-steps.js';
+export type { LegacyFinding } from './legacy/legacy-check.js';
+export type { LegacyWarning } from './legacy/legacy-fcr.js';
+export type { ReadingOrder } from './maintenance/classic-file.js';
+export type {
+  DropIndexOptions,
+  ExternalIndexOptions,
+  ExternalIndexResult,
+} from './maintenance/key-indexes.js';
+export type { SegmentStatistics } from './maintenance/stat-report.js';
+export type { CreationOptions } from './maintenance/clone-file.js';
+export type { FileDefinition } from './microkernel/definition/file-definition.js';

@@ -1,10 +1,22 @@
 /**
- * The settings of an engine: names, ranges, defaults. They are those of the documented ones in camel
- * case.
+ * The settings of an engine: names, ranges, defaults, and the file they are kept in (`etc/engine.json`).
+ * The names are those of the documented ones in camel case.
+ *
+ * Invariants:
+ * - What is in the file is a part of the settings, each with a value that it can have; whoever finds
+ *   anything else says so, with the name, and does not go on.
+ * - The file is replaced as a whole: after a crash it is the old one or the new one.
  *
  * Source: Actian Zen Advanced Operations Guide, on configuration.
  */
+import { totalmem } from 'node:os';
+import { readFully } from './microkernel/disk-error.js';
+import type { FileSystem } from './microkernel/ports.js';
+import { replaceFile } from './microkernel/replace-file.js';
 import { BtrieveError, Status } from './microkernel/status.js';
+
+/** Which new files get a system key. */
+export type SystemDataSetting = 'none' | 'if-needed' | 'always';
 
 export interface Settings {
   /** Bytes of memory for pages: 1 MiB to 64 GiB. Raised where a file could not work within it. */
@@ -15,49 +27,292 @@ export interface Settings {
   readonly operationBundleLimit: number;
   /** Percent by which a file grows at least when it has to: 0 to 100. */
   readonly fileGrowthFactor: number;
+  /** Transactions are whole in all files or in none after a crash. */
+  readonly transactionLogging: boolean;
+  /** And they are on disk when they end. Implies logging. */
+  readonly transactionDurability: boolean;
+  /** Directory of the log, absolute or below the root; empty: `log` below the root. */
+  readonly transactionLogDirectory: string;
+  /** Bytes of the log that may be handed to the system and not be on disk: 262,144 to 1 GiB. */
+  readonly logBufferSize: number;
+  /** Bytes of a segment of the log: 65,536 to 4 GiB. */
+  readonly transactionLogSize: number;
+  /** Milliseconds that a client waits for a lock, where it can wait: 0 to 2,147,483,647. */
+  readonly waitLockTimeoutMs: number;
+  /**
+   * Which new files get system data, where the call that creates them does not say: none, those without a
+   * unique key, all.
+   */
+  readonly systemData: SystemDataSetting;
+  /** A full index page gives entries to its neighbours before it is split, in all files. */
+  readonly indexBalancing: boolean;
 }
 
-interface Range {
+/** What is known of a setting. */
+export interface SettingDescription {
+  readonly kind: 'number' | 'switch' | 'path' | 'choice';
+  /** Of a choice: what there is to choose from. */
+  readonly choices?: readonly string[];
   readonly least: number;
   readonly most: number;
-  readonly usual: number;
+  readonly usual: number | boolean | string;
+  readonly unit: string;
+  /** It takes effect when the engine is started. */
+  readonly needsRestart: boolean;
+  readonly text: string;
 }
 
-const MIB = 1024 * 1024;
+const KIB = 1024;
+const MIB = 1024 * KIB;
+/** Of the memory, but not more than 8 MiB. */
+const LOG_BUFFER = Math.max(256 * KIB, Math.min(8 * MIB, Math.floor(totalmem() / 256)));
 
-const RANGES: Readonly<Record<keyof Settings, Range>> = Object.freeze({
-  cacheAllocationSize: { least: MIB, most: 64 * 1024 * MIB, usual: 256 * MIB },
-  initiationTimeLimitMs: { least: 1, most: 1_800_000, usual: 10_000 },
-  operationBundleLimit: { least: 1, most: 65_535, usual: 65_535 },
-  fileGrowthFactor: { least: 0, most: 100, usual: 15 },
+function number(
+  least: number,
+  most: number,
+  usual: number,
+  unit: string,
+  text: string,
+  needsRestart = true,
+) {
+  return { kind: 'number', least, most, usual, unit, needsRestart, text } as const;
+}
+
+function onOff(usual: boolean, text: string) {
+  return { kind: 'switch', least: 0, most: 1, usual, unit: '', needsRestart: false, text } as const;
+}
+
+/** All settings there are. */
+export const SETTINGS: Readonly<Record<keyof Settings, SettingDescription>> = Object.freeze({
+  cacheAllocationSize: number(MIB, 64 * KIB * MIB, 256 * MIB, 'bytes', 'of memory for pages'),
+  initiationTimeLimitMs: number(
+    1,
+    1_800_000,
+    10_000,
+    'milliseconds',
+    'after the first change of a file, until it is written',
+    false,
+  ),
+  operationBundleLimit: number(
+    1,
+    65_535,
+    65_535,
+    'operations',
+    'that change a file, until it is written',
+    false,
+  ),
+  fileGrowthFactor: number(0, 100, 15, 'percent', 'by which a file grows at least'),
+  transactionLogging: onOff(true, 'transactions are whole in all files or in none after a crash'),
+  transactionDurability: onOff(false, 'transactions are on disk when they end; implies logging'),
+  transactionLogDirectory: {
+    kind: 'path',
+    least: 0,
+    most: 0,
+    usual: '',
+    unit: '',
+    needsRestart: true,
+    text: 'directory of the log; empty: log below the root',
+  },
+  logBufferSize: number(
+    256 * KIB,
+    KIB * MIB,
+    LOG_BUFFER,
+    'bytes',
+    'of the log that may not be on disk yet',
+  ),
+  transactionLogSize: number(64 * KIB, 4 * KIB * MIB, 2 * LOG_BUFFER, 'bytes', 'of a log segment'),
+  waitLockTimeoutMs: number(
+    0,
+    2_147_483_647,
+    15_000,
+    'milliseconds',
+    'that a client waits for a lock, where it can wait',
+  ),
+  systemData: {
+    kind: 'choice',
+    choices: ['none', 'if-needed', 'always'],
+    least: 0,
+    most: 0,
+    usual: 'if-needed',
+    unit: '',
+    needsRestart: true,
+    text: 'which new files get a system key: none, those without a unique key, all',
+  },
+  indexBalancing: {
+    ...onOff(
+      false,
+      'full index pages give to their neighbours before they are split, in all files',
+    ),
+    needsRestart: true,
+  },
 });
 
-const NAMES = Object.keys(RANGES) as (keyof Settings)[];
+const NAMES = Object.keys(SETTINGS) as (keyof Settings)[];
+
+/** What a setting can be, in words: `1 to 65535`. */
+export function rangeOf({ kind, least, most, choices = [] }: SettingDescription): string {
+  if (kind === 'switch') return 'true or false';
+  if (kind === 'path') return 'a path';
+  return kind === 'choice' ? choices.join(', ') : `${least} to ${most}`;
+}
+
+/** The setting of a name, in any case. Throws 160. */
+export function settingNamed(name: string): keyof Settings {
+  const found = NAMES.find((each) => each.toLowerCase() === name.toLowerCase());
+  if (found !== undefined) return found;
+  throw refusal(name, 'there is no such setting', NAMES.join(', '), name);
+}
+
+const SWITCHES: Readonly<Record<string, boolean>> = {
+  on: true,
+  true: true,
+  yes: true,
+  off: false,
+  false: false,
+  no: false,
+};
+const SIZE = /^(\d{1,16})([KMG]?)B?$/i;
+const POWERS: Readonly<Record<string, number>> = { '': 0, K: 1, M: 2, G: 3 };
+
+/** A value as text: `on`, `off`, a number (of bytes also `64M`), a path, a choice. Throws 160. */
+export function parseSetting(name: keyof Settings, text: string): number | boolean | string {
+  const description = SETTINGS[name];
+  let value: number | boolean | string | undefined = text;
+  if (description.kind === 'switch') value = SWITCHES[text.toLowerCase()];
+  else if (description.kind === 'number') value = parseNumber(description, text);
+  if (value === undefined) {
+    throw refusal(name, 'the value makes no sense', rangeOf(description), text);
+  }
+  assertValue(name, value);
+  return value;
+}
+
+function parseNumber({ unit }: SettingDescription, text: string): number | undefined {
+  const [, digits = '', power = ''] = SIZE.exec(text) ?? [];
+  if (digits === '' || (power !== '' && unit !== 'bytes')) return undefined;
+  return Number(digits) * KIB ** (POWERS[power.toUpperCase()] ?? 0);
+}
 
 /** Settings as given, completed. Throws 160 naming the one that is unknown or out of range. */
 export function completeSettings(given: Partial<Settings> = {}): Settings {
-  for (const name of Object.keys(given)) {
-    if (!NAMES.some((known) => known === name)) {
-      throw refusal(name, 'there is no such setting', NAMES.join(', '), name);
+  assertKnown(given);
+  const entries = NAMES.map((name) => [name, given[name] ?? SETTINGS[name].usual] as const);
+  return Object.fromEntries(entries) as unknown as Settings;
+}
+
+/** Throws 160 naming a setting that is unknown or has a value that it cannot have, and the file. */
+function assertKnown(given: object, file?: string): void {
+  for (const [name, value] of Object.entries(given)) {
+    const known = NAMES.find((each) => each === name);
+    if (known === undefined) {
+      throw refusal(name, 'there is no such setting', NAMES.join(', '), name, file);
+    }
+    if (value !== undefined) assertValue(known, value, file);
+  }
+}
+
+function assertValue(name: keyof Settings, value: unknown, file?: string): void {
+  const description = SETTINGS[name];
+  const problem = valueProblem(description, value);
+  if (problem !== undefined) throw refusal(name, problem, rangeOf(description), value, file);
+}
+
+function valueProblem(description: SettingDescription, value: unknown): string | undefined {
+  const { kind, least, most, choices = [] } = description;
+  switch (kind) {
+    case 'switch':
+      return typeof value === 'boolean' ? undefined : 'it is on or off';
+    case 'path':
+      return typeof value === 'string' && !value.includes('\0') ? undefined : 'it is a path';
+    case 'choice':
+      return choices.includes(value as string) ? undefined : 'there is no such choice';
+    case 'number': {
+      const isNumber = typeof value === 'number' && Number.isInteger(value);
+      return isNumber && value >= least && value <= most ? undefined : 'the value is out of range';
     }
   }
-  const entries = NAMES.map((name) => [name, checked(name, given[name])] as const);
-  return Object.fromEntries(entries) as Record<keyof Settings, number>;
 }
 
-function checked(name: keyof Settings, value: unknown): number {
-  const { least, most, usual } = RANGES[name];
-  if (value === undefined) return usual;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) {
-    return value;
-  }
-  throw refusal(name, 'the value is out of range', `${least} to ${most}`, value);
-}
-
-function refusal(name: string, message: string, expected: string, found: unknown): BtrieveError {
+function refusal(
+  name: string,
+  message: string,
+  expected: string,
+  found: unknown,
+  file?: string,
+): BtrieveError {
   return new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, `setting ${name}: ${message}`, {
     reason: 'setting',
     expected,
     found: JSON.stringify(found),
+    ...(file !== undefined && { file }),
   });
+}
+
+const FILE_LIMIT = 64 * KIB;
+
+/** The settings in a file, which need not be there. Throws 160 naming what makes no sense. */
+export function readSettings(files: FileSystem, path: string): Partial<Settings> {
+  const found = readNames(files, path);
+  assertKnown(found, path);
+  return found;
+}
+
+/** Names and values in a file, whatever they are. Throws 160 if it has none. */
+function readNames(files: FileSystem, path: string): Record<string, unknown> {
+  if (!files.exists(path)) return {};
+  const handle = files.open(path, 'read');
+  try {
+    const bytes = new Uint8Array(FILE_LIMIT + 1);
+    const count = readFully(handle, bytes, 0, bytes.length, 0);
+    if (count > FILE_LIMIT) throw notSettings(path, `the file is longer than ${FILE_LIMIT} bytes`);
+    return parseNames(new TextDecoder().decode(bytes.subarray(0, count)), path);
+  } finally {
+    handle.close();
+  }
+}
+
+function parseNames(text: string, path: string): Record<string, unknown> {
+  let found: unknown;
+  try {
+    found = JSON.parse(text);
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw notSettings(path, `the settings are no JSON: ${problem}`, cause);
+  }
+  if (typeof found === 'object' && found !== null && !Array.isArray(found)) {
+    return found as Record<string, unknown>;
+  }
+  throw notSettings(path, 'the settings are no object of names and values');
+}
+
+function notSettings(path: string, message: string, cause?: unknown): BtrieveError {
+  const details = { reason: 'settings', file: path, ...(cause !== undefined && { cause }) };
+  return new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, message, details);
+}
+
+/** What is to be changed in a file of settings. */
+export interface SettingsChange {
+  readonly set?: Partial<Settings>;
+  /** Names that go; they need not be those of settings. */
+  readonly unset?: readonly string[];
+}
+
+/**
+ * Changes a file of settings, which is made if it is not there; the directory must be. Durable when it
+ * returns. With `dryRun` nothing is written. Returns what is in the file then.
+ *
+ * What is wrong in the file already may be among what is set or unset, and is refused otherwise: 160.
+ * Throws `DiskError`; the file is as before then.
+ */
+export function writeSettings(
+  files: FileSystem,
+  path: string,
+  { set = {}, unset = [] }: SettingsChange,
+  dryRun = false,
+): Partial<Settings> {
+  const left = Object.entries(readNames(files, path)).filter(([name]) => !unset.includes(name));
+  const settings: Partial<Settings> = { ...Object.fromEntries(left), ...set };
+  assertKnown(settings, path);
+  if (!dryRun) replaceFile(files, path, `${JSON.stringify(settings, undefined, 2)}\n`);
+  return settings;
 }

@@ -5,7 +5,7 @@
  * Owns: what is thrown where the classic call returns a status.
  */
 import type { FileCalls } from './microkernel/clients/file-calls.js';
-import type { Handle } from './microkernel/clients/handle.js';
+import { USE, type Handle } from './microkernel/clients/handle.js';
 import { SEEK, STEP } from './microkernel/clients/position.js';
 import type { FileKey } from './microkernel/files/file-key.js';
 import type { KeyDefinition } from './microkernel/keys/key-definition.js';
@@ -64,7 +64,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
 
   /** How many records there are. */
   get count(): number {
-    return this.#handle.file.data.recordCount;
+    return this.#operate('count', undefined, USE.READ, ({ file }) => file.data.recordCount);
   }
 
   /**
@@ -76,17 +76,19 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
    */
   insert(record: New): T {
     const length = this.#encode(record);
-    return this.#operate('insert', undefined, ({ file, position }) => {
+    return this.#operate('insert', undefined, USE.WRITE, (handle) => {
+      const { file, position } = handle;
       this.#assertWritable();
       const address = file.data.insert(this.#buffer, 0, length);
       position.inserted(address, undefined);
+      this.#calls.wrote(handle);
       return this.layout.decode(this.#buffer, 0, length);
     });
   }
 
   /** The first record with this value of a key; of a key with several fields, beginning with these. */
   get<Name extends keyof S>(key: Name, value: S[Name]['lookup']): T | undefined {
-    return this.#operate('get', key, (handle) => {
+    return this.#operate('get', key, USE.READ, (handle) => {
       if (!this.#find(handle, key, value)) return undefined;
       return this.#decode(handle);
     });
@@ -94,7 +96,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
 
   /** The bytes of the record that `get` would give. */
   getBytes<Name extends keyof S>(key: Name, value: S[Name]['lookup']): Uint8Array | undefined {
-    return this.#operate('get', key, (handle) => {
+    return this.#operate('get', key, USE.READ, (handle) => {
       if (!this.#find(handle, key, value)) return undefined;
       return this.#load(handle).slice();
     });
@@ -111,7 +113,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     value: S[Name]['lookup'],
     change: Partial<New> | ((record: T) => New),
   ): T | undefined {
-    return this.#operate('update', key, (handle) => {
+    return this.#operate('update', key, USE.WRITE, (handle) => {
       this.#assertWritable();
       if (!this.#find(handle, key, value)) return undefined;
       this.#assertUnlocked(handle);
@@ -122,6 +124,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
       const old = this.#decode(handle);
       const wanted = typeof change === 'function' ? change(old) : { ...old, ...change };
       // The caller's function may have worked with this file, and with this record.
+      this.#enter(handle, USE.WRITE);
       if (!records.find(address) || records.slots.useCount !== uses) throw this.#changedMeanwhile();
       const gaps = this.#gaps.map(({ at, length }) => {
         const bytes = new Uint8Array(length);
@@ -132,13 +135,14 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
       for (const { at, bytes } of gaps) this.#buffer.set(bytes, at);
       data.update(address, this.#buffer, 0, length);
       locks.updated(handle, address);
+      this.#calls.wrote(handle);
       return this.layout.decode(this.#buffer, 0, length);
     });
   }
 
   /** Deletes the first record with this value of a key. False if there is none. */
   delete<Name extends keyof S>(key: Name, value: S[Name]['lookup']): boolean {
-    return this.#operate('delete', key, (handle) => {
+    return this.#operate('delete', key, USE.WRITE, (handle) => {
       this.#assertWritable();
       if (!this.#find(handle, key, value)) return false;
       this.#assertUnlocked(handle);
@@ -146,6 +150,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
       handle.file.data.remove(address);
       handle.file.locks.removed(address);
       handle.position.removed();
+      this.#calls.wrote(handle);
       return true;
     });
   }
@@ -182,7 +187,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
    * Throws 18 (disk full), 132, 2.
    */
   flush(): void {
-    this.#operate('flush', undefined, ({ file }) => {
+    this.#operate('flush', undefined, USE.NONE, ({ file }) => {
       file.pages.complete();
     });
   }
@@ -212,7 +217,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
         this.#assertOpen();
         // A key that is dropped meanwhile is no path any more.
         if (key !== undefined && this.#key(handle, key) !== path) throw this.#noKey(handle, key);
-        const bytes = this.#operateOn(handle, 'scan', key, () =>
+        const bytes = this.#operateOn(handle, 'scan', key, USE.READ, () =>
           range.advance(handle, isFirst) ? range.load(handle) : undefined,
         );
         if (bytes === undefined) return;
@@ -301,15 +306,27 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     throw new BtrieveError(Status.ACCESS_TO_FILE_DENIED, message, { file: this.path });
   }
 
-  #assertUnlocked({ client, file, position }: Handle): void {
-    if (file.locks.check(client, position.current) === 0) return;
-    const message = 'another client has locked the record';
+  #assertUnlocked(handle: Handle): void {
+    if (handle.checkWrite(handle.position.current) === 0) return;
+    const message = 'another client has locked the record, or has changed it in a transaction';
     throw new BtrieveError(Status.RECORD_INUSE, message, { file: this.path });
   }
 
-  #operate<R>(operation: string, key: keyof S | undefined, work: (handle: Handle) => R): R {
+  #operate<R>(
+    operation: string,
+    key: keyof S | undefined,
+    use: number,
+    work: (handle: Handle) => R,
+  ): R {
     this.#assertOpen();
-    return this.#operateOn(this.#handle, operation, key, work);
+    return this.#operateOn(this.#handle, operation, key, use, work);
+  }
+
+  #enter(handle: Handle, use: number): void {
+    const status = handle.enter(use);
+    if (status === 0) return;
+    const message = 'a transaction of another client has the file locked';
+    throw new BtrieveError(status as Status, message, { file: this.path });
   }
 
   #assertOpen(): void {
@@ -323,14 +340,16 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     handle: Handle,
     operation: string,
     key: keyof S | undefined,
+    use: number,
     work: (handle: Handle) => R,
   ): R {
     try {
+      this.#enter(handle, use);
       return work(handle);
     } catch (error) {
       throw this.#named(error, operation, key);
     } finally {
-      handle.file.data.endOperation();
+      handle.leave();
     }
   }
 

@@ -1,20 +1,28 @@
 /** `butil -check`: is this data file whole, and if not, where is the damage? */
 import { checkFile, type CheckFinding, type FileReport } from '../../src/index.js';
 import { EXIT, type Outcome } from '../outcome.js';
+import type { Session } from '../session.js';
 
 /** So many findings fit a screen. */
 const FINDINGS_SHOWN = 20;
 
-export interface CheckArguments {
-  readonly file: string;
-  /** Called with a share of the work that is done, 0 to 1. */
-  readonly onProgress?: (share: number) => void;
+export async function command(session: Session): Promise<Outcome> {
+  const file = session.operand(0);
+  const owner = await session.owner(0, file);
+  const progress = session.progress('Checking', 'steps');
+  try {
+    return check(file, owner, progress.tell);
+  } finally {
+    progress.end();
+  }
 }
 
-export function check({ file, onProgress }: CheckArguments): Outcome {
-  const report = checkFile(file, {
-    onProgress: (done, total) => onProgress?.(done / total),
-  });
+function check(
+  file: string,
+  owner: string,
+  onProgress: (done: number, total: number) => void,
+): Outcome {
+  const report = checkFile(file, { owner, onProgress });
   const whole = report.findingCount === 0;
   return {
     exitCode: whole ? EXIT.DONE : EXIT.FINDINGS,

@@ -11,6 +11,7 @@ import { readFully } from './disk-error.js';
 import {
   claimedPageSize,
   decodeFcr,
+  hasMagic,
   isFcrProblem,
   type ControlRecord,
   type FcrProblem,
@@ -117,6 +118,20 @@ function staleCopies(current: GoodCandidate, good: readonly GoodCandidate[]): Fc
 
 function isGood(candidate: Candidate): candidate is GoodCandidate {
   return !isFcrProblem(candidate.decoded);
+}
+
+/**
+ * Whether a file is one of ours, be it damaged: some copy of its FCR, at a place where one can be,
+ * begins as ours do.
+ */
+export function isDataFile(handle: FileHandle): boolean {
+  const copies = Array.from({ length: FCR_PAGES }, (_, slot) => slot);
+  const places = new Set(PAGE_SIZES.flatMap((pageSize) => copies.map((slot) => slot * pageSize)));
+  const bytes = new Uint8Array(FCR.size);
+  for (const at of places) {
+    if (readFully(handle, bytes, 0, FCR.size, at) === FCR.size && hasMagic(bytes)) return true;
+  }
+  return false;
 }
 
 /** The copies lie one page apart: the first one says how far, and without it every size is tried. */

@@ -202,7 +202,8 @@ export function claimedPageSize(from: Uint8Array): number {
   return hasMagic(from) && PAGE_SIZES.includes(size) ? size : 0;
 }
 
-function hasMagic(from: Uint8Array): boolean {
+/** Whether something begins like an FCR of ours, of whatever version. */
+export function hasMagic(from: Uint8Array): boolean {
   return MAGIC.every((byte, index) => from[FCR.magic + index] === byte);
 }
 

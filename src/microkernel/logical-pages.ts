@@ -112,6 +112,11 @@ export class LogicalPages {
     this.#changed = new Map();
   }
 
+  /** After `cut`: these numbers are in use, and the system transaction will not place them. */
+  keep(space: PageSpace, pages: Iterable<number>): void {
+    for (const page of pages) this.#bitmapToChange(space, page);
+  }
+
   /** It is complete: the PAT tells everything that was told up to its cut. */
   settled(): void {
     this.#settling.clear();

@@ -604,6 +604,36 @@ function makeDirectories(path: string): void {
   fs.chmodSync(path, DIRECTORY_MODE);
 }
 
+/** A file system without a second name for a file says one of these. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/** Gives a file a name that nothing has; false if files of this file system have one name only. */
+function linkNew(from: string, to: string): boolean {
+  try {
+    fs.linkSync(from, to);
+    return true;
+  } catch (error) {
+    if (NO_LINKS.has(codeOf(error))) return false;
+    throw error;
+  }
+}
+
+/** The first name goes; if it cannot, the second one does, and nothing has happened. */
+function unlinkOld(from: string, to: string): void {
+  try {
+    fs.unlinkSync(from);
+  } catch (error) {
+    fs.rmSync(to, { force: true });
+    throw error;
+  }
+}
+
+/** Without links, what appears between looking and renaming is replaced. */
+function renameUnlessThere(from: string, to: string): void {
+  if (fs.lstatSync(to, { throwIfNoEntry: false }) === undefined) fs.renameSync(from, to);
+  else throw new DiskError({ code: 'EEXIST', operation: 'rename', path: from });
+}
+
 export interface NodeFileSystemOptions {
   /**
    * `lazy`: a thread is started at the first begun work and carries it out from when it is up.
@@ -660,6 +690,13 @@ export class NodeFileSystem implements FileSystem {
 
   rename(from: string, to: string): void {
     attempt('rename', from, () => fs.renameSync(from, to));
+  }
+
+  renameNew(from: string, to: string): void {
+    attempt('rename', from, () => {
+      if (linkNew(from, to)) unlinkOld(from, to);
+      else renameUnlessThere(from, to);
+    });
   }
 
   remove(path: string): void {

@@ -32,6 +32,8 @@ export const FRAME = Object.freeze({
   WRITING: 3,
   /** Part of the system transaction under way; its page has a newer frame, or none. */
   ORPHAN: 4,
+  /** A copy that belongs to a user transaction; see `private-pages.ts`. */
+  PRIVATE: 5,
 });
 
 /** No frame. */
@@ -72,6 +74,10 @@ export interface FrameOwner {
    * the way of that, if it may pass.
    */
   relieve(): Error | undefined;
+}
+
+function isBusy(state: number): boolean {
+  return state >= FRAME.DIRTY && state <= FRAME.ORPHAN;
 }
 
 /** A piece of memory, cut into frames of one page size, and what is known of each. */
@@ -153,6 +159,8 @@ export class PageCache {
   readonly #owners: (FrameOwner | undefined)[] = [];
   /** Bytes of frames that are dirty or being written. */
   #busy = 0;
+  /** Bytes of frames that belong to user transactions. */
+  #private = 0;
   /** Indexes of extra slabs, of those given back, and frames in use of the first. */
   #extraSlabs: number[] = [];
   readonly #vacant: number[] = [];
@@ -210,9 +218,14 @@ export class PageCache {
     return this.#busy / this.size;
   }
 
+  /** Share of the cache, 0 to 1, that belongs to user transactions. */
+  get privateShare(): number {
+    return this.#private / this.size;
+  }
+
   /** Whether so many frames of a page size can be had without anything being written. */
   hasRoom(pageSize: number, frames: number): boolean {
-    return this.size - this.#busy >= (frames + FRAMES_SPARED) * pageSize;
+    return this.size - this.#busy - this.#private >= (frames + FRAMES_SPARED) * pageSize;
   }
 
   /** Has every owner write what is dirty. Returns what was in the way, if it may pass. */
@@ -249,9 +262,11 @@ export class PageCache {
     const slab = this.slabs[frame >>> SLOT_BITS]!;
     const before = slab.state[frame & SLOT_MASK]!;
     slab.state[frame & SLOT_MASK] = state;
-    if (before >= FRAME.DIRTY !== state >= FRAME.DIRTY) {
-      this.#busy += state >= FRAME.DIRTY ? slab.pageSize : -slab.pageSize;
+    if (isBusy(before) !== isBusy(state)) {
+      this.#busy += isBusy(state) ? slab.pageSize : -slab.pageSize;
     }
+    if (before === FRAME.PRIVATE) this.#private -= slab.pageSize;
+    if (state === FRAME.PRIVATE) this.#private += slab.pageSize;
   }
 
   pageOf(frame: number): number {

@@ -89,6 +89,35 @@ export class PageCipher {
     return true;
   }
 
+  /** Bytes of the file that are kept elsewhere, encrypted: nonce, what was encrypted, tag. */
+  seal(plain: Uint8Array): Uint8Array {
+    const sealed = new Uint8Array(NONCE_SIZE + plain.length + TAG_SIZE);
+    const nonce = sealed.subarray(0, NONCE_SIZE);
+    this.#random.fill(nonce);
+    const cipher = createCipheriv(ALGORITHM, this.#key, nonce);
+    cipher.setAAD(this.#known.subarray(0, this.#uuidSize));
+    sealed.set(cipher.update(plain), NONCE_SIZE);
+    cipher.final();
+    sealed.set(cipher.getAuthTag(), NONCE_SIZE + plain.length);
+    return sealed;
+  }
+
+  /** What was sealed; undefined if it is not that, or of another file. */
+  unseal(sealed: Uint8Array): Uint8Array | undefined {
+    if (sealed.length < NONCE_SIZE + TAG_SIZE) return undefined;
+    const end = sealed.length - TAG_SIZE;
+    const decipher = createDecipheriv(ALGORITHM, this.#key, sealed.slice(0, NONCE_SIZE));
+    decipher.setAAD(this.#known.subarray(0, this.#uuidSize));
+    decipher.setAuthTag(sealed.slice(end));
+    const plain = decipher.update(sealed.subarray(NONCE_SIZE, end));
+    try {
+      decipher.final();
+    } catch {
+      return undefined;
+    }
+    return plain;
+  }
+
   #authenticated(bytes: Uint8Array, base: number): Uint8Array {
     const header = bytes.subarray(base + PAGE_HEADER.type, base + PAGE_HEADER.size);
     this.#known.set(header, this.#uuidSize);

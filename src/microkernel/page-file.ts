@@ -23,6 +23,7 @@
  */
 import { dirname } from 'node:path';
 import { assert } from './assert.js';
+import { setU53, u53 } from './bytes.js';
 import { ABSENT, ChunkedInt32 } from './chunked-array.js';
 import { ControlPages } from './control-pages.js';
 import { DiskError } from './disk-error.js';
@@ -37,6 +38,7 @@ import type { PageCipher } from './page-cipher.js';
 import { PageTable, retiredPat } from './page-table.js';
 import type { PageView } from './page-view.js';
 import { PatGeometry, SPACE, type PageSpace } from './pat.js';
+import { PRIVATE_SHARE, PrivateWork, type PrivatePages } from './private-pages.js';
 import type { FileIdentity, Ports } from './ports.js';
 import { BtrieveError, Status } from './status.js';
 import {
@@ -63,10 +65,19 @@ const DEFAULT_PAGE_FILE_SETTINGS: PageFileSettings = Object.freeze({
   fileGrowthFactor: 15,
 });
 
+/** The log, as far as it concerns when pages are written. */
+export interface LogOfPages {
+  readonly holder: () => Holder;
+  readonly lastLsn: number;
+  makeDurable(lsn: number): void;
+}
+
 export interface PageFileOpenOptions {
   readonly mode: 'read' | 'write';
   /** Who has unflushed changes of the file, once there are any. */
   readonly holder: Holder;
+  /** Where changes are before they are in the file; says who the holder is. */
+  readonly log?: LogOfPages | undefined;
   readonly settings?: Partial<PageFileSettings>;
 }
 
@@ -76,6 +87,10 @@ const SLICE_MS = 0.3;
 const OPERATIONS_PER_LOOK = 64;
 /** From this share of the cache on, dirty pages are written; at twice that, operations wait. */
 const DIRTY_SHARE = 0.25;
+
+const TOO_LARGE =
+  'open transactions have changed as many pages as the cache can keep for them; end them sooner, ' +
+  'or raise the cache size';
 
 /** Events by the status of what was refused. */
 const REFUSALS: Readonly<Partial<Record<number, string>>> = {
@@ -134,7 +149,7 @@ export class PageFile implements FrameOwner, PageView {
   readonly #logical: LogicalPages;
   readonly #space: FreeSpace;
   readonly #transaction: SystemTransaction;
-  readonly #settings: PageFileSettings;
+  #settings: PageFileSettings;
   readonly #identity: FileIdentity;
   readonly #options: PageFileOpenOptions;
   #frames = newFrameMaps();
@@ -163,6 +178,16 @@ export class PageFile implements FrameOwner, PageView {
   #closed = false;
   /** Pages that are to be free after the next system transaction. */
   #spare = 0;
+  #flushedLsn = 0;
+  #isClean = false;
+  #isHastened = false;
+  /** What the file says of its holder is to be said anew. */
+  #isStale = false;
+  /** It is being rolled forward by the log of its holder, and goes on being that one's until it has all. */
+  #isRecovering = false;
+  /** With the next claim it goes on under a timeline of its own: another file has the one it has. */
+  #isCopy = false;
+  readonly #work: PrivateWork;
 
   /** Creates an empty file; see `createFile`. */
   static create(ports: Ports, path: string, options: NewFileOptions): void {
@@ -214,6 +239,16 @@ export class PageFile implements FrameOwner, PageView {
     this.#table = new PageTable(...parts, this.#owner, leftovers);
     this.#logical = new LogicalPages(...parts, this.#table);
     this.#space = new FreeSpace(...parts, this.#table);
+    this.#work = new PrivateWork({
+      pageSize: control.pageSize,
+      path: handle.path,
+      cache,
+      owner: this.#owner,
+      readCommitted: (space, page) => this.readShared(space, page),
+      takeNumber: (space) => this.#logical.allocate(space),
+      giveNumberBack: (space, page) => this.#giveNumberBack(space, page),
+      assertSound: () => this.#throwFailure(),
+    });
     this.#transaction = new SystemTransaction({
       clock: ports.clock,
       cache,
@@ -226,7 +261,20 @@ export class PageFile implements FrameOwner, PageView {
       logical: this.#logical,
       fileGrowthFactor: this.#settings.fileGrowthFactor,
       confirmPath: () => this.#confirmPath(),
+      makeDurable: (lsn) => this.#options.log?.makeDurable(lsn),
+      completed: ({ appliedLsn }) => (this.#flushedLsn = appliedLsn),
     });
+    this.#flushedLsn = control.appliedLsn;
+  }
+
+  /** LSN up to which changes are in the file on disk. */
+  get flushedLsn(): number {
+    return this.#flushedLsn;
+  }
+
+  /** Changes up to this LSN have been made, the operation under way included. */
+  set appliedLsn(lsn: number) {
+    this.#control.appliedLsn = lsn;
   }
 
   /** Which file it is, whatever its path. */
@@ -242,6 +290,68 @@ export class PageFile implements FrameOwner, PageView {
   /** Pages that are written from here on are plain. */
   decryptOnly(): void {
     if (this.#device.cipher !== undefined) this.#device.cipher.writes = false;
+  }
+
+  /** Encrypts bytes of the file that are kept elsewhere; undefined if the file is not encrypted. */
+  get seal(): ((plain: Uint8Array) => Uint8Array) | undefined {
+    const { cipher } = this.#device;
+    return cipher?.writes === true ? (plain) => cipher.seal(plain) : undefined;
+  }
+
+  /** What was sealed. Throws 148 if it is not that. */
+  unseal(sealed: Uint8Array): Uint8Array {
+    const plain = this.#device.cipher?.unseal(sealed);
+    if (plain !== undefined) return plain;
+    const message = 'changes in the log are not encrypted as the file is';
+    throw new BtrieveError(Status.ROLL_FORWARD_ERROR, message, {
+      reason: 'log-sealed',
+      file: this.path,
+    });
+  }
+
+  /**
+   * Takes everything to the disk; with the next change the file says anew who has changes of it. Throws
+   * like `complete`.
+   */
+  reclaim(): void {
+    if (!this.#claimed) return;
+    this.complete();
+    this.#isStale = true;
+  }
+
+  /** From here on these limits count. Throws 160. */
+  configure(
+    settings: Pick<PageFileSettings, 'operationBundleLimit' | 'initiationTimeLimitMs'>,
+  ): void {
+    this.#settings = checkedSettings(this.path, { ...this.#settings, ...settings });
+  }
+
+  /** From here on, what is changed was in the log of its holder before. */
+  beginRecovery(): void {
+    this.#isRecovering = true;
+  }
+
+  /** It has all that its holder's log had: it is on disk, and the file this engine's. Throws 18, 38, 2. */
+  endRecovery(): void {
+    if (this.#claimed) this.complete();
+    this.#isRecovering = false;
+    this.#claim();
+  }
+
+  /** It is a copy of a file that is there as well: before its first change it gets a timeline of its own. */
+  becomeCopy(): void {
+    this.#isCopy = true;
+    this.#isStale = true;
+  }
+
+  #leaveTimeline(): void {
+    const bytes = new Uint8Array(4);
+    this.#ports.random.fill(bytes);
+    this.#control.timelineParent = this.#control.timeline;
+    this.#control.timelineLeftAt = this.#control.changeSeq;
+    this.#control.timeline = new DataView(bytes.buffer).getUint32(0, true) | 1;
+    this.#control.timeline >>>= 0;
+    this.#isCopy = false;
   }
 
   /** Overwrites every physical page that is free, so that nothing is left of what was there. */
@@ -274,14 +384,27 @@ export class PageFile implements FrameOwner, PageView {
   }
 
   counter(index: number): number {
-    return this.#control.counters[index] ?? 0;
+    const own = this.#work.current?.counter(index) ?? 0;
+    return (this.#control.counters[index] ?? 0) + own;
   }
 
   /** Sets one of the sixteen numbers that the FCR keeps for the layers above. */
   setCounter(index: number, value: number): void {
     assert(value >= 0 && value < NUMBER_LIMIT && Number.isInteger(value), 'a counter is a number');
+    if (this.#work.current !== undefined) {
+      this.#work.current.addToCounter(index, value - this.counter(index));
+      return;
+    }
     this.#beforeChange();
     this.#control.counters[index] = value;
+  }
+
+  /** A number that only ever grows, whatever becomes of who asked: gaps are allowed. */
+  nextNumber(index: number): number {
+    const next = (this.#control.counters[index] ?? 0) + 1;
+    if (this.#work.current === undefined) this.#beforeChange();
+    this.#control.counters[index] = next;
+    return next;
   }
 
   /** Pages of the file, of its own frames in the cache, and operations not yet on disk. */
@@ -306,8 +429,12 @@ export class PageFile implements FrameOwner, PageView {
       const message = 'the file was opened for reading only';
       throw new BtrieveError(Status.ACCESS_TO_FILE_DENIED, message, { file: this.path });
     }
-    if (!this.#claimed) this.#claim();
-    if (!this.#overfull()) return;
+    if (!this.#claimed || this.#isStale) this.#claim();
+    if (this.#overfull()) this.#makeRoom();
+    if (this.#work.isContended && !this.#isStep) this.#work.beginStep(this);
+  }
+
+  #makeRoom(): void {
     if (this.#operations > 0) this.complete();
     if (!this.#overfull()) return;
     // What fills the cache belongs to other files.
@@ -320,12 +447,23 @@ export class PageFile implements FrameOwner, PageView {
    * the cache has no room for them, or why what is dirty could not be written.
    */
   reserve(pages: number): void {
-    if (this.cache.hasRoom(this.pageSize, pages)) return;
+    const isPrivate = this.#work.current !== undefined;
+    if (isPrivate && this.cache.privateShare > PRIVATE_SHARE)
+      throw this.#noRoomFor(TOO_LARGE, pages);
+    // A page that gets a copy needs two frames.
+    const frames = isPrivate ? 2 * pages : pages;
+    if (this.cache.hasRoom(this.pageSize, frames)) return;
     const refusal = this.cache.relieve();
-    if (this.cache.hasRoom(this.pageSize, pages)) return;
+    if (this.cache.hasRoom(this.pageSize, frames)) return;
     if (refusal !== undefined) throw refusal;
-    const message = 'the cache has no room for the pages of this operation; raise the cache size';
-    throw new BtrieveError(Status.NO_CACHE_BUFFERS_AVAIL, message, {
+    throw this.#noRoomFor(
+      'the cache has no room for the pages of this operation; raise the cache size',
+      pages,
+    );
+  }
+
+  #noRoomFor(message: string, pages: number): BtrieveError {
+    return new BtrieveError(Status.NO_CACHE_BUFFERS_AVAIL, message, {
       file: this.path,
       expected: `room for ${pages} pages`,
     });
@@ -336,6 +474,13 @@ export class PageFile implements FrameOwner, PageView {
    * of that is ever written, and the file must be opened anew. Returns the error to throw.
    */
   failOperation(error: unknown): unknown {
+    const { current } = this.#work;
+    if (current !== undefined) {
+      // Half a step goes by itself; half an operation of a transaction ends that.
+      if (!current.isStep)
+        current.failure = error instanceof Error ? error : new Error(String(error));
+      return error;
+    }
     if (!this.#changed || this.#spoilt !== undefined) return error;
     this.#fail(error);
     this.#spoilt = this.#frames;
@@ -345,6 +490,16 @@ export class PageFile implements FrameOwner, PageView {
 
   /** The frame of an existing page, for reading. Throws status 2 if the page is damaged. */
   read(space: PageSpace, page: number): number {
+    const { current } = this.#work;
+    if (current !== undefined) {
+      const own = this.#work.frameOf(space, page);
+      if (own !== ABSENT) return own;
+      if (current.hasFreed(space, page)) throw this.#noSuchPage(space, page);
+    }
+    return this.readShared(space, page);
+  }
+
+  readShared(space: PageSpace, page: number): number {
     const frame = this.#frames[space].get(page);
     if (frame === ABSENT) return this.#load(space, page);
     this.cache.touch(frame);
@@ -353,7 +508,8 @@ export class PageFile implements FrameOwner, PageView {
 
   /** The frame of an existing page, for changing everything in it but its header's first line. */
   edit(space: PageSpace, page: number): number {
-    const frame = this.read(space, page);
+    if (this.#work.current !== undefined) return this.#work.edit(space, page);
+    const frame = this.readShared(space, page);
     this.#beforeChange();
     const state = this.cache.stateOf(frame);
     if (state === FRAME.DIRTY) return frame;
@@ -364,6 +520,7 @@ export class PageFile implements FrameOwner, PageView {
 
   /** A new page of a type, empty but for its header. Throws status 132 at the format's limit. */
   allocate(space: PageSpace, type: number): number {
+    if (this.#work.current !== undefined) return this.#work.allocate(space, type);
     this.#beforeChange();
     const page = this.#logical.allocate(space);
     this.#create(space, page, type);
@@ -382,18 +539,27 @@ export class PageFile implements FrameOwner, PageView {
   }
 
   isAllocated(space: PageSpace, page: number): boolean {
-    return this.#logical.inUse(space, page);
+    return this.#logical.inUse(space, page) && this.#work.sees(space, page);
   }
 
   /** The page is no more; its number may be given out again. */
   free(space: PageSpace, page: number): void {
     assert(this.isAllocated(space, page), 'a page is freed that was not in use');
+    if (this.#work.current !== undefined) {
+      this.#work.free(space, page);
+      return;
+    }
     this.#beforeChange();
     this.#logical.free(space, page);
     this.#freed.add(pageKey(space, page));
     const frame = this.#frames[space].get(page);
     if (frame === ABSENT) return;
     this.#frames[space].clear(page);
+    this.#giveUp(frame);
+  }
+
+  /** A frame is not that of its page any more. */
+  #giveUp(frame: number): void {
     const state = this.cache.stateOf(frame);
     if (state === FRAME.WRITING) {
       this.cache.setState(frame, FRAME.ORPHAN);
@@ -403,11 +569,155 @@ export class PageFile implements FrameOwner, PageView {
     this.cache.release(frame);
   }
 
+  // -------------------------------------------------------------------------------------------
+  // User transactions: pages that nobody else sees. See `private-pages.ts`.
+
+  get privatePages(): PrivatePages | undefined {
+    return this.#work.current;
+  }
+
+  /** What follows works in these pages; without any, in the committed ones. Between operations. */
+  work(pages: PrivatePages | undefined): void {
+    assert(!this.#changed && !this.#isStep, 'private pages come and go between operations');
+    this.#work.current = pages;
+  }
+
+  /** Whose pages were in the way when an operation ended with 84. */
+  get blocker(): object | undefined {
+    return this.#work.blocker;
+  }
+
+  /** Whose transaction holds a data page: somebody else's than the operation under way works in. */
+  holderOf(page: number): object | undefined {
+    return this.#work.holderOf(SPACE.DATA, page);
+  }
+
+  /** Whose transaction holds pages of the file: somebody else's than this one's. */
+  otherHolder(owner: object): object | undefined {
+    return this.#work.otherHolder(owner);
+  }
+
+  /** Before `publish`: throws what stands in its way, with nothing changed. */
+  prepareToPublish({ roomyData, roomyVariable, tallies }: PrivatePages): void {
+    this.#throwFailure();
+    if (this.#overfull()) this.#makeRoom();
+    this.reserve(roomyData.touched.size + 2 * roomyVariable.touched.size + tallies.length);
+  }
+
+  isHeld(space: PageSpace, page: number): boolean {
+    return this.#work.isHeld(space, page);
+  }
+
+  hold(page: number): void {
+    if (this.#work.current !== undefined) this.#work.hold(page);
+  }
+
+  copyOf(space: PageSpace, page: number): number {
+    return this.#work.copyOf(space, page);
+  }
+
+  tally(page: number, offset: number): number {
+    const frame = this.readShared(SPACE.OTHER, page);
+    const shared = u53(this.cache.slabOf(frame).view, this.cache.baseOf(frame) + offset);
+    return shared + (this.#work.current?.tally(page, offset) ?? 0);
+  }
+
+  addTally(page: number, offset: number, amount: number): void {
+    if (this.#work.current !== undefined) {
+      this.#work.current.addTally(page, offset, amount);
+      return;
+    }
+    this.#addAt(this.edit(SPACE.OTHER, page), offset, amount);
+    const copy = this.copyOf(SPACE.OTHER, page);
+    if (copy !== ABSENT) this.#addAt(copy, offset, amount);
+  }
+
+  #addAt(frame: number, offset: number, amount: number): void {
+    const { view } = this.cache.slabOf(frame);
+    const at = this.cache.baseOf(frame) + offset;
+    setU53(view, at, u53(view, at) + amount);
+  }
+
+  get #isStep(): boolean {
+    return this.#work.current?.isStep === true;
+  }
+
+  /**
+   * The operation has done what it had to. If it was a step within a transaction, it is part of that
+   * now. Returns the pages of one outside of any, which are for the caller to publish.
+   */
+  finishStep(): PrivatePages | undefined {
+    const { current } = this.#work;
+    if (current?.isStep !== true) return undefined;
+    if (current.parent === undefined) {
+      this.#work.current = undefined;
+      return current;
+    }
+    this.#work.absorbStep();
+    return undefined;
+  }
+
+  /**
+   * Private pages take the place of the committed ones, and hold nothing any more: the first part of
+   * an operation that changes the file. What belongs to the file rather than to a page is for the
+   * caller to see to, before it ends that operation.
+   */
+  publish(pages: PrivatePages): void {
+    assert(this.#work.current === undefined, 'private pages are published from the outside');
+    this.#beforeChange();
+    const spaces = [SPACE.DATA, SPACE.OTHER] as const;
+    const freed = spaces.map((space) => [...pages.freed[space]]);
+    const tallies = [...pages.tallies];
+    for (const [index, amount] of pages.counters) {
+      this.#control.counters[index] = (this.#control.counters[index] ?? 0) + amount;
+    }
+    for (const space of spaces) {
+      for (const [page, frame] of pages.frames[space]) this.#publishPage(space, page, frame);
+    }
+    this.#work.letGo(pages);
+    for (const space of spaces) for (const page of freed[space] ?? []) this.free(space, page);
+    for (const { page, offset, amount } of tallies) this.addTally(page, offset, amount);
+  }
+
+  #publishPage(space: PageSpace, page: number, frame: number): void {
+    const old = this.#frames[space].get(page);
+    if (old !== ABSENT) this.#giveUp(old);
+    this.#freed.delete(pageKey(space, page));
+    this.#frames[space].set(page, frame);
+    this.#markDirty(frame);
+  }
+
+  /** What was changed in private pages is as if it had not been. */
+  drop(pages: PrivatePages): void {
+    if (this.#closed) return;
+    this.#work.drop(pages);
+  }
+
+  /** Private pages for a transaction of somebody. */
+  beginPrivately(owner: object): PrivatePages {
+    return this.#work.begin(owner);
+  }
+
+  /** Nobody uses private pages any more, which have been published or dropped. */
+  giveBack(pages: PrivatePages): void {
+    this.#work.giveBack(pages);
+  }
+
+  /** The number was never published. The control record may count it nevertheless, so it changes. */
+  #giveNumberBack(space: PageSpace, page: number): void {
+    this.#logical.free(space, page);
+    this.#freed.add(pageKey(space, page));
+    if (this.#operations > 0) return;
+    this.#operations = 1;
+    this.#firstChangeAt = this.#ports.clock.monotonic();
+  }
+
   /**
    * Ends an operation, reading or changing: frames may be reused, a system transaction may begin,
    * and one that is under way is advanced by a slice. At twice a limit it is waited for.
    */
   endOperation(): void {
+    if (this.#isStep) this.#work.dropStep();
     this.cache.endOperation();
     if (this.#changed) {
       this.#changed = false;
@@ -424,12 +734,17 @@ export class PageFile implements FrameOwner, PageView {
     if (!this.#transaction.active && this.#operations > 0) this.#cut();
   }
 
+  /** With the end of the operation under way, a system transaction begins. */
+  hasten(): void {
+    this.#isHastened = true;
+  }
+
   /** To be called now and then while nothing else is going on. */
   idle(): void {
     assert(!this.#changed, 'idle in the middle of an operation');
     if (this.#failure !== undefined || this.#closed) return;
     this.#guard(() => {
-      if (!this.#transaction.active && this.#timeIsUp()) this.#cut();
+      if (!this.#transaction.active && (this.#isHastened || this.#timeIsUp())) this.#beginIfAny();
       this.#transaction.advance(this.#ports.clock.monotonic() + SLICE_MS);
     });
   }
@@ -466,14 +781,17 @@ export class PageFile implements FrameOwner, PageView {
   }
 
   /**
-   * Like `close`, and gives the file another name while it is still locked. Throws as well why that
-   * is not possible; the file is closed then. The directory is not synced.
+   * Like `close`, and gives the file another name while it is still locked; a new one must be one that
+   * nothing has. Throws as well why that is not possible; the file is closed then. The directory is not
+   * synced.
    */
-  closeAs(path: string): void {
+  closeAs(path: string, isNew = false): void {
     this.complete();
     this.#closeCleanly();
     try {
-      if (this.#failure === undefined) this.#ports.files.rename(this.path, path);
+      const { files } = this.#ports;
+      if (this.#failure === undefined && isNew) files.renameNew(this.path, path);
+      else if (this.#failure === undefined) files.rename(this.path, path);
     } finally {
       this.abandon();
     }
@@ -492,6 +810,11 @@ export class PageFile implements FrameOwner, PageView {
     } finally {
       this.#spare = 0;
     }
+  }
+
+  /** There is nothing of it that is not in the file: it was closed like that, or never changed. */
+  get isClosedCleanly(): boolean {
+    return this.#closed && (this.#isClean || !this.#claimed);
   }
 
   /** Closes the file as a crash would: what no system transaction has completed is lost. */
@@ -526,6 +849,7 @@ export class PageFile implements FrameOwner, PageView {
   }
 
   #releaseFrames(): void {
+    this.#work.abandon();
     for (const map of [...this.#frames, ...(this.#spoilt ?? [])]) {
       map.forEach((frame) => this.cache.release(frame));
       map.reset();
@@ -549,6 +873,11 @@ export class PageFile implements FrameOwner, PageView {
     return (this.#freed.size * this.pageSize) / this.cache.size;
   }
 
+  /** Much of the cache waits to be written. */
+  get isCrowded(): boolean {
+    return this.cache.busyShare >= DIRTY_SHARE / 2;
+  }
+
   #overfull(): boolean {
     const isFull = this.cache.busyShare >= 2 * DIRTY_SHARE || this.#freedShare >= DIRTY_SHARE;
     return isFull || this.#operations >= 2 * this.#settings.operationBundleLimit;
@@ -562,6 +891,7 @@ export class PageFile implements FrameOwner, PageView {
 
   #isDue(): boolean {
     if (this.#operations < this.#retryAfter) return false;
+    if (this.#isHastened) return true;
     if (this.#operations >= this.#settings.operationBundleLimit) return true;
     if (this.cache.busyShare >= DIRTY_SHARE && this.#dirtyCount > 0) return true;
     if (this.#freedShare >= DIRTY_SHARE / 2) return true;
@@ -625,7 +955,8 @@ export class PageFile implements FrameOwner, PageView {
   /** Whether a page that was freed has been given out again since. */
   #isInUse(key: number): boolean {
     const space = key >= pageKey(1, 0) ? 1 : 0;
-    return this.#logical.inUse(space, key - pageKey(space, 0));
+    const page = key - pageKey(space, 0);
+    return this.#logical.inUse(space, page) && !this.#work.isGivenOut(space, page);
   }
 
   #fail(error: unknown): void {
@@ -634,19 +965,42 @@ export class PageFile implements FrameOwner, PageView {
     this.#tell('E', 'file-failed', text);
   }
 
+  #beginIfAny(): void {
+    if (this.#operations > 0) this.#cut();
+    this.#isHastened = false;
+  }
+
   #cut(): void {
     const frames = this.#dirty;
     this.cache.cut(frames, this.#owner);
-    const record = copyControlRecord(this.#control);
+    const record = this.#committedRecord();
     const freed = this.#freed;
     const operations = this.#operations;
     this.#transaction.begin({ frames, freed, record, operations, spare: this.#spare });
     this.#dirty = [];
     this.#dirtyCount = 0;
     this.#logical.cut();
+    for (const space of [SPACE.DATA, SPACE.OTHER] as const) {
+      this.#logical.keep(space, this.#work.numbersGivenOut(space));
+    }
     this.#freed = new Set();
     this.#operations = 0;
     this.#retryAfter = 0;
+    this.#isHastened = false;
+  }
+
+  /** The numbers of the FCR without what only transactions know. */
+  #committedRecord(): ControlRecord {
+    const record = copyControlRecord(this.#control);
+    for (const space of [SPACE.DATA, SPACE.OTHER] as const) {
+      const counts = record.spaces[space];
+      for (const page of this.#work.numbersGivenOut(space)) {
+        counts.free++;
+        const pat = Math.floor(page / this.#geometry.entries);
+        counts.firstFree = counts.free === 1 ? pat : Math.min(counts.firstFree, pat);
+      }
+    }
+    return record;
   }
 
   #throwFailure(): void {
@@ -759,14 +1113,27 @@ export class PageFile implements FrameOwner, PageView {
 
   /** Before the first change: leftovers go, for good, and then the file is in use. */
   #claim(): void {
+    const { log } = this.#options;
+    // The log may have to be begun, and that may be refused, which is not the end of the file.
+    const isRecovering = this.#isRecovering && this.#control.holder !== undefined;
+    const own = isRecovering ? this.#control.holder : log?.holder();
+    const holder = own ?? this.#options.holder;
+    // What the file is said to have is on disk in the log, though none of it is of this file.
+    if (!isRecovering) log?.makeDurable(log.lastLsn);
     try {
       // Whoever created the file may have been killed before its name was on disk.
       if (this.#control.generation === 1) this.#ports.files.syncDirectory(dirname(this.path));
       this.#retireLeftovers();
       this.#cutTail();
-      this.#control.holder = this.#options.holder;
+      // The log has nothing to add so far, whatever it still holds of the file. What stood there
+      // before may be a number of another log, and higher.
+      if (log !== undefined && !isRecovering) this.#control.appliedLsn = log.lastLsn;
+      if (this.#isCopy && !isRecovering) this.#leaveTimeline();
+      this.#control.holder = holder;
       this.#controlPages.claim(this.#control);
+      this.#flushedLsn = this.#control.appliedLsn;
       this.#claimed = true;
+      this.#isStale = false;
     } catch (error) {
       this.#fail(this.#device.writeError('claiming the file failed', error));
       this.#throwFailure();
@@ -798,6 +1165,7 @@ export class PageFile implements FrameOwner, PageView {
       this.#control.generation++;
       this.#control.holder = undefined;
       this.#controlPages.closeCleanly(this.#control);
+      this.#isClean = true;
     } catch (error) {
       this.#fail(this.#device.writeError('closing the file failed', error));
     }

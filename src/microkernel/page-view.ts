@@ -7,6 +7,7 @@
  */
 import type { PageCache } from './page-cache.js';
 import type { PageSpace } from './pat.js';
+import type { PrivatePages } from './private-pages.js';
 
 export interface PageView {
   readonly pageSize: number;
@@ -19,6 +20,8 @@ export interface PageView {
   edit(space: PageSpace, page: number): number;
   /** A new page of a type, empty but for its header. Throws status 132 at the format's limit. */
   allocate(space: PageSpace, type: number): number;
+  /** The same with a certain number that is free. */
+  allocateAt(space: PageSpace, page: number, type: number): void;
   /** The page is no more; its number may be given out again. */
   free(space: PageSpace, page: number): void;
   isAllocated(space: PageSpace, page: number): boolean;
@@ -27,4 +30,23 @@ export interface PageView {
   /** One of the numbers that the FCR keeps; see `COUNTER`. */
   counter(index: number): number;
   setCounter(index: number, value: number): void;
+  /** One of them grows by one, whatever becomes of who asked. */
+  nextNumber(index: number): number;
+
+  // What follows is for fields that belong to the file rather than to what a page holds: they are the
+  // same for everybody, while a user transaction has pages of its own; see `private-pages.ts`.
+
+  /** The operation under way works in pages that nobody else sees: undefined if it does not. */
+  readonly privatePages: PrivatePages | undefined;
+  /** The frame of a page as everybody else sees it, for reading. */
+  readShared(space: PageSpace, page: number): number;
+  /** Whether a transaction of somebody else holds a page. */
+  isHeld(space: PageSpace, page: number): boolean;
+  /** Nobody else changes a page of space 1 before this transaction ends. Throws 84. */
+  hold(page: number): void;
+  /** The copy that a transaction has of a page, which is to have the same; `ABSENT` if there is none. */
+  copyOf(space: PageSpace, page: number): number;
+  /** A number, of 53 bits, in a page of space 1, to which everybody adds. */
+  tally(page: number, offset: number): number;
+  addTally(page: number, offset: number, amount: number): void;
 }

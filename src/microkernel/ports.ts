@@ -46,6 +46,12 @@ export interface FileSystem {
   makeDirectory(path: string): void;
   /** Replaces `to` if it exists, atomically within one directory; durable after `syncDirectory`. */
   rename(from: string, to: string): void;
+  /**
+   * The same for a name that nothing has yet: throws `EEXIST`, with nothing changed, if something of
+   * the name `to` is there, however late it came, a link that leads nowhere included. A file has both
+   * names for an instant, and after a crash it may be found with both. Files only, on one file system.
+   */
+  renameNew(from: string, to: string): void;
   /** Durable after `syncDirectory`. */
   remove(path: string): void;
   /** On return, every earlier create, rename and remove in this directory is durable. */

@@ -66,6 +66,10 @@ export interface SystemTransactionParts {
   readonly fileGrowthFactor: number;
   /** Throws if the path no longer names the open file. */
   readonly confirmPath: () => void;
+  /** Waits until what has been logged up to an LSN is on disk. */
+  readonly makeDurable: (lsn: number) => void;
+  /** A generation is on disk. */
+  readonly completed: (record: ControlRecord) => void;
 }
 
 type Phase =
@@ -418,8 +422,10 @@ export class SystemTransaction {
   }
 
   #flip(): void {
-    const { control, controlPages, confirmPath } = this.#parts;
+    const { control, controlPages, confirmPath, makeDurable } = this.#parts;
     confirmPath();
+    // Ahead of its log a file would hold what the other files of a transaction may have lost.
+    makeDurable(this.#currentCut().record.appliedLsn);
     const record = copyControlRecord(this.#currentCut().record);
     record.generation = this.#generation;
     record.physicalPages = control.physicalPages;
@@ -440,6 +446,7 @@ export class SystemTransaction {
     control.freePhysical += this.#released.length;
     table.settleChanged();
     cache.settle(this.#currentCut().frames);
+    this.#parts.completed(this.#currentCut().record);
     this.#phase = 'idle';
     this.#cut = undefined;
   }

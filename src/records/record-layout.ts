@@ -57,7 +57,7 @@ export interface FileOptions {
   readonly compress?: boolean;
   /** Whether blanks at the end of the variable part are not stored. */
   readonly truncateBlanks?: boolean;
-  /** Whether the records are stored in their only key, which then has to consist of all fields. */
+  /** Whether the records are to be had by their only key alone, which has to consist of all fields. */
   readonly keyOnly?: boolean;
   /** Whether full pages of indexes give to their neighbours before they are split. */
   readonly balanced?: boolean;

@@ -1,21 +1,34 @@
-/** `butil` as a function and as a process: what it prints and how it ends. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+/** `butil` as a function and as a process: what transcripts cannot show. */
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { butil } from '../../bin/command-line.js';
-import { splitCommand } from '../../bin/grammar.js';
+import { butil, type Console } from '../../bin/command-line.js';
+import { MicroKernel, Op } from '../../src/index.js';
 import { version } from '../../src/version.js';
 import { NumberFile } from '../support/number-file.js';
+import { unformatted } from './transcript.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const BUTIL = join(ROOT, 'bin', 'butil.ts');
 let directory = '';
+let root = '';
 let path = '';
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'isamite-butil-'));
+  root = join(directory, 'root');
   path = join(directory, 'numbers.dat');
   NumberFile.create(path);
   const file = new NumberFile(path, 'write');
@@ -25,24 +38,49 @@ beforeAll(() => {
 
 afterAll(() => rmSync(directory, { recursive: true }));
 
-async function run(words: readonly string[], platform = 'linux') {
+async function run(words: readonly string[], more: Partial<Console> = {}) {
   const out: string[] = [];
   const err: string[] = [];
   const drawn: string[] = [];
   const code = await butil(words, {
-    platform,
+    platform: 'linux',
+    environment: { ISAMITE_ROOT: root },
     out: (text) => out.push(text),
     err: (text) => err.push(text),
     progress: (text) => drawn.push(text),
+    ...more,
   });
   return { code, out: out.join('\n'), err: err.join('\n'), drawn };
 }
 
+function at(name: string): string {
+  return join(directory, name);
+}
+
+/** A data file of records with a number and 36 bytes, as many as asked for. */
+async function numbered(name: string, count: number): Promise<string> {
+  const description = at('numbered.des');
+  writeFileSync(
+    description,
+    'record=40 variable=n key=1 page=4096\nposition=1 length=4 duplicates=n modifiable=n type=integer alternate=n segment=n\n',
+  );
+  const records = Array.from({ length: count }, (_, index) => {
+    const record = Buffer.alloc(40, 'x');
+    record.writeInt32LE(index, 0);
+    return record.toString('latin1');
+  });
+  writeFileSync(at(`${name}.seq`), unformatted(records));
+  await run(['-create', at(name), description]);
+  const { code } = await run(['-load', at(`${name}.seq`), at(name)]);
+  expect(code).toBe(0);
+  return at(name);
+}
+
 /** A copy of the file with one byte changed. */
-function damaged(name: string, at: number): string {
-  const copy = join(directory, name);
+function damaged(name: string, offset: number): string {
+  const copy = at(name);
   const bytes = readFileSync(path);
-  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  bytes[offset] = (bytes[offset] ?? 0) ^ 1;
   writeFileSync(copy, bytes);
   return copy;
 }
@@ -82,89 +120,286 @@ describe('-check', () => {
   });
 
   test('of what is not a data file ends with 2 and the status', async () => {
-    const foreign = join(directory, 'foreign.txt');
+    const foreign = at('foreign.txt');
     writeFileSync(foreign, 'not a data file');
-    const cut = damaged('cut.dat', 0);
+    const cut = at('cut.dat');
     writeFileSync(cut, readFileSync(path));
     truncateSync(cut, 20_000);
     const cases: readonly (readonly [string, string])[] = [
-      [foreign, 'status 30'],
-      [join(directory, 'none.dat'), 'status 12'],
-      [directory, 'status 11'],
-      [cut, 'it was cut short'],
+      [foreign, 'error = 30.'],
+      [at('none.dat'), 'error = 12.'],
+      [directory, 'error = 11.'],
+      [cut, 'error = 2.'],
     ];
     for (const [file, text] of cases) {
-      const { code, out, err } = await run(['-check', file]);
-      expect({ code, out }).toEqual({ code: 2, out: '' });
-      expect(err).toContain(text);
+      const { code, out } = await run(['-check', file]);
+      expect(code).toBe(2);
+      expect(out).toContain(text);
     }
     expect(JSON.parse((await run(['-check', cut, '--json'])).out)).toMatchObject({ status: 2 });
   });
 
   test('of a file that an engine is writing ends with 2 and status 85', async () => {
     const file = new NumberFile(path, 'write');
-    const { code, err } = await run(['-check', path]);
+    const { code, out } = await run(['-check', path]);
     file.close();
-    expect({ code, is85: err.includes('status 85') }).toEqual({ code: 2, is85: true });
+    expect({ code, is85: out.includes('error = 85.') }).toEqual({ code: 2, is85: true });
+  });
+});
+
+describe('-dump and -events', () => {
+  test('a page byte by byte, and whether it is sound', async () => {
+    const file = await numbered('dump.btr', 3);
+    const data = await run(['-dump', file, 'd0']);
+    expect(data.code).toBe(0);
+    expect(data.out).toMatch(/^Type DATA, data page 0, generation \d+, count 3$/m);
+    expect(data.out).toContain('xxxxxxxxxxxxxxxx');
+    const offset = Number(/at offset (\d+)/.exec(data.out)?.[1]);
+    const bytes = readFileSync(file);
+    bytes[offset + 50]! ^= 1;
+    writeFileSync(file, bytes);
+    const bad = await run(['-dump', file, String(offset / 4096)]);
+    expect(bad.code).toBe(1);
+    expect(bad.out).toContain('which is wrong: the page is damaged');
+    expect((await run(['-dump', file, '0'])).out).toContain('File control record');
+    await run(['-setowner', file, '-Opam', '0']);
+    expect((await run(['-dump', file, '0'])).out).toContain('error = 51.');
+    expect((await run(['-dump', file, '0', '-Opam'])).code).toBe(0);
   });
 
-  test('shows progress where there is a terminal, and clears it', async () => {
-    const { drawn } = await run(['-check', path]);
+  test('the last events of a root, or the bad ones', async () => {
+    const environment = { ISAMITE_ROOT: at('events') };
+    await run(['-stop'], { environment });
+    const all = await run(['-events', '--last', '1'], { environment });
+    expect(all.out).toMatch(/ I \d+ engine-stopped /);
+    const bad = await run(['-events', '--severity', 'E', '--json'], { environment });
+    expect(JSON.parse(bad.out)).toMatchObject({ result: { events: [] } });
+  });
+});
+
+describe('-ver', () => {
+  test('tells the version that operation 26 tells', async () => {
+    const engine = MicroKernel.start({ root: at('version-root') });
+    const data = new Uint8Array(15);
+    const length = Uint32Array.of(15);
+    const none = new Uint8Array(128);
+    expect(engine.client().btrcall(Op.VERSION, none, data, length, none, 0)).toBe(0);
+    engine.stop();
+    const view = new DataView(data.buffer);
+    const told = `${view.getUint16(0, true)}.${view.getUint16(2, true)}`;
+    expect((await run(['-ver'])).out).toContain(`The Btrieve Version is ${told}.`);
+  });
+});
+
+describe('the engine of a command', () => {
+  test('a root that another engine has is status 85, by its name', async () => {
+    const held = at('held');
+    const engine = MicroKernel.start({ root: held });
+    const file = await numbered('held.btr', 1);
+    const words = ['-stat', file, '--root', held, '--wait', '0'];
+    const { code, out } = await run(words);
+    const json = JSON.parse((await run([...words, '--json'])).out) as unknown;
+    engine.stop();
+    expect(code).toBe(2);
+    expect(out).toContain('MKDE error = 85.');
+    expect(out).toContain(held);
+    expect(json).toMatchObject({ status: 85, reason: 'root-held', result: { root: held } });
+    expect((await run(words)).code).toBe(0);
+  });
+
+  test('a root that becomes free is waited for', async () => {
+    const held = at('freed');
+    const file = await numbered('freed.btr', 1);
+    const engine = MicroKernel.start({ root: held });
+    // Told that somebody waits, the other one stops.
+    const { code, err } = await run(['-stat', file, '--root', held, '--wait', '60'], {
+      err: () => engine.stop(),
+    });
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+  });
+
+  test.each([
+    [{ ISAMITE_ROOT: 'one', ACTIANZEN_ROOT: 'two' }, 'one'],
+    [{ ACTIANZEN_ROOT: 'two' }, 'two'],
+    [{ ISAMITE_ROOT: '', ACTIANZEN_ROOT: 'two' }, 'two'],
+    [{ XDG_DATA_HOME: 'data' }, join('data', 'isamite')],
+  ])('%j', async (names, expected) => {
+    const environment = Object.fromEntries(
+      Object.entries(names).map(([name, value]) => [name, value === '' ? '' : at(value)]),
+    );
+    await run(['-stop'], { environment });
+    expect(existsSync(join(at(expected), 'run', 'engine.lock'))).toBe(true);
+  });
+
+  test('a file that another engine has open is status 85', async () => {
+    const file = await numbered('busy.btr', 1);
+    const engine = MicroKernel.start({ root: at('busy-root') });
+    const block = new Uint8Array(128);
+    const name = Buffer.from(`${file}\0`);
+    const client = engine.client();
+    expect(client.btrcall(Op.OPEN, block, new Uint8Array(0), new Uint32Array(1), name, 0)).toBe(0);
+    const results = [];
+    for (const words of [
+      ['-stat', file],
+      ['-recover', file, at('x')],
+      ['-clone', at('y.btr'), file],
+      ['-drop', file, '0'],
+    ]) {
+      const { code, out } = await run(words);
+      results.push({ code, is85: out.includes('error = 85.') });
+    }
+    engine.stop();
+    expect(results).toEqual(Array(4).fill({ code: 2, is85: true }));
+  });
+});
+
+describe('progress', () => {
+  test('has share, rate and time left on a terminal, and is cleared', async () => {
+    const file = await numbered('progress.btr', 5000);
+    let time = 0;
+    const { drawn } = await run(['-save', file, at('p.seq')], { now: () => (time += 150) });
+    expect(drawn[0]).toMatch(/^Saving: \d+ %, [\d,]+ of 5,000 records, [\d,]+\/s, \d+:\d\d left$/);
     expect(drawn.at(-1)).toBe('');
   });
-});
 
-describe('wrong usage', () => {
-  test.each([
-    [['-check'], 'butil -check: a file is missing'],
-    [['-check', 'a', 'b'], 'Unknown argument: b'],
-    [['-check', 'a', '--bogus'], 'Unknown argument: bogus'],
-    [['-nonsense', 'a'], '-nonsense is not a command'],
-    [['check', 'a'], 'check is not a command'],
-  ])('%j ends with 3', async (words, text) => {
-    const { code, out, err } = await run(words);
-    expect({ code, out }).toEqual({ code: 3, out: '' });
-    expect(err).toContain(text);
-  });
-
-  test('a slash marks a command on Windows and a path elsewhere', () => {
-    expect(splitCommand(['/CHECK', 'a'], 'win32')).toEqual({ command: 'check', rest: ['a'] });
-    expect(splitCommand(['/check', 'a'], 'linux').command).toBeUndefined();
+  test('is not drawn in a pipe', async () => {
+    const file = await numbered('pipe.btr', 5000);
+    const { out, err, code } = await run(['-save', file, at('p.seq')]);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).not.toContain('%');
   });
 });
 
-test('-ver and --help', async () => {
-  expect((await run(['-ver'])).out).toContain(`butil ${version}`);
-  for (const words of [['--help'], []]) {
-    const { code, out } = await run(words);
-    expect(code).toBe(0);
-    expect(out).toContain('butil -check <file>');
+describe('an interrupted command', () => {
+  /** Interrupts at the first chance. */
+  function interrupting(): Partial<Console> {
+    let time = 0;
+    return {
+      now: () => (time += 150),
+      onInterrupt: (told) => {
+        told();
+        return () => undefined;
+      },
+    };
   }
-  expect((await run(['-check', '--help'])).out).toContain('butil -check orders.dat --json');
+
+  test.each(['-save', '-recover'])(
+    '%s leaves no output, and an older one as it was',
+    async (word) => {
+      const file = await numbered('interrupted.btr', 5000);
+      const folder = at(`out${word}`);
+      mkdirSync(folder);
+      const output = join(folder, 'out.seq');
+      const first = await run([word, file, output], interrupting());
+      expect(first.code).toBe(2);
+      expect(first.out).toContain('BUTIL-205');
+      expect(readdirSync(folder)).toEqual([]);
+      writeFileSync(output, 'older');
+      await run([word, file, output], interrupting());
+      expect(readdirSync(folder)).toEqual(['out.seq']);
+      expect(readFileSync(output, 'utf8')).toBe('older');
+    },
+  );
+
+  test('-load and -copy say how much is there to stay', async () => {
+    const file = await numbered('source.btr', 5000);
+    for (const words of [
+      ['-load', at('source.btr.seq'), at('target.btr')],
+      ['-copy', file, at('target.btr')],
+    ]) {
+      await run(['-clone', at('target.btr'), file, '--yes']);
+      const { code, out } = await run(words, interrupting());
+      expect(code).toBe(2);
+      const count = /^BUTIL-213: ([\d,]+) of the first [\d,]+ records were inserted/m.exec(
+        out,
+      )?.[1];
+      const stat = await run(['-stat', at('target.btr')]);
+      const there = /Total Number of Records = (\d+)/.exec(stat.out)?.[1];
+      expect(count?.replaceAll(',', '')).toBe(there);
+      expect((await run(['-check', at('target.btr')])).code).toBe(0);
+    }
+  });
+
+  test('-index leaves no index file', async () => {
+    const file = await numbered('indexed.btr', 5000);
+    writeFileSync(
+      at('i.des'),
+      'position=1 length=4 duplicates=n modifiable=n type=integer alternate=n segment=n',
+    );
+    const { code } = await run(['-index', file, at('i.idx'), at('i.des')], interrupting());
+    expect({ code, left: existsSync(at('i.idx')) }).toEqual({ code: 2, left: false });
+  });
+});
+
+describe('colours', () => {
+  test('only where they are wanted', async () => {
+    const coloured = await run(['-stat', at('none.btr')], { hasColours: true });
+    expect(coloured.out).toContain('\u001b[31mBUTIL-100:\u001b[39m');
+    expect((await run(['-stat', at('none.btr')])).out).not.toContain('\u001b');
+  });
 });
 
 describe('as a process', () => {
-  test('from another directory, with nothing but the document on standard output', () => {
-    const script = join(ROOT, 'bin/butil.ts');
-    const tsx = join(ROOT, 'node_modules/tsx/dist/cli.mjs');
-    const words = [tsx, script, '-check', 'numbers.dat', '--json'];
-    const { status, stdout, stderr } = spawnSync(process.execPath, words, {
-      cwd: directory,
+  function spawned(words: readonly string[], input = '') {
+    return spawnSync(process.execPath, ['--import', 'tsx', BUTIL, ...words], {
+      cwd: ROOT,
       encoding: 'utf8',
+      input,
+      env: { ...process.env, ISAMITE_ROOT: at('process-root'), NO_COLOR: '1' },
     });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(JSON.parse(stdout)).toMatchObject({ command: 'check', exitCode: 0 });
+  }
+
+  test('exit codes, output and errors', async () => {
+    const ver = spawned(['-ver']);
+    expect(ver.stdout).toContain(`Btrieve Maintenance Utility, Isamite ${version}\n`);
+    expect({ status: ver.status, stderr: ver.stderr }).toEqual({ status: 0, stderr: '' });
+    expect(spawned([]).status).toBe(3);
+    expect(spawned(['-check', damaged('process.dat', 13_000)]).status).toBe(1);
+    expect(spawned(['-stat', at('none.btr')]).status).toBe(2);
+    const file = await numbered('process.btr', 3);
+    const help = spawned(['-save', '--help']);
+    expect({ status: help.status, stderr: help.stderr }).toEqual({ status: 0, stderr: '' });
+    expect(help.stdout).toContain('butil -save sourceFile unformattedFile');
+    const stat = JSON.parse(spawned(['-stat', file, '--json']).stdout) as unknown;
+    expect(stat).toMatchObject({ command: 'stat', result: { records: 3 } });
   });
 
-  test('the example of the README runs as printed', () => {
-    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-    const example = /```ts\n(.*?)```/s.exec(readme)?.[1] ?? '';
-    const script = join(ROOT, '.results', 'readme-example.mts');
-    mkdirSync(join(ROOT, '.results'), { recursive: true });
-    writeFileSync(script, example);
-    const tsx = join(ROOT, 'node_modules/tsx/dist/cli.mjs');
-    const words = [tsx, script, join(directory, 'root')];
-    const output = execFileSync(process.execPath, words, { encoding: 'utf8', cwd: directory });
-    expect(output).toBe('1 Grace\nAda Bern\n1\n');
+  test('owner names from standard input, asked for or in a row', async () => {
+    const file = await numbered('owned.btr', 3);
+    expect(spawned(['-setowner', file, '0', '--owner-stdin'], 'pam\n').status).toBe(0);
+    const asked = spawned(['-stat', file, '-O*'], 'pam\n');
+    expect(asked.status).toBe(0);
+    expect(asked.stderr).toContain('Owner name of');
+    expect(asked.stdout + asked.stderr).not.toContain('pam');
+    await run(['-clone', at('owned2.btr'), file, '-Opam']);
+    await run(['-setowner', at('owned2.btr'), '-Osam', '0']);
+    const copied = spawned(['-copy', file, at('owned2.btr'), '-O*', '-PROMPT'], 'pam\nsam\n');
+    expect(copied.stdout).toContain('Total number of records inserted = 3');
+    expect(spawned(['-stat', file, '-O*'], '').status).toBe(2);
+  });
+
+  test('is interrupted in the middle of saving, and leaves nothing', async () => {
+    const file = await numbered('large.btr', 300_000);
+    const folder = at('interrupted-process');
+    mkdirSync(folder);
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', BUTIL, '-save', file, join(folder, 'out.seq')],
+      { cwd: ROOT, env: { ...process.env, ISAMITE_ROOT: at('process-root') } },
+    );
+    let out = '';
+    child.stdout.on('data', (data: Buffer) => (out += data.toString()));
+    // The output has begun, so it is in the middle; whether it is over by then does not matter.
+    const watch = setInterval(() => {
+      if (readdirSync(folder).length > 0) child.kill('SIGINT');
+    }, 1);
+    const code = await new Promise<number | null>((resolve) => child.on('exit', resolve));
+    clearInterval(watch);
+    const left = readdirSync(folder);
+    if (code === 0) expect(left).toEqual(['out.seq']);
+    else {
+      expect({ code, left }).toEqual({ code: 2, left: [] });
+      expect(out).toContain('BUTIL-205');
+    }
   });
 });

@@ -288,6 +288,23 @@ export function describeFileSystem(factory: FileSystemFactory): void {
         expect(failureOf(() => files.rename(`${root}/a`, `${root}/c`)).code).toBe('ENOENT');
       });
 
+      it('are moved by renameNew, but not over what is there: EEXIST', () => {
+        const moved = make1('a', 'new');
+        const other = make1('b', 'old');
+        expect(failureOf(() => files.renameNew(`${root}/a`, `${root}/b`)).code).toBe('EEXIST');
+        expect(failureOf(() => files.renameNew(`${root}/a`, `${root}/a`)).code).toBe('EEXIST');
+        expect(failureOf(() => files.renameNew(`${root}/none`, `${root}/c`)).code).toBe('ENOENT');
+        expect(files.list(root)).toEqual(['a', 'b']);
+        expect(contentOf(other)).toBe('old');
+        const identity = moved.identity();
+        expect(moved.tryLock('exclusive')).toBe(true);
+        files.renameNew(`${root}/a`, `${root}/c`);
+        expect(files.list(root)).toEqual(['b', 'c']);
+        expect(contentOf(open('c', 'read'))).toBe('new');
+        expect(files.identify(`${root}/c`)).toEqual(identity);
+        expect(open('c', 'write').tryLock('exclusive')).toBe(false);
+      });
+
       it('do not matter to an open handle: renamed', () => {
         const moved = make1('a', 'moved');
         const replaced = make1('b', 'replaced');

@@ -167,6 +167,39 @@ describe('the real disk', () => {
     }
   });
 
+  it.skipIf(ON_WINDOWS)('takes a link that leads nowhere for something that is there', () => {
+    files.open(path, 'create').close();
+    fs.symlinkSync('nowhere', `${path}.link`);
+    expect(failureOf(() => files.renameNew(path, `${path}.link`)).code).toBe('EEXIST');
+    expect(fs.readlinkSync(`${path}.link`)).toBe('nowhere');
+  });
+
+  it.each(['EPERM', 'ENOTSUP', 'ENOSYS'])(
+    'renames without links where there are none: %s',
+    (code) => {
+      vi.spyOn(fs, 'linkSync').mockImplementation(() => {
+        throw interruption(code);
+      });
+      files.open(path, 'create').close();
+      fs.writeFileSync(`${path}2`, 'old');
+      expect(failureOf(() => files.renameNew(path, `${path}2`)).code).toBe('EEXIST');
+      expect(fs.readFileSync(`${path}2`, 'utf8')).toBe('old');
+      files.renameNew(path, `${path}3`);
+      expect(fs.existsSync(path)).toBe(false);
+      expect(fs.existsSync(`${path}3`)).toBe(true);
+    },
+  );
+
+  it('has done nothing when the old name cannot be taken away', () => {
+    files.open(path, 'create').close();
+    vi.spyOn(fs, 'unlinkSync').mockImplementationOnce(() => {
+      throw interruption('EIO');
+    });
+    expect(failureOf(() => files.renameNew(path, `${path}2`)).code).toBe('EIO');
+    expect(fs.existsSync(path)).toBe(true);
+    expect(fs.existsSync(`${path}2`)).toBe(false);
+  });
+
   it.skipIf(process.platform !== 'linux')('does not hand its files to child processes', () => {
     const handle = files.open(path, 'create');
     const { stdout } = spawnSync('ls', ['-l', '/proc/self/fd'], { encoding: 'utf8' });

@@ -259,8 +259,8 @@ const CUT_FAULTS: readonly SeededFault[] = [
   {
     name: 'operation on a counter alone not counted',
     file: `${MICROKERNEL}/page-file.ts`,
-    find: 'this.#beforeChange();\n    this.#control.counters',
-    replace: 'this.#control.counters',
+    find: 'this.#beforeChange();\n    this.#control.counters[index] = value;',
+    replace: 'this.#control.counters[index] = value;',
     why: 'whatever changes the FCR has to get to the disk',
     first: 'empty pages, and a counter alone',
   },
@@ -275,8 +275,8 @@ const CUT_FAULTS: readonly SeededFault[] = [
   {
     name: 'freed pages dropped although given out again',
     file: `${MICROKERNEL}/page-file.ts`,
-    find: 'this.#freed.delete(pageKey(space, page));',
-    replace: '',
+    find: 'this.#freed.delete(pageKey(space, page));\n    const slab',
+    replace: 'const slab',
     why: 'the page that has the number now would be lost',
     first: 'operations beside the system transaction',
   },
@@ -409,10 +409,18 @@ const OPENING_FAULTS: readonly SeededFault[] = [
     file: `${MICROKERNEL}/page-file.ts`,
     find: `this.#retireLeftovers();
       this.#cutTail();
-      this.#control.holder = this.#options.holder;
+      // The log has nothing to add so far, whatever it still holds of the file. What stood there
+      // before may be a number of another log, and higher.
+      if (log !== undefined && !isRecovering) this.#control.appliedLsn = log.lastLsn;
+      if (this.#isCopy && !isRecovering) this.#leaveTimeline();
+      this.#control.holder = holder;
       this.#controlPages.claim(this.#control);`,
     replace: `this.#cutTail();
-      this.#control.holder = this.#options.holder;
+      // The log has nothing to add so far, whatever it still holds of the file. What stood there
+      // before may be a number of another log, and higher.
+      if (log !== undefined && !isRecovering) this.#control.appliedLsn = log.lastLsn;
+      if (this.#isCopy && !isRecovering) this.#leaveTimeline();
+      this.#control.holder = holder;
       this.#controlPages.claim(this.#control);
       this.#retireLeftovers();`,
     why: 'between the two the leftovers would be current',
@@ -461,7 +469,7 @@ const OPENING_FAULTS: readonly SeededFault[] = [
   {
     name: 'no claim before the first change',
     file: `${MICROKERNEL}/page-file.ts`,
-    find: 'if (!this.#claimed) this.#claim();',
+    find: 'if (!this.#claimed || this.#isStale) this.#claim();',
     replace: 'this.#claimed = true;',
     why: 'a crash would leave a file that says it was closed cleanly',
     first: 'change, free, reuse',

@@ -985,7 +985,8 @@ class Life {
     Object.assign(this.#slot, { file });
     this.#openSlot(-4);
     for (const key of model.keys) {
-      const status = this.#call(Op.GET_FIRST, { room: LONG, keyNumber: key.number }).status;
+      // Appended chunks may have made a record longer than any that is inserted.
+      const status = this.#call(Op.GET_FIRST, { room: 0xffff, keyNumber: key.number }).status;
       const path = model.path(key);
       this.#same(path.length === 0 ? 9 : 0, status, 'the status');
       if (path.length > 0) this.#readThrough(Op.GET_NEXT_EXTENDED, key.number, path);

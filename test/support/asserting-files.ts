@@ -30,7 +30,7 @@ export interface DiskCall {
   readonly path: string;
   /** How the file was or is being opened. */
   readonly mode?: FileOpenMode;
-  /** The new name, of `rename`. */
+  /** The new name, of `rename` and `renameNew`. */
   readonly to?: string;
   /** What is written, of `write` and `beginWrite`; where to, of `read`. */
   readonly pieces?: readonly WritePiece[];
@@ -132,6 +132,10 @@ export class AssertingFileSystem implements FileSystem {
   rename(from: string, to: string): void {
     this.assertNameNotFrozen('rename over', to);
     this.make({ operation: 'rename', path: from, to }, () => this.inner.rename(from, to));
+  }
+
+  renameNew(from: string, to: string): void {
+    this.make({ operation: 'renameNew', path: from, to }, () => this.inner.renameNew(from, to));
   }
 
   remove(path: string): void {

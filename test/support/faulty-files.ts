@@ -26,6 +26,7 @@ export type DiskOperation =
   | 'list'
   | 'makeDirectory'
   | 'rename'
+  | 'renameNew'
   | 'remove'
   | 'syncDirectory'
   | 'identity'
@@ -72,6 +73,7 @@ export interface FaultyOptions {
 /** Errors name what failed, not how it was asked for. */
 const NAME_IN_ERRORS: Partial<Record<DiskOperation, string>> = {
   create: 'open',
+  renameNew: 'rename',
   beginWrite: 'write',
   beginSync: 'sync',
 };
@@ -138,6 +140,11 @@ export class FaultyFileSystem implements FileSystem {
   rename(from: string, to: string): void {
     this.check('rename', from);
     this.inner.rename(from, to);
+  }
+
+  renameNew(from: string, to: string): void {
+    this.check('renameNew', from);
+    this.inner.renameNew(from, to);
   }
 
   remove(path: string): void {

@@ -75,6 +75,10 @@ export class RecordingFileSystem implements FileSystem {
     this.note(['rename', from, to], () => this.inner.rename(from, to));
   }
 
+  renameNew(from: string, to: string): void {
+    this.note(['renameNew', from, to], () => this.inner.renameNew(from, to));
+  }
+
   remove(path: string): void {
     this.note(['remove', path], () => this.inner.remove(path));
   }

@@ -17,7 +17,8 @@
  *     a lost name takes the file with it, whatever was synced.
  *  5. An inode keeps one name or another as long as nobody removed or replaced it: a kept operation
  *     never destroys a file that only a lost one had moved out of its way. Across directories a
- *     rename is two operations, and losing the arrival alone does lose the file.
+ *     rename is two operations, and losing the arrival alone does lose the file. `renameNew` is two
+ *     steps and two operations: the file may be found with both names.
  *  6. A step is counted, and its hook called, *before* its change is made: the state seen there is
  *     the one that a power cut between the previous step and this one leaves.
  *
@@ -65,6 +66,8 @@ export type SimStepOperation =
   | 'create'
   | 'make-directory'
   | 'rename'
+  | 'link'
+  | 'unlink'
   | 'remove'
   | 'sync-directory'
   | 'write'
@@ -414,11 +417,12 @@ export interface PendingResize {
 
 /**
  * One change of one directory: it gives the inode a name (`given`), takes one from it (`taken`), or
- * both at once (a rename). `arrive` and `leave` are the halves of a rename across directories.
+ * both at once (a rename). `arrive` and `leave` are the halves of a rename across directories; `link`
+ * gives a second name.
  */
 export interface PendingEntry {
   readonly id: number;
-  readonly kind: 'create' | 'make-directory' | 'rename' | 'arrive' | 'leave' | 'remove';
+  readonly kind: 'create' | 'make-directory' | 'rename' | 'arrive' | 'leave' | 'link' | 'remove';
   readonly path: string;
   readonly directory: number;
   readonly inode: number;
@@ -1122,6 +1126,25 @@ class SimDisk {
     }
   }
 
+  /** A second name, and then the first one goes. */
+  renameNew(from: string, to: string): void {
+    const old = this.find(from, 'rename');
+    const target = this.find(to, 'rename');
+    const { inode } = old;
+    if (inode === undefined) fail('ENOENT', 'rename', from);
+    if (target.inode !== undefined) fail('EEXIST', 'rename', from);
+    if (this.isDirectory(inode)) fail('EPERM', 'rename', from);
+    this.step({ operation: 'link', path: from, to });
+    const path = `${from} -> ${to}`;
+    const given = { path, inode, directory: target.parent, given: target.name };
+    const taken = { path, inode, directory: old.parent, taken: old.name };
+    this.enter({ kind: 'link', ...given });
+    this.step({ operation: 'unlink', path: from, to });
+    // Changes of one directory are kept in order: the first name does not go without the second.
+    if (old.parent === target.parent) this.enter({ kind: 'rename', ...given, ...taken });
+    else this.enter({ kind: 'leave', ...taken });
+  }
+
   private checkReplacement(inode: number, target: number, path: string): void {
     const directory = this.isDirectory(inode);
     if (directory && !this.isDirectory(target)) fail('ENOTDIR', 'rename', path);
@@ -1755,6 +1778,11 @@ export class SimFileSystem implements FileSystem {
   rename(from: string, to: string): void {
     this.disk.guard();
     this.disk.rename(from, to);
+  }
+
+  renameNew(from: string, to: string): void {
+    this.disk.guard();
+    this.disk.renameNew(from, to);
   }
 
   remove(path: string): void {

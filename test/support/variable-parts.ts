@@ -65,6 +65,11 @@ class TouchedPages implements PageView {
     return page;
   }
 
+  allocateAt(space: PageSpace, page: number, type: number): void {
+    this.#file.allocateAt(space, page, type);
+    this.touched.add(page);
+  }
+
   free(space: PageSpace, page: number): void {
     this.#file.free(space, page);
   }
@@ -83,6 +88,41 @@ class TouchedPages implements PageView {
 
   setCounter(index: number, value: number): void {
     this.#file.setCounter(index, value);
+  }
+
+  nextNumber(index: number): number {
+    return this.#file.nextNumber(index);
+  }
+
+  get privatePages(): PageView['privatePages'] {
+    return this.#file.privatePages;
+  }
+
+  readShared(space: PageSpace, page: number): number {
+    this.touched.add(page);
+    return this.#file.readShared(space, page);
+  }
+
+  isHeld(space: PageSpace, page: number): boolean {
+    return this.#file.isHeld(space, page);
+  }
+
+  hold(page: number): void {
+    this.#file.hold(page);
+  }
+
+  copyOf(space: PageSpace, page: number): number {
+    return this.#file.copyOf(space, page);
+  }
+
+  tally(page: number, offset: number): number {
+    this.touched.add(page);
+    return this.#file.tally(page, offset);
+  }
+
+  addTally(page: number, offset: number, amount: number): void {
+    this.touched.add(page);
+    this.#file.addTally(page, offset, amount);
   }
 }
 

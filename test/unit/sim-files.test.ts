@@ -316,6 +316,31 @@ describe('crash images', () => {
     ]);
   });
 
+  it('of a file that got a new name have the old one, both, or the new one', () => {
+    const files = diskWith('file');
+    files.renameNew('/a', '/b');
+    expect(files.pendingOperations().map(({ kind }) => kind)).toEqual(['link', 'rename']);
+    expect(allImages(files).map((image) => tree(image))).toEqual([
+      { a: 'file' },
+      { a: 'file', b: 'file' },
+      { b: 'file' },
+      { b: 'file' },
+    ]);
+    files.syncDirectory('/');
+    expect(tree(files.powerCut())).toEqual({ b: 'file' });
+  });
+
+  it('of a file with two names have one content', () => {
+    const files = diskWith('file');
+    files.cutPowerAt(files.steps + 2);
+    expect(() => files.renameNew('/a', '/b')).toThrow(PowerCut);
+    const left = files.processDeath();
+    put(left.open('/a', 'write'), 'F');
+    expect(tree(left)).toEqual({ a: 'File', b: 'File' });
+    left.remove('/a');
+    expect(tree(left)).toEqual({ b: 'File' });
+  });
+
   it('lose the halves of a rename across directories on their own', () => {
     const files = new SimFileSystem({ seed: 1 });
     files.putFile('/x/a', Buffer.from('file'));

@@ -503,6 +503,9 @@ export class ExtendedRead {
   readonly rejectLimit: number;
   /** Records to be returned, at least 1. */
   readonly maximumCount: number;
+  /** Bytes from the beginning of a record that the filter looks at, and that are looked at in all. */
+  readonly filterReach: number;
+  readonly reach: number;
 
   readonly #terms: readonly Term[];
   /** Offset and length of each field to be extracted, one after the other. */
@@ -554,6 +557,8 @@ export class ExtendedRead {
     }
     this.#fields = fields;
     this.#reach = reach;
+    this.filterReach = Math.max(0, ...this.#terms.map((term) => term.reach));
+    this.reach = Math.max(this.filterReach, reach);
     this.#fullSize = fullSize;
     this.#addressSize = options.addressSize;
   }

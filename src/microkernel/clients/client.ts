@@ -16,7 +16,7 @@ import type { FileTable } from '../files/file-table.js';
 import { readChunks, updateChunks } from './chunk-calls.js';
 import { extendedRead, insertExtended } from './extended-calls.js';
 import { FileCalls } from './file-calls.js';
-import type { Handle } from './handle.js';
+import { USE, type Handle } from './handle.js';
 import { stat, statExtended, version } from './information-calls.js';
 import { POSITION_BLOCK_SIZE, readBlock } from './position-block.js';
 import {
@@ -54,23 +54,16 @@ export class ClassicClient {
   readonly #options: ClientOptions;
   readonly calls: FileCalls;
   #isBusy = false;
+  /** The last call met a lock, and will be tried again. */
+  #isWaiting = false;
 
   constructor(options: ClientOptions) {
     this.name = options.name;
     this.#options = options;
-    this.calls = new FileCalls(options.files, options.directory);
+    this.calls = new FileCalls(options.files, options.directory, options.name);
   }
 
-  /**
-   * The classic call. Never throws; returns a status, 0 for success.
-   *
-   * @param op operation code, with what is added to it (`Op`)
-   * @param positionBlock 128 bytes, zero before Open, and the engine's until Close
-   * @param data data buffer
-   * @param dataLength one element; in: bytes that are valid or have room; out: bytes returned
-   * @param key key buffer; its length is the key length. For Open and Create the path, UTF-8
-   * @param keyNumber number of a key, open mode, or what else the operation takes; -128 to 255
-   */
+  /** The classic call, as `Client.btrcall` in `src/client.ts` tells it. Never throws. */
   btrcall(
     op: number,
     positionBlock: Uint8Array,
@@ -84,8 +77,11 @@ export class ClassicClient {
     if (this.#isBusy) return Status.ALREADY_INSIDE_BTR_FUNCTION;
     this.#isBusy = true;
     this.lastError = undefined;
+    this.calls.blocker = undefined;
+    if (this.#isWaiting) this.#stopWaiting();
+    let status: number;
     try {
-      return this.#checked(
+      status = this.#checked(
         op,
         positionBlock,
         {
@@ -97,10 +93,35 @@ export class ClassicClient {
         keyNumber,
       );
     } catch (error) {
-      return this.#statusOf(error);
+      status = this.#statusOf(error);
     } finally {
       this.#isBusy = false;
     }
+    const isBlocked = status === Status.RECORD_INUSE || status === Status.FILE_INUSE;
+    return isBlocked ? this.#blocked(op, status) : status;
+  }
+
+  /** The call met a lock: 78 if who has it waits for this client. */
+  #blocked(op: number, status: number): number {
+    const call = callOf(op);
+    const { blocker } = this.calls;
+    if (blocker === undefined || call === undefined || !this.#waits(call)) return status;
+    if (!this.#options.files.waits.wait(this.calls, blocker)) return Status.DEAD_LOCK;
+    this.#isWaiting = true;
+    return status;
+  }
+
+  /** Whether the call is one that is tried again until it succeeds. */
+  #waits({ op, lock, noWait }: Call): boolean {
+    const { transaction } = this.calls;
+    if (USES[op] === USE.WRITE) return !noWait && transaction?.noWait !== true;
+    const bias = lock === 0 ? (transaction?.lock ?? 0) : lock;
+    return bias === 0 || bias === Op.S_WAIT_LOCK || bias === Op.M_WAIT_LOCK;
+  }
+
+  #stopWaiting(): void {
+    this.#options.files.waits.stop(this.calls);
+    this.#isWaiting = false;
   }
 
   /** Throws 20 if the engine takes no more calls. */
@@ -130,43 +151,69 @@ export class ClassicClient {
   #checked(op: number, block: Uint8Array, buffers: Buffers, keyNumber: number): number {
     const refusal = checkArguments(op, block, buffers, keyNumber);
     if (refusal !== 0) return refusal;
-    const call = callOf(op);
+    const call = this.#callOf(op);
     if (call === undefined) return Status.INVALID_FUNCTION;
     const isLonger = (buffers.length[0] ?? 0) > buffers.data.length;
     if (isLonger && usesData(call)) return Status.INVALID_PARAMETER_TO_MKDE;
     if (needsNoFile(call.op)) return this.#withoutFile(call, block, buffers);
     const handle = this.calls.handle(readBlock(block));
     if (handle === undefined) return Status.FILE_NOT_OPEN;
+    const use = USES[call.op] ?? USE.NONE;
+    const status = handle.enter(use === USE.READ && call.lock !== 0 ? USE.LOCK : use);
+    if (status !== 0) return status;
     try {
       return call.lock === 0
         ? this.#withFile(call, handle, block, buffers)
         : this.#withLock(call, handle, block, buffers);
     } catch (error) {
-      const isDuplicate =
-        error instanceof BtrieveError && error.status === Status.DUPLICATE_KEY_VALUE;
-      if (isDuplicate) handle.rememberConflict();
+      if (error instanceof BtrieveError) this.#remember(handle, error.status);
       throw error;
     } finally {
-      handle.file.data.endOperation();
+      handle.leave();
     }
+  }
+
+  /** What the next calls may want to know of a failure. */
+  #remember(handle: Handle, status: number): void {
+    if (status === Status.DUPLICATE_KEY_VALUE) handle.rememberConflict();
+    if (status === Status.RECORD_INUSE) this.calls.blocker = handle.file.pages.blocker;
+  }
+
+  /** A read without a lock bias gets that of the transaction, if it has one. */
+  #callOf(code: number): Call | undefined {
+    const call = callOf(code);
+    const { transaction } = this.calls;
+    if (transaction === undefined || transaction.lock === 0 || call?.lock !== 0) return call;
+    return USES[call.op] === USE.READ ? (callOf(code + transaction.lock) ?? call) : call;
   }
 
   /** A read that locks what it finds, or a write that locks what it has written. */
   #withLock(call: Call, handle: Handle, block: Uint8Array, buffers: Buffers): number {
-    const { position, file } = handle;
+    const { position } = handle;
     const kind = lockKindOf(call.lock) ?? 'single';
-    position.guard = (address) => file.locks.lock(handle, address, kind);
+    if (WRITES.has(call.op)) {
+      // What cannot be locked afterwards is not written.
+      const refusal = handle.checkKind(kind);
+      if (refusal !== 0) return refusal;
+    }
+    position.guard = (address) => handle.lock(address, kind);
     try {
       const status = this.#withFile(call, handle, block, buffers);
       if (status !== 0 || !WRITES.has(call.op)) return status;
-      return file.locks.lock(handle, position.current, kind);
+      return handle.lock(position.current, kind);
     } finally {
       position.guard = undefined;
     }
   }
 
-  #withoutFile({ op }: Call, block: Uint8Array, buffers: Buffers): number {
-    switch (op) {
+  #withoutFile(call: Call, block: Uint8Array, buffers: Buffers): number {
+    switch (call.op) {
+      case Op.BEGIN_TRAN:
+        return this.#begin(call, buffers);
+      case Op.END_TRAN:
+        return this.#endTransaction(buffers, () => this.calls.end());
+      case Op.ABORT_TRAN:
+        return this.#endTransaction(buffers, () => this.calls.abort());
       case Op.OPEN:
         return this.calls.open(block, buffers);
       case Op.CREATE:
@@ -188,16 +235,23 @@ export class ClassicClient {
     }
   }
 
+  #begin({ concurrent, lock, noWait }: Call, { keyNumber }: Buffers): number {
+    if (keyNumber !== 0) return Status.INVALID_KEY_OPTION;
+    this.calls.begin({ isExclusive: !concurrent, lock, noWait });
+    return Status.NO_ERROR;
+  }
+
+  #endTransaction({ keyNumber }: Buffers, work: () => void): number {
+    if (keyNumber !== 0) return Status.INVALID_KEY_OPTION;
+    work();
+    return Status.NO_ERROR;
+  }
+
   #withFile(call: Call, handle: Handle, block: Uint8Array, buffers: Buffers): number {
     const { op } = call;
     if (isKeyedRead(op)) return getByKey(handle, op, call.keyOnly, buffers);
+    if (USES[op] === USE.WRITE) return this.#write(op, handle, buffers);
     switch (op) {
-      case Op.INSERT:
-        return insert(handle, buffers);
-      case Op.UPDATE:
-        return update(handle, buffers);
-      case Op.DELETE:
-        return remove(handle);
       case Op.STEP_NEXT:
       case Op.STEP_FIRST:
       case Op.STEP_LAST:
@@ -213,6 +267,12 @@ export class ClassicClient {
     }
   }
 
+  #write(op: number, handle: Handle, buffers: Buffers): number {
+    const status = change(op, handle, buffers);
+    if (status === 0) this.calls.wrote(handle);
+    return status;
+  }
+
   #seldom(call: Call, handle: Handle, block: Uint8Array, buffers: Buffers): number {
     switch (call.op) {
       case Op.CLOSE:
@@ -223,10 +283,6 @@ export class ClassicClient {
       case Op.STEP_NEXT_EXT:
       case Op.STEP_PREVIOUS_EXT:
         return this.#extended(call, handle, false, buffers);
-      case Op.EXT_INSERT:
-        return insertExtended(handle, buffers);
-      case Op.CHUNK_UPDATE:
-        return updateChunks(handle, buffers);
       case Op.SEEK_PERCENT:
         return getByPercentage(handle, buffers);
       case Op.GET_PERCENT:
@@ -257,11 +313,44 @@ export class ClassicClient {
       case Op.DROP_INDEX:
         return this.calls.dropIndex(handle, buffers);
       case Op.UNLOCK:
+        this.#options.files.waits.freed(this.calls);
         return unlock(handle, buffers);
       default:
         return Status.INVALID_FUNCTION;
     }
   }
+}
+
+function change(op: number, handle: Handle, buffers: Buffers): number {
+  switch (op) {
+    case Op.INSERT:
+      return insert(handle, buffers);
+    case Op.UPDATE:
+      return update(handle, buffers);
+    case Op.DELETE:
+      return remove(handle);
+    case Op.EXT_INSERT:
+      return insertExtended(handle, buffers);
+    default:
+      return updateChunks(handle, buffers);
+  }
+}
+
+/** What the operations do with the records of their file, by code; others do nothing with them. */
+const USES: readonly number[] = usesOfOperations();
+
+function usesOfOperations(): number[] {
+  const uses: number[] = new Array<number>(100).fill(USE.NONE);
+  const reads = [
+    ...[Op.GET_EQUAL, Op.GET_NEXT, Op.GET_PREVIOUS, Op.GET_GT, Op.GET_GE, Op.GET_LT, Op.GET_LE],
+    ...[Op.GET_FIRST, Op.GET_LAST, Op.GET_DIRECT, Op.SEEK_PERCENT],
+    ...[Op.STEP_NEXT, Op.STEP_FIRST, Op.STEP_LAST, Op.STEP_PREVIOUS],
+    ...[Op.GET_NEXT_EXTENDED, Op.GET_PREV_EXTENDED, Op.STEP_NEXT_EXT, Op.STEP_PREVIOUS_EXT],
+  ];
+  const writes = [Op.INSERT, Op.UPDATE, Op.DELETE, Op.EXT_INSERT, Op.CHUNK_UPDATE];
+  for (const op of reads) uses[op] = USE.READ;
+  for (const op of writes) uses[op] = USE.WRITE;
+  return uses;
 }
 
 function needsNoFile(op: number): boolean {

@@ -12,9 +12,6 @@ import { BtrieveError, Status } from '../status.js';
 import type { Handle } from './handle.js';
 import { checkAccess, pathOf, type Buffers } from './record-calls.js';
 
-/** Fields of an extended read lie within this much of a record. */
-const REACH = 0x2_0000;
-
 /** One extended read under way. */
 class Scan {
   readonly #handle: Handle;
@@ -26,6 +23,9 @@ class Scan {
   hasMoved = false;
   readonly #lockKind: LockKind | undefined;
   #image = new Uint8Array(0);
+  /** Where the record under examination begins. */
+  #bytes: Uint8Array = this.#image;
+  #base = 0;
   #rejected = 0;
 
   constructor(
@@ -67,14 +67,9 @@ class Scan {
       this.#settle();
       return Status.OPTIMIZE_LIMIT_REACHED;
     }
-    let bytes = records.bytes;
-    let base = records.at;
-    if (isVariable(file.definition) && !records.form.isWhole) {
-      bytes = this.#wholeImage();
-      base = 0;
-    }
     const { address, length } = records;
-    if (!this.#read.accepts(bytes, base, length)) {
+    this.#lookAt(this.#read.filterReach);
+    if (!this.#read.accepts(this.#bytes, this.#base, length)) {
       this.#settle();
       return ++this.#rejected > this.#read.rejectLimit ? Status.REJECT_COUNT_REACHED : -1;
     }
@@ -82,8 +77,9 @@ class Scan {
     if (refusal !== 0) return refusal;
     // What does not fit is the next to be looked at.
     const { count } = this.#read;
+    this.#lookAt(this.#read.reach);
     try {
-      if (!this.#read.put(bytes, base, length, address)) return Status.DATALENGTH_ERROR;
+      if (!this.#read.put(this.#bytes, this.#base, length, address)) return Status.DATALENGTH_ERROR;
     } finally {
       if (this.#read.count > count) this.#settle();
     }
@@ -103,12 +99,18 @@ class Scan {
     return position.guard?.(address) ?? Status.NO_ERROR;
   }
 
-  #wholeImage(): Uint8Array {
+  /** Has so many bytes of the record found in one piece, as far as there are so many. */
+  #lookAt(reach: number): void {
     const { records } = this.#handle.file.data;
-    const count = Math.min(records.length, REACH);
+    const { form } = records;
+    this.#bytes = records.bytes;
+    this.#base = records.at;
+    if (form.isWhole || !form.isVariable || reach <= form.recordLength) return;
+    const count = Math.min(records.length, reach);
     if (this.#image.length < count) this.#image = new Uint8Array(2 * count);
     records.copy(0, count, this.#image, 0);
-    return this.#image;
+    this.#bytes = this.#image;
+    this.#base = 0;
   }
 }
 
@@ -195,6 +197,9 @@ export function insertExtended(handle: Handle, buffers: Buffers): number {
     if (!(error instanceof BtrieveError)) throw error;
     status = error.status;
     if (status === Status.DUPLICATE_KEY_VALUE) handle.rememberConflict();
+    if (status === Status.RECORD_INUSE) handle.client.blocker = file.pages.blocker;
+    // Those before the one that was refused have been inserted.
+    if (addresses.length > 0) handle.client.wrote(handle);
   }
   length[0] = encodeInserted(data, room, addresses, 4);
   return status;

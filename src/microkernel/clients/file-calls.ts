@@ -10,7 +10,7 @@ import { isLinked } from '../keys/key-definition.js';
 import { SYSTEM_KEY } from '../files/file-key.js';
 import type { FileTable } from '../files/file-table.js';
 import { createIndex, createSystemIndex, dropIndex } from '../files/indexes.js';
-import type { OpenFile } from '../files/open-file.js';
+import { isForWantOfRoom, type OpenFile } from '../files/open-file.js';
 import { hasOwner } from '../files/owner.js';
 import { BtrieveError, Status } from '../status.js';
 import type { Conflict } from '../files/data-file.js';
@@ -18,6 +18,7 @@ import { Handle, type ClientState, type OpenMode } from './handle.js';
 import { absolutePath, parametersOf, pathFrom, textFrom } from './paths.js';
 import { clearBlock, writeBlock } from './position-block.js';
 import { checkAccess, type Buffers } from './record-calls.js';
+import { Transaction, type TransactionOptions } from './transaction.js';
 
 /** Open modes as signed bytes. What is added for sharing between engines means nothing here. */
 const MODES: Readonly<Partial<Record<number, OpenMode>>> = {
@@ -42,12 +43,17 @@ let lastId = 0;
 
 export class FileCalls implements ClientState {
   readonly conflicts = new WeakMap<OpenFile, Conflict>();
+  transaction: Transaction | undefined;
+  blocker: object | undefined;
   readonly #files: FileTable;
   readonly #handles = new Map<number, Handle>();
   /** Where relative paths begin. */
   directory: string;
 
-  constructor(files: FileTable, directory: string) {
+  readonly name: string;
+
+  constructor(files: FileTable, directory: string, name: string) {
+    this.name = name;
     this.#files = files;
     this.directory = directory;
   }
@@ -65,11 +71,12 @@ export class FileCalls implements ClientState {
     return Status.NO_ERROR;
   }
 
-  /** Throws 11, 12, 30, 46, 51, 85, 86, 88, 94. */
+  /** Opens by an absolute path. Throws 11, 12, 30, 46, 51, 85, 86, 88, 94. */
   openPath(path: string, mode: OpenMode, owner: string): Handle {
     const readOnly = mode === 'read-only';
-    const file = this.#files.open(absolutePath(path, this.directory), {
+    const file = this.#files.open(path, {
       isExclusive: mode === 'exclusive',
+      isUnlogged: mode === 'accelerated',
       readOnly,
       owner,
     });
@@ -84,7 +91,7 @@ export class FileCalls implements ClientState {
       this.#handles.set(handle.id, handle);
       return handle;
     } catch (error) {
-      this.#files.close(file);
+      this.#files.close(file, mode !== 'accelerated');
       throw error;
     }
   }
@@ -102,18 +109,75 @@ export class FileCalls implements ClientState {
   closeHandle(handle: Handle): void {
     if (!this.#handles.has(handle.id)) return;
     try {
-      this.#files.close(handle.file);
+      this.#files.close(handle.file, handle.mode !== 'accelerated');
     } catch (error) {
       if (this.#files.opensOf(handle.file) === 0) this.#handles.delete(handle.id);
-      handle.file.locks.releaseAll(handle);
+      this.#letGo(handle);
       throw error;
     }
     this.#handles.delete(handle.id);
-    handle.file.locks.releaseAll(handle);
+    this.#letGo(handle);
   }
 
-  /** Closes everything; the first failure is thrown when all are closed. */
+  *opensOf(file: OpenFile): Generator<Handle> {
+    for (const handle of this.#handles.values()) if (handle.file === file) yield handle;
+  }
+
+  /** What was locked inside a transaction stays so until that ends. */
+  #letGo(handle: Handle): void {
+    if (this.transaction === undefined) handle.file.locks.releaseAll(handle);
+    else this.transaction.closed(handle);
+    this.#files.waits.freed(this);
+  }
+
+  hasFreed(): void {
+    this.#files.waits.freed(this);
+  }
+
+  /** An open has changed something, and may have let go of a lock. */
+  wrote(handle: Handle): void {
+    this.transaction?.wrote(handle);
+    this.#files.waits.freed(this);
+  }
+
+  /** Begins a user transaction. Throws 37 if the client is in one. */
+  begin(options: TransactionOptions): void {
+    if (this.transaction !== undefined) {
+      throw new BtrieveError(Status.TRANSACTION_IS_ACTIVE, 'the client is in a transaction');
+    }
+    this.transaction = new Transaction(this, this.#files, options);
+  }
+
+  /** Ends it: what it has changed is there for everybody. Throws 39 without one, 74, 100. */
+  end(): void {
+    this.#active().end();
+    this.#files.waits.freed(this);
+  }
+
+  /** Aborts it: what it has changed is as if it had not been. Throws 39 without one. */
+  abort(): void {
+    this.#active().abort();
+    this.#files.waits.freed(this);
+  }
+
+  #active(): Transaction {
+    if (this.transaction !== undefined) return this.transaction;
+    throw new BtrieveError(Status.END_TRANSACTION_ERROR, 'the client is in no transaction');
+  }
+
+  /** 41 in a transaction, 85 if others have one that works in the file: whether its form may change. */
+  #checkStructure({ file }: Handle): number {
+    if (this.transaction !== undefined) return Status.OPERATION_NOT_ALLOWED;
+    const [other] = file.transactions;
+    if (other === undefined) return Status.NO_ERROR;
+    this.blocker = other.client;
+    return Status.FILE_INUSE;
+  }
+
+  /** Closes everything; then the first failure is thrown, one that leaves a file open before others. */
   closeAll(): void {
+    if (this.transaction !== undefined) this.abort();
+    this.#files.waits.stop(this);
     const failures: unknown[] = [];
     for (const handle of [...this.#handles.values()]) {
       try {
@@ -122,7 +186,7 @@ export class FileCalls implements ClientState {
         failures.push(error);
       }
     }
-    if (failures.length > 0) throw failures[0];
+    if (failures.length > 0) throw failures.find(isForWantOfRoom) ?? failures[0];
   }
 
   create({ data, length, key, keyNumber }: Buffers): number {
@@ -133,14 +197,14 @@ export class FileCalls implements ClientState {
       const to = absolutePath(textFrom(data.subarray(0, length[0])), this.directory);
       this.#files.rename(path, to);
     } else {
-      const definition = decodeCreate(data, length[0] ?? 0);
+      const definition = decodeCreate(data, length[0] ?? 0, this.#files.systemDataPolicy);
       this.#files.create(path, definition, !CREATE.NEW_ONLY.includes(what));
     }
     return Status.NO_ERROR;
   }
 
   createIndex(handle: Handle, { data, length, keyNumber }: Buffers): number {
-    const refusal = checkAccess(handle);
+    const refusal = checkAccess(handle) || this.#checkStructure(handle);
     if (refusal !== 0) return refusal;
     const { file } = handle;
     if (keyNumber === SYSTEM_KEY) {
@@ -156,7 +220,7 @@ export class FileCalls implements ClientState {
   }
 
   dropIndex(handle: Handle, { keyNumber }: Buffers): number {
-    const refusal = checkAccess(handle);
+    const refusal = checkAccess(handle) || this.#checkStructure(handle);
     if (refusal !== 0) return refusal;
     const isExact = keyNumber >= EXACT;
     const number = keyNumber & ~EXACT;
@@ -175,7 +239,7 @@ export class FileCalls implements ClientState {
   }
 
   setOwner(handle: Handle, isLong: boolean, { data, length, key, keyNumber }: Buffers): number {
-    const refusal = checkAccess(handle);
+    const refusal = checkAccess(handle) || this.#checkStructure(handle);
     if (refusal !== 0) return refusal;
     const owner = ownerFrom(data.subarray(0, length[0]));
     if (owner !== ownerFrom(key)) return Status.INVALID_OWNER;
@@ -185,7 +249,7 @@ export class FileCalls implements ClientState {
   }
 
   clearOwner(handle: Handle): number {
-    const refusal = checkAccess(handle);
+    const refusal = checkAccess(handle) || this.#checkStructure(handle);
     if (refusal !== 0) return refusal;
     if (hasOwner(handle.file.stored.owner) && !handle.knowsOwner) {
       return Status.ACCESS_TO_FILE_DENIED;

@@ -1,16 +1,45 @@
 /** One open of a data file by one client: what a position block stands for. */
 import type { Conflict } from '../files/data-file.js';
 import type { OpenFile } from '../files/open-file.js';
-import type { LockHolder } from '../files/record-locks.js';
+import type { LockHolder, LockKind } from '../files/record-locks.js';
+import { Status } from '../status.js';
 import { Position } from './position.js';
 
 /** How a file was opened. */
 export type OpenMode = 'normal' | 'accelerated' | 'read-only' | 'verify' | 'exclusive';
 
+/** What an operation does with the records of a file. */
+export const USE = Object.freeze({ NONE: 0, READ: 1, LOCK: 2, WRITE: 3 });
+
+/** The user transaction that a client is in, as its opens see it. */
+export interface ActiveTransaction {
+  /** An operation begins: 84 or 85 if it cannot be. It works in the transaction from here on. */
+  enter(handle: Handle, use: number): number;
+  /** Whether an open has locked or changed something inside: then its locks from before are gone. */
+  hasLocked(handle: Handle): boolean;
+  /** An open is about to be granted a lock on a record. */
+  granting(handle: Handle, address: number): void;
+  /** An open has changed something. */
+  wrote(handle: Handle): void;
+  /** An open was closed. */
+  closed(handle: Handle): void;
+}
+
 /** What the opens of a client have in common. */
 export interface ClientState {
+  /** For the log. */
+  readonly name: string;
   /** Behind the last status 5 that the client got for a file. */
   readonly conflicts: WeakMap<OpenFile, Conflict>;
+  transaction: ActiveTransaction | undefined;
+  /** Behind the last status 84 or 85: the client that was in the way. */
+  blocker: object | undefined;
+  /** An open has changed something, and may have let go of a lock. */
+  wrote(handle: Handle): void;
+  /** A lock has gone: nobody waits for this client, until they have tried again. */
+  hasFreed(): void;
+  /** Those of a file. */
+  opensOf(file: OpenFile): Iterable<Handle>;
 }
 
 export class Handle implements LockHolder {
@@ -43,6 +72,71 @@ export class Handle implements LockHolder {
   /** The same open with a position of its own; good as long as this one is open. */
   another(): Handle {
     return new Handle(this.id, this.client, this.file, this.mode, this.isReadOnly);
+  }
+
+  /**
+   * An operation begins; see `USE`. 84 or 85 if it cannot be because of what others have locked. Else
+   * it works in the client's transaction, if there is one, until `leave`.
+   */
+  enter(use: number): number {
+    const { transaction, name } = this.client;
+    const { journal } = this.file.data;
+    if (journal !== undefined) journal.client = name;
+    if (transaction !== undefined) return transaction.enter(this, use);
+    const { exclusiveTo } = this.file;
+    if (exclusiveTo === undefined || use < USE.LOCK) return Status.NO_ERROR;
+    this.client.blocker = exclusiveTo.client;
+    return Status.FILE_INUSE;
+  }
+
+  /** The operation has ended, however it did. */
+  leave(): void {
+    this.file.data.endOperation();
+    this.file.pages.work(undefined);
+  }
+
+  /** Locks a record: 84 if another client has locked or changed it, 93, 81. */
+  lock(address: number, kind: LockKind): number {
+    const { file, client } = this;
+    const refusal =
+      this.#checkLock(address) ||
+      this.#checkHeld(file.data.holderOfRecord(address)) ||
+      this.checkKind(kind);
+    if (refusal !== 0) return refusal;
+    const { locks } = file;
+    const expected = locks.countOf(this) + (locks.holds(this, address) ? 0 : 1);
+    client.transaction?.granting(this, address);
+    const status = locks.lock(this, address, kind);
+    // It may have taken the place of others.
+    if (status === 0 && locks.countOf(this) < expected) client.hasFreed();
+    return status;
+  }
+
+  /** 93 if the client has locks of the other kind, those aside that would go with the first one inside. */
+  checkKind(kind: LockKind): number {
+    const { transaction } = this.client;
+    const losesOwn = transaction !== undefined && !transaction.hasLocked(this);
+    const isMixed = this.file.locks.mixes(this, kind, losesOwn);
+    return isMixed ? Status.INCOMPATIBLE_LOCK_TYPE : Status.NO_ERROR;
+  }
+
+  /** Whether a record may be written to: 84 if another client has locked it or holds its page. */
+  checkWrite(address: number): number {
+    return this.#checkLock(address) || this.#checkHeld(this.file.data.holderOfPage(address));
+  }
+
+  /** 84 if another client has locked a record. */
+  #checkLock(address: number): number {
+    const { file, client } = this;
+    const status = file.locks.check(client, address);
+    if (status !== 0) client.blocker = file.locks.ownerOf(address);
+    return status;
+  }
+
+  #checkHeld(holder: object | undefined): number {
+    if (holder === undefined) return Status.NO_ERROR;
+    this.client.blocker = holder;
+    return Status.RECORD_INUSE;
   }
 
   /** A call has ended with status 5: what stood in its way is remembered for Stat Extended. */

@@ -15,6 +15,7 @@
  */
 import { assert } from '../assert.js';
 import { NO_ADDRESS } from '../records/record-slots.js';
+import type { PrivatePages } from '../private-pages.js';
 import { BtrieveError, Status } from '../status.js';
 import type { DataFile } from '../files/data-file.js';
 import type { FileKey } from '../files/file-key.js';
@@ -37,6 +38,9 @@ export const STEP = Object.freeze({ NEXT: 24, FIRST: 33, LAST: 34, PREVIOUS: 35 
 
 /** Where a currency is. After a delete it is at a row or an address that is no more. */
 const PLACE = Object.freeze({ NONE: 0, AT: 1, BEFORE_FIRST: 2, BEHIND_LAST: 3 });
+
+/** No record has been used so often. */
+const NO_COUNT = -1;
 
 export class Position {
   readonly file: DataFile;
@@ -285,6 +289,26 @@ export class Position {
     const { records } = this.file;
     if (!records.find(this.#address)) return Status.CONFLICT;
     return records.slots.useCount === this.#useCount ? Status.NO_ERROR : Status.CONFLICT;
+  }
+
+  /**
+   * What a transaction of this client has changed is about to go. If that is what was read of the current
+   * record, it is another one from then on: its uses are counted from before again, and would come to
+   * be as many as were seen in the transaction.
+   */
+  beforeAbort(pages: PrivatePages): void {
+    if (!this.#hasRecord) return;
+    if (this.#isPrivate(pages)) this.#useCount = NO_COUNT;
+  }
+
+  /** What cannot be looked at any more may not be changed either. */
+  #isPrivate(pages: PrivatePages): boolean {
+    try {
+      return this.file.records.slots.isPrivate(pages, this.#address, this.#useCount);
+    } catch (error) {
+      if (error instanceof BtrieveError) return true;
+      throw error;
+    }
   }
 
   /** A record was inserted, on the path of a key or, without one, with no change of the logical position. */

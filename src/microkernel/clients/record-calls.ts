@@ -149,15 +149,14 @@ export function lockKindOf(bias: number): LockKind | undefined {
 }
 
 /**
- * Whether the current record may be written to: 8 without one, 84 if another client has locked it, 80
- * if it has been changed since it was read.
+ * Whether the current record may be written to: 8 without one, 84 if another client has locked it or a
+ * transaction of its has changed the page, 80 if the record has been changed since it was read.
  */
 export function checkRecord(handle: Handle): number {
-  const { position, file, client } = handle;
+  const { position } = handle;
   const address = position.changeable;
   if (address === NO_ADDRESS) return Status.POSITION_NOT_SET;
-  const refusal = file.locks.check(client, address);
-  return refusal === 0 ? position.checkRecord() : refusal;
+  return handle.checkWrite(address) || position.checkRecord();
 }
 
 /** Operation 27: which locks, is said by the key number. */

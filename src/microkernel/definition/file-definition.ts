@@ -91,7 +91,10 @@ export function truncatesBlanks(file: Flagged): boolean {
   return hasFlag(file, FILE_FLAG.BLANK_TRUNCATION) && isVariable(file) && !isCompressed(file);
 }
 
-/** Whether the records are in the one index and nowhere else. */
+/**
+ * Whether the one key is the whole record, and programs get at records by it only. Where they lie is the
+ * same as in other files: what an index holds does not always give back the bytes that were put in.
+ */
 export function isKeyOnly(file: Flagged): boolean {
   return hasFlag(file, FILE_FLAG.KEY_ONLY);
 }

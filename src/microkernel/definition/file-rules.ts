@@ -65,7 +65,7 @@ const RECORD_LENGTH_MIN = 4;
 const WORD_MAX = 0xffff;
 const BYTE_MAX = 0xff;
 const RECORD_LENGTH_MAX = WORD_MAX;
-/** A key-only file has no overhead of slots, but its entries have one. */
+/** In the original, where the records of a key-only file are entries of the index. */
 const KEY_ONLY_RECORD_MAX = 253;
 /** Of a data page and of a record in it, in the format that has least of either. */
 const DATA_PAGE_OVERHEAD = 6;
@@ -276,7 +276,7 @@ function keyOnlyProblem(draft: Draft): readonly [expected: string, found: string
   if (isVariable(draft) || isCompressed(draft))
     return ['records of fixed length, not compressed', `flags 0x${draft.flags.toString(16)}`];
   if (draft.reservedPointers > 0) return ['no reserved pointers', `${draft.reservedPointers}`];
-  // A record that is in no index would be nowhere.
+  // No operation would get at a record that is not in the index.
   if (nullRule(key) !== 'none') return ['a key without null values', 'a null key'];
   const covered = new Uint8Array(draft.recordLength);
   for (const { offset, length } of key.segments) covered.fill(1, offset, offset + length);

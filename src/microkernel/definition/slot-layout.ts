@@ -7,11 +7,10 @@
  * A data page has a header and a trailer and must hold a slot; a page of an index must hold four
  * entries, so that a split leaves two on either side.
  */
-import { assert } from '../assert.js';
 import { KeyCodec } from '../keys/key-codec.js';
 import { isLinked, type KeyDefinition } from '../keys/key-definition.js';
 import { DATA_PAGE, INDEX_PAGE, PAGE_SIZES, PAGE_TRAILER } from '../layout.js';
-import { isKeyOnly, isVariable, truncatesBlanks, type FileDefinition } from './file-definition.js';
+import { isVariable, truncatesBlanks, type FileDefinition } from './file-definition.js';
 
 /** Offsets in bytes from the beginning of a slot; -1 for what the file does not have. */
 export interface SlotLayout {
@@ -45,9 +44,8 @@ type SlotForm = Pick<
   'recordLength' | 'flags' | 'pointerCount' | 'hasSystemData' | 'storesWholeRecordAsVariable'
 >;
 
-/** The layout of the slots of a file. A key-only file has none. */
+/** The layout of the slots of a file, a key-only one included: its records lie in data pages, too. */
 export function slotLayout(file: SlotForm & Pick<FileDefinition, 'pageSize'>): SlotLayout {
-  assert(!isKeyOnly(file), 'a key-only file has no slots');
   let size = 0;
   const field = (width: number, exists = true): number => {
     const at = size;
@@ -106,7 +104,7 @@ export function fittingPageSize(
   return PAGE_SIZES.find(
     (size) =>
       size >= file.pageSize &&
-      (isKeyOnly(file) || slotLayout({ ...file, pageSize: size }).slotsPerPage > 0) &&
+      slotLayout({ ...file, pageSize: size }).slotsPerPage > 0 &&
       file.keys.every((key) => indexFits(key, file.sequences, size)),
   );
 }

@@ -10,18 +10,15 @@
  * - The caller ends every operation, successful or not, with `endOperation`.
  */
 import { setU53, u53 } from '../bytes.js';
+import { CHANGE, ChangeList, type Change, type ChangedPiece } from '../change-list.js';
 import { COUNTER } from '../layout.js';
 import type { PageFile } from '../page-file.js';
+import type { PrivatePages } from '../private-pages.js';
 import { NO_ADDRESS } from '../records/record-slots.js';
 import { RecordStore, type RecordForm } from '../records/record-store.js';
 import { BtrieveError, Status } from '../status.js';
-import {
-  absoluteValue,
-  isZero,
-  Stamps,
-  TIMESTAMP_SIZE,
-  writeAutoincrement,
-} from './autoincrement.js';
+import { isZero, LAST_STAMP, Stamps, TIMESTAMP_SIZE, writeAutoincrement } from './autoincrement.js';
+import type { FileJournal } from './file-journal.js';
 import type { FileKey } from './file-key.js';
 
 /** Bytes for a piece of a record, and where they are in the caller's data. */
@@ -37,12 +34,26 @@ export interface Conflict {
   readonly key: number;
 }
 
+/** Offsets in a slot of what is kept there beside the record; -1 for a system key that is not. */
+export interface SlotNumbers {
+  readonly systemKey: number;
+  readonly sequences: readonly number[];
+}
+
 export class DataFile {
   readonly pages: PageFile;
   readonly records: RecordStore;
   /** By ascending number; the system key is last. */
   keys: readonly FileKey[] = [];
   conflict: Conflict | undefined;
+  /** Where changes are logged; undefined if they are not. */
+  journal: FileJournal | undefined;
+  /** The form of the file has changed, of which the log says nothing: before any other change it is written. */
+  mustComplete = false;
+  /** Of the operation under way, outside of transactions. */
+  readonly #changes = new ChangeList();
+  /** Offsets in a slot of the numbers that are logged with a record. */
+  readonly #numbersAt: readonly number[];
   /** Offset of the system key in a slot; -1 if there is none. */
   readonly #systemKeyAt: number;
   readonly #byNumber: (FileKey | undefined)[] = [];
@@ -54,13 +65,14 @@ export class DataFile {
     pages: PageFile,
     form: RecordForm,
     keys: readonly FileKey[],
-    systemKeyAt: number,
+    { systemKey, sequences }: SlotNumbers,
     now: () => number,
   ) {
     this.pages = pages;
     this.#stamps = new Stamps(now);
     this.records = new RecordStore(pages, form);
-    this.#systemKeyAt = systemKeyAt;
+    this.#systemKeyAt = systemKey;
+    this.#numbersAt = systemKey < 0 ? sequences : [...sequences, systemKey];
     this.useKeys(keys);
   }
 
@@ -98,7 +110,7 @@ export class DataFile {
    */
   insert(data: Uint8Array, from: number, length: number): number {
     const { pages, records } = this;
-    pages.prepare();
+    this.#prepare();
     this.#assertLength(length);
     try {
       this.#assign(data, from);
@@ -107,6 +119,7 @@ export class DataFile {
         if (key.isUnique && !key.isNull) this.#assertUnique(key, NO_ADDRESS);
       records.slots.assertRoom();
       pages.reserve(records.pagesToInsert(length) + this.#treePages(false));
+      this.journal?.reserve(length);
     } catch (error) {
       this.#unassign(data, from);
       throw error;
@@ -116,6 +129,8 @@ export class DataFile {
       this.#storeSystemKey();
       this.#enter(address, false);
       pages.setCounter(COUNTER.RECORDS, this.recordCount + 1);
+      if (this.journal !== undefined) this.#noteInsertion(address, data, from, length);
+      this.#finish();
       records.find(address);
       return address;
     } catch (error) {
@@ -138,27 +153,29 @@ export class DataFile {
     pieces?: readonly Piece[],
   ): void {
     const { pages, records } = this;
-    pages.prepare();
+    this.#prepare();
     this.#assertLength(length);
     if (!records.find(address)) throw this.noRecord();
     try {
       this.#assign(data, from, pieces);
-      // Looking for the highest value may have found another record.
-      records.find(address);
       this.#encodeOld(address);
       this.#encodeNew(data, from);
       this.#checkChanges(address);
       records.find(address);
       records.verifyPart();
       pages.reserve(records.pagesToUpdate(length) + this.#treePages(true));
+      this.journal?.reserve(records.length + length);
     } catch (error) {
       this.#unassign(data, from);
       throw error;
     }
     try {
+      if (this.journal !== undefined) this.#beginNote(CHANGE.UPDATE, address).putBefore(records);
       this.#leave(true);
       records.update(data, from, length);
       this.#enter(address, true);
+      if (this.journal !== undefined) this.#noteAfter(data, from, length);
+      this.#finish();
       records.find(address);
     } catch (error) {
       throw pages.failOperation(error);
@@ -171,7 +188,7 @@ export class DataFile {
    */
   patch(address: number, data: Uint8Array, pieces: readonly Piece[], newLength: number): void {
     const { pages, records } = this;
-    pages.prepare();
+    this.#prepare();
     if (!records.find(address)) throw this.noRecord();
     const before = records.length;
     if (!records.isChangedInPlace || pieces.some((piece) => this.#touchesKey(piece))) {
@@ -188,7 +205,9 @@ export class DataFile {
     records.verifyPart();
     const touched = pieces.reduce((sum, piece) => sum + records.pagesToWrite(piece), 0);
     pages.reserve(touched + records.pagesToResize(newLength));
+    this.journal?.reserve(newLength + before);
     try {
+      if (this.journal !== undefined) this.#notePatch(address, data, pieces, newLength);
       for (const { offset, length, dataOffset } of pieces) {
         // A piece without bytes may be at the end, where a record of fixed length has nothing to append to.
         if (offset < before || length === 0) records.write(offset, data, dataOffset, length);
@@ -196,10 +215,215 @@ export class DataFile {
         records.find(address);
       }
       if (newLength < records.length) records.truncate(newLength);
+      this.#finish();
       records.find(address);
     } catch (error) {
       throw pages.failOperation(error);
     }
+  }
+
+  #prepare(): void {
+    if (this.mustComplete) {
+      this.pages.complete();
+      this.mustComplete = false;
+    }
+    this.pages.prepare();
+  }
+
+  /** The operation has been carried out. If it was one by itself beside others, everybody sees it now. */
+  #finish(): void {
+    const { pages } = this;
+    const step = pages.finishStep();
+    if (step !== undefined) this.#publishStep(step);
+    else if (pages.privatePages === undefined) this.#log(this.#changes);
+  }
+
+  #publishStep(step: PrivatePages): void {
+    try {
+      this.#log(step.changes);
+    } catch (error) {
+      this.pages.drop(step);
+      throw error;
+    }
+    this.publish(step);
+    this.pages.giveBack(step);
+  }
+
+  // -------------------------------------------------------------------------------------------
+  // The log
+
+  #log(changes: ChangeList): void {
+    if (this.journal === undefined) return;
+    const { pages } = this;
+    pages.appliedLsn = this.journal.append(changes, pages.control.changeSeq + 1);
+    changes.clear();
+  }
+
+  #beginNote(kind: number, address: number): ChangeList {
+    const changes = this.pages.privatePages?.changes ?? this.#changes;
+    changes.begin(kind, address);
+    return changes;
+  }
+
+  /** The record that is there now, whose slot is found. */
+  #noteAfter(data: Uint8Array, from: number, length: number): void {
+    const changes = this.pages.privatePages?.changes ?? this.#changes;
+    changes.putAfter(data, from, length);
+    this.#endNote(changes);
+  }
+
+  #endNote(changes: ChangeList): void {
+    const { slots } = this.records;
+    changes.end(slots.view, this.#numbersAt, slots.at);
+  }
+
+  #noteInsertion(address: number, data: Uint8Array, from: number, length: number): void {
+    this.#beginNote(CHANGE.INSERT, address);
+    this.#noteAfter(data, from, length);
+  }
+
+  /** The record found goes. */
+  #noteRemoval(address: number): void {
+    const changes = this.#beginNote(CHANGE.REMOVE, address);
+    changes.putBefore(this.records);
+    this.#endNote(changes);
+  }
+
+  /** Pieces of the record found are overwritten, appended or cut off. */
+  #notePatch(address: number, data: Uint8Array, pieces: readonly Piece[], length: number): void {
+    const { records } = this;
+    const before = records.length;
+    const changed: ChangedPiece[] = pieces.map((piece) => ({
+      offset: piece.offset,
+      before: piece.offset < before ? piece.length : 0,
+      after: piece.length,
+    }));
+    if (length < before) changed.push({ offset: length, before: before - length, after: 0 });
+    const changes = this.#beginNote(CHANGE.PATCH, address);
+    changes.putPieces(changed, before, length);
+    for (const piece of changed) changes.putBytesOf(records, piece.offset, piece.before);
+    for (const { dataOffset, length: size } of pieces) changes.putBytes(data, dataOffset, size);
+    this.#endNote(changes);
+  }
+
+  /**
+   * Does again what the log says was done: a part of an operation, which the caller ends. Throws 148 if
+   * that cannot have been done to what is there.
+   */
+  redo(change: Change, bytes: Uint8Array): void {
+    const { address, kind } = change;
+    const { records } = this;
+    this.#prepare();
+    const isThere = records.find(address);
+    if (isThere === (kind === CHANGE.INSERT)) throw this.#outOfStep(change);
+    if (isThere && records.length !== change.lengthBefore) throw this.#outOfStep(change);
+    if (change.numbers.length !== this.#numbersAt.length) throw this.#outOfStep(change);
+    if (kind === CHANGE.INSERT) this.#redoInsertion(change, bytes);
+    else if (kind === CHANGE.UPDATE) this.#redoUpdate(change, bytes);
+    else if (kind === CHANGE.REMOVE) this.remove(address);
+    else this.patch(address, bytes, piecesAfter(change), change.lengthAfter);
+  }
+
+  #redoInsertion({ address, afterAt, afterSize, numbers }: Change, bytes: Uint8Array): void {
+    const { pages, records } = this;
+    this.#assertLength(afterSize);
+    this.#encodeNew(bytes, afterAt);
+    pages.reserve(records.pagesToInsert(afterSize) + this.#treePages(false));
+    try {
+      records.insertAt(address, bytes, afterAt, afterSize);
+      this.#restoreNumbers(numbers);
+      this.#enterAgain(address, false);
+      pages.setCounter(COUNTER.RECORDS, this.recordCount + 1);
+    } catch (error) {
+      throw pages.failOperation(error);
+    }
+  }
+
+  #redoUpdate({ address, afterAt, afterSize, numbers }: Change, bytes: Uint8Array): void {
+    const { pages, records } = this;
+    this.#assertLength(afterSize);
+    this.#encodeOld(address);
+    this.#encodeNew(bytes, afterAt);
+    for (const key of this.keys) {
+      key.moves = !key.isSystem && (key.isNull !== key.wasNull || (!key.isNull && key.differs));
+    }
+    pages.reserve(records.pagesToUpdate(afterSize) + this.#treePages(true));
+    try {
+      this.#leave(true);
+      records.update(bytes, afterAt, afterSize);
+      this.#restoreNumbers(numbers);
+      this.#enterAgain(address, true);
+    } catch (error) {
+      throw pages.failOperation(error);
+    }
+  }
+
+  /** Puts the numbers that were logged into the slot found; they were given out, so higher ones follow. */
+  #restoreNumbers(numbers: readonly number[]): void {
+    const { slots } = this.records;
+    for (const [index, offset] of this.#numbersAt.entries()) {
+      const number = numbers[index] ?? 0;
+      setU53(slots.view, slots.at + offset, number);
+      const counter = offset === this.#systemKeyAt ? COUNTER.SYSTEM_KEY : COUNTER.SEQUENCE;
+      if (number > this.pages.counter(counter)) this.pages.setCounter(counter, number);
+    }
+  }
+
+  /** Like `#enter`, in the order that the slot has. */
+  #enterAgain(address: number, onlyMoved: boolean): void {
+    const { slots } = this.records;
+    for (const key of this.keys) {
+      if (onlyMoved && !key.moves) continue;
+      if (key.isSystem) this.rowOf(key, address, key.row);
+      else if (key.isNull) continue;
+      else {
+        const sequence = key.sequenceAt < 0 ? 0 : u53(slots.view, slots.at + key.sequenceAt);
+        key.complete(key.row, address, sequence);
+      }
+      key.tree.insert(key.row);
+    }
+  }
+
+  #outOfStep({ address, lengthBefore }: Change): BtrieveError {
+    const message = `the log has a change of record address ${address} that the file is not in a state for`;
+    return new BtrieveError(Status.ROLL_FORWARD_ERROR, message, {
+      reason: 'log-out-of-step',
+      file: this.path,
+      expected: `a record of ${lengthBefore} bytes, or none`,
+    });
+  }
+
+  /**
+   * What a transaction has changed is there for everybody: one operation, which the caller ends. If it
+   * fails half way the file is not written any more, and is to be opened anew.
+   */
+  publish(pages: PrivatePages): void {
+    const { roomyData, roomyVariable } = pages;
+    this.pages.publish(pages);
+    this.records.relist(roomyData.touched, roomyVariable.touched);
+    this.#forgetPlaces();
+  }
+
+  /** What a transaction has changed is as if it had not been. */
+  drop(pages: PrivatePages): void {
+    this.pages.drop(pages);
+    this.#forgetPlaces();
+  }
+
+  /** Remembered places of trees are not good any more. */
+  #forgetPlaces(): void {
+    for (const { tree } of this.keys) tree.version++;
+  }
+
+  /** Whose transaction has changed or removed the record at an address, unseen: somebody else's. */
+  holderOfRecord(address: number): object | undefined {
+    const { slots } = this.records;
+    return slots.isHeld(address) ? this.pages.holderOf(slots.pageOf(address)) : undefined;
+  }
+
+  /** Whose transaction has changed the data page of a record: somebody else's. */
+  holderOfPage(address: number): object | undefined {
+    return this.pages.holderOf(this.records.slots.pageOf(address));
   }
 
   #touchesKey({ offset, length }: Piece): boolean {
@@ -215,15 +439,18 @@ export class DataFile {
   /** Removes the record at an address. Throws 43, 46, 100. */
   remove(address: number): void {
     const { pages, records } = this;
-    pages.prepare();
+    this.#prepare();
     if (!records.find(address)) throw this.noRecord();
     this.#encodeOld(address);
     records.verifyPart();
     pages.reserve(records.pagesToRemove() + this.#treePages(false));
+    this.journal?.reserve(records.length);
     try {
+      if (this.journal !== undefined) this.#noteRemoval(address);
       this.#leave(false);
       records.remove();
       pages.setCounter(COUNTER.RECORDS, this.recordCount - 1);
+      this.#finish();
     } catch (error) {
       throw pages.failOperation(error);
     }
@@ -319,8 +546,7 @@ export class DataFile {
   /** Gives the record, whose slot is open for changing, the next sequence of a linked key. */
   #nextSequence(key: FileKey): number {
     if (key.sequenceAt < 0) return 0;
-    const sequence = this.pages.counter(COUNTER.SEQUENCE) + 1;
-    this.pages.setCounter(COUNTER.SEQUENCE, sequence);
+    const sequence = this.pages.nextNumber(COUNTER.SEQUENCE);
     const { slots } = this.records;
     setU53(slots.view, slots.at + key.sequenceAt, sequence);
     return sequence;
@@ -328,8 +554,7 @@ export class DataFile {
 
   #storeSystemKey(): void {
     if (this.#systemKeyAt < 0) return;
-    const value = this.pages.counter(COUNTER.SYSTEM_KEY) + 1;
-    this.pages.setCounter(COUNTER.SYSTEM_KEY, value);
+    const value = this.pages.nextNumber(COUNTER.SYSTEM_KEY);
     const { slots } = this.records;
     setU53(slots.view, slots.at + this.#systemKeyAt, value);
   }
@@ -365,6 +590,7 @@ export class DataFile {
       for (const offset of key.timestamps) {
         if (!isZero(data, from + offset, TIMESTAMP_SIZE)) continue;
         if (!isNew(pieces, offset, TIMESTAMP_SIZE)) continue;
+        this.#followStored();
         this.#stamps.write(data, from + offset);
         key.stamped.push(offset);
       }
@@ -372,7 +598,9 @@ export class DataFile {
     for (const key of this.#countingKeys) {
       const { offset, length } = key.autoincrement;
       key.isAssigned = isZero(data, from + offset, length) && isNew(pieces, offset, length);
-      if (key.isAssigned) writeAutoincrement(data, from + offset, length, this.#highest(key) + 1n);
+      if (!key.isAssigned) continue;
+      key.findHighest(length);
+      writeAutoincrement(data, from + offset, length, key.highest);
     }
   }
 
@@ -389,12 +617,13 @@ export class DataFile {
     }
   }
 
-  /** The highest absolute value there is; 0 without any. */
-  #highest(key: FileKey): bigint {
-    const isThere = key.isDescending ? key.tree.first() : key.tree.last();
-    if (!isThere || !this.records.find(key.tree.address)) return 0n;
-    const { bytes, at } = this.records;
-    return absoluteValue(bytes, at + key.autoincrement.offset, key.autoincrement.length);
+  /** No time is given to a record that is not later than what an index has, from whenever that is. */
+  #followStored(): void {
+    for (const key of this.#stampedKeys) {
+      if (!key.isByTime) continue;
+      key.findHighestBelow(LAST_STAMP);
+      this.#stamps.follow(key.highest);
+    }
   }
 }
 
@@ -405,4 +634,17 @@ function isNew(pieces: readonly Piece[] | undefined, offset: number, length: num
     (piece) =>
       piece.length > 0 && piece.offset < offset + length && offset < piece.offset + piece.length,
   );
+}
+
+/** What is written by a change of pieces. */
+function piecesAfter({ pieces, afterAt }: Change): Piece[] {
+  const written: Piece[] = [];
+  let dataOffset = afterAt;
+  for (const { offset, before, after } of pieces) {
+    // The last one may only say what was cut off.
+    if (before > 0 && after === 0) continue;
+    written.push({ offset, length: after, dataOffset });
+    dataOffset += after;
+  }
+  return written;
 }

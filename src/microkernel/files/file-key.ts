@@ -4,7 +4,7 @@
  *
  * Rows are made here: the normalised key, the sequence of a linked duplicate, the record address.
  */
-import { orderedWord } from '../trees/index-page.js';
+import { fromOrderedWord, orderedWord } from '../trees/index-page.js';
 import type { BTree } from '../trees/b-tree.js';
 import type { KeyCodec } from '../keys/key-codec.js';
 import { isDescending, isModifiable, type KeyDefinition } from '../keys/key-definition.js';
@@ -33,6 +33,8 @@ export class FileKey {
   readonly autoincrement: { readonly offset: number; readonly length: number };
   /** Offsets in the record of fields that are given the time. */
   readonly timestamps: readonly number[];
+  /** The first segment is one of them, so that the index is in the order of time. */
+  readonly isByTime: boolean;
   /** Those of them that the operation under way has given it. */
   readonly stamped: number[] = [];
   /** The row of the record that is being stored, or of the key value that is looked for. */
@@ -46,6 +48,9 @@ export class FileKey {
   moves = false;
   /** The operation under way has given the autoincrement field its value. */
   isAssigned = false;
+  /** What `findHighest` found, in halves. */
+  readonly highest = { high: 0, low: 0 };
+  readonly #found: Int32Array;
 
   constructor(definition: KeyDefinition, codec: KeyCodec, tree: BTree, sequenceAt: number) {
     this.definition = definition;
@@ -59,12 +64,14 @@ export class FileKey {
     this.sequenceAt = sequenceAt;
     this.row = new Int32Array(tree.rowWords);
     this.oldRow = new Int32Array(tree.rowWords);
+    this.#found = new Int32Array(tree.rowWords);
     const [segment] = definition.segments;
     this.isDescending = segment !== undefined && isDescending(segment);
     const counts = segment?.type === KEY_TYPE.AUTOINCREMENT && definition.segments.length === 1;
     this.timestamps = definition.segments
       .filter(({ type }) => type === KEY_TYPE.AUTOTIMESTAMP)
       .map(({ offset }) => offset);
+    this.isByTime = segment?.type === KEY_TYPE.AUTOTIMESTAMP;
     this.autoincrement = counts ? segment : { offset: 0, length: 0 };
   }
 
@@ -77,6 +84,46 @@ export class FileKey {
   /** Words of the normalised key value. */
   get keyWords(): number {
     return this.tree.shape.keyWords;
+  }
+
+  /**
+   * Puts the highest number that is in the index into `highest`, 0 without any. The first segment is a
+   * number without a sign, of so many bytes: 2, 4 or 8. A reading operation.
+   */
+  findHighest(length: number): void {
+    const isThere = this.isDescending ? this.tree.first() : this.tree.last();
+    this.#readHighest(isThere, length);
+  }
+
+  /** The same, of numbers of 8 bytes below a limit. */
+  findHighestBelow({ high, low }: { readonly high: number; readonly low: number }): void {
+    const flip = this.isDescending ? -1 : 0;
+    this.#found[0] = orderedWord(high ^ flip);
+    this.#found[1] = orderedWord(low ^ flip);
+    const { tree } = this;
+    const isThere = this.isDescending ? tree.above(this.#found, 2) : tree.below(this.#found, 2);
+    this.#readHighest(isThere, 8);
+  }
+
+  /** Numbers lie in the words as their bytes, the highest first, turned over where they descend. */
+  #readHighest(isThere: boolean, length: number): void {
+    const { highest } = this;
+    highest.high = 0;
+    highest.low = 0;
+    if (!isThere) return;
+    this.tree.copyRow(this.#found);
+    const first = this.#word(0);
+    if (length < 4) highest.low = first >>> (32 - 8 * length);
+    else if (length === 4) highest.low = first;
+    else {
+      highest.high = first;
+      highest.low = this.#word(1);
+    }
+  }
+
+  #word(index: number): number {
+    const word = fromOrderedWord(this.#found[index] ?? 0);
+    return this.isDescending ? ~word >>> 0 : word;
   }
 
   /** Puts record address and, for linked duplicates, sequence into a row. */

@@ -5,23 +5,30 @@
  * and in which mode, and when it is opened and closed for good.
  */
 import { dirname } from 'node:path';
-import { createDataFile } from './create-file.js';
+import { createDataFile, holdAlone } from './create-file.js';
 import type { FileDefinition } from '../definition/file-definition.js';
+import type { SystemDataPolicy } from '../definition/file-rules.js';
+import type { ChangeLog, LoggedFile } from '../change-log.js';
 import type { Holder } from '../fcr.js';
 import type { PageCache } from '../page-cache.js';
-import { closeQuietly, fileError, lockedError } from '../page-device.js';
-import type { PageFileSettings } from '../page-file.js';
+import { closeQuietly, fileError } from '../page-device.js';
+import type { LogOfPages, PageFileSettings } from '../page-file.js';
 import type { FileHandle, FileIdentity, Ports } from '../ports.js';
 import { BtrieveError, Status } from '../status.js';
+import { FileJournal } from './file-journal.js';
 import { finishDropping } from './indexes.js';
 import { isForWantOfRoom, OpenFile } from './open-file.js';
 import type { RootKey } from './owner.js';
+import { WaitGraph } from './wait-graph.js';
 
 interface Entry {
   readonly identity: string;
   readonly file: OpenFile;
   opens: number;
   readonly isExclusive: boolean;
+  /** How many of those who opened it want its changes logged. */
+  loggedOpens: number;
+  readonly logged: LoggedFile | undefined;
   /** What a crash left half done has been ended; who only reads does not do that. */
   isFinished: boolean;
 }
@@ -32,16 +39,39 @@ const OPERATIONS_OF_CREATION = 1;
 /** More files at a time are status 86. */
 const FILE_LIMIT = 65_535;
 
+/** The log of the engine, as files use it. */
+export interface FileLog {
+  /** Where changes go; undefined while nothing is logged. */
+  readonly changes: ChangeLog | undefined;
+  readonly pages: LogOfPages;
+  add(file: LoggedFile): void;
+  remove(file: LoggedFile): void;
+  /** Applies to a file what the log has for it. Throws 147, 148. */
+  recover(file: OpenFile): void;
+}
+
 export interface FileTableOptions {
+  readonly log?: FileLog;
   readonly ports: Ports;
   readonly cache: PageCache;
   readonly holder: Holder;
   readonly settings?: Partial<PageFileSettings>;
   readonly rootKey: RootKey;
+  /** For all files: a full index page gives to its neighbours. Default: false. */
+  readonly balancesIndexes?: boolean;
+  /** Which new files get system data. Default: `if-needed`. */
+  readonly systemDataPolicy?: SystemDataPolicy;
 }
+
+/** Limits that may change while files are open. */
+type Limits = Pick<PageFileSettings, 'operationBundleLimit' | 'initiationTimeLimitMs'>;
 
 /** How a file is to be opened. */
 interface WantedUse {
+  /** The file is not logged while all who have it open want it so. */
+  readonly isUnlogged?: boolean;
+  /** What the log has for the file, and cannot be read, is given up. */
+  readonly givesUpLog?: boolean;
   readonly isExclusive: boolean;
   readonly readOnly: boolean;
   readonly owner: string;
@@ -52,9 +82,11 @@ function keyOf({ device, inode }: FileIdentity): string {
 }
 
 export class FileTable {
-  readonly #options: FileTableOptions;
+  #options: FileTableOptions;
   readonly #byIdentity = new Map<string, Entry>();
   readonly #byFile = new Map<OpenFile, Entry>();
+  /** Which client waits for which other. */
+  readonly waits = new WaitGraph();
 
   constructor(options: FileTableOptions) {
     this.#options = options;
@@ -63,6 +95,40 @@ export class FileTable {
   /** Files that are open. */
   get files(): readonly OpenFile[] {
     return [...this.#byFile.keys()];
+  }
+
+  /** For new files of which nobody says whether they have system data. */
+  get systemDataPolicy(): SystemDataPolicy {
+    return this.#options.systemDataPolicy ?? 'if-needed';
+  }
+
+  /** From here on these limits count, for open files as well. Throws 160. */
+  configure(limits: Limits): void {
+    const settings = { ...this.#options.settings, ...limits };
+    for (const { pages } of this.files) pages.configure(limits);
+    this.#options = { ...this.#options, settings };
+  }
+
+  /**
+   * A transaction works in a file, which stays open, and logged if it is, until it has ended. Returns
+   * whether it is.
+   */
+  attach(file: OpenFile): boolean {
+    const entry = this.#byFile.get(file);
+    if (entry === undefined) return false;
+    entry.opens++;
+    const isLogged = entry.loggedOpens > 0;
+    if (isLogged) entry.loggedOpens++;
+    return isLogged;
+  }
+
+  /** It has ended. What a full disk or a failure does not allow to be closed stays open, or is given up. */
+  detach(file: OpenFile, isLogged: boolean): void {
+    try {
+      this.close(file, isLogged);
+    } catch (error) {
+      if (!(error instanceof BtrieveError)) throw error;
+    }
   }
 
   /** How many have a file open. */
@@ -79,6 +145,7 @@ export class FileTable {
     if (entry !== undefined) {
       if (entry.isExclusive || wanted.isExclusive) throw incompatible(path);
       if (!wanted.readOnly) this.#finish(entry);
+      if (wanted.isUnlogged !== true) this.#logOneMore(entry);
       entry.opens++;
       return entry.file;
     }
@@ -88,18 +155,48 @@ export class FileTable {
     const file = this.#openNew(path, wanted);
     const identity = keyOf(file.pages.identity);
     const { isExclusive, readOnly } = wanted;
-    const added = { identity, file, opens: 1, isExclusive, isFinished: !readOnly };
+    const logged = this.#options.log === undefined ? undefined : loggedFile(file);
+    const isFinished = !readOnly;
+    const added = { identity, file, opens: 1, isExclusive, isFinished, loggedOpens: 0, logged };
+    if (wanted.isUnlogged !== true) this.#logOneMore(added);
     this.#byIdentity.set(identity, added);
     this.#byFile.set(file, added);
     return file;
   }
 
-  #openNew(path: string, { readOnly, owner }: WantedUse): OpenFile {
-    const { ports, cache, ...rest } = this.#options;
-    const options = { ...rest, owner };
+  #logOneMore(entry: Entry): void {
+    if (entry.loggedOpens === 0) this.#setLogged(entry, true);
+    entry.loggedOpens++;
+  }
+
+  /** From here on changes of a file are logged, or not. */
+  #setLogged({ file, logged }: Entry, isLogged: boolean): void {
+    const { log } = this.#options;
+    if (log === undefined || logged === undefined) return;
+    const isWritable = file.data.journal !== undefined || isLogged;
+    if (isWritable) file.pages.reclaim();
+    if (isLogged && log.changes !== undefined) {
+      log.add(logged);
+      file.data.journal = new FileJournal(log.changes, logged);
+    } else {
+      file.data.journal = undefined;
+      log.remove(logged);
+    }
+  }
+
+  /** Logging was switched on or off. Throws what kept a file from being written. */
+  logChanged(): void {
+    for (const entry of this.#byFile.values()) this.#setLogged(entry, entry.loggedOpens > 0);
+  }
+
+  #openNew(path: string, wanted: WantedUse): OpenFile {
+    const { readOnly, owner } = wanted;
+    const { ports, cache, log, ...rest } = this.#options;
+    const options = { ...rest, owner, log: log?.pages };
     try {
       const file = OpenFile.open(ports, cache, path, { ...options, mode: 'write' });
       try {
+        if (wanted.givesUpLog !== true) log?.recover(file);
         if (!readOnly) this.#end(file);
       } catch (error) {
         file.pages.abandon();
@@ -143,11 +240,12 @@ export class FileTable {
    * `PageFile.close`; after 18 and 132 the file stays open to whoever it was, since what it has taken
    * would be lost, and can be closed again.
    */
-  close(file: OpenFile): void {
+  close(file: OpenFile, isLogged = true): void {
     const entry = this.#byFile.get(file);
     if (entry === undefined) return;
     if (entry.opens > 1) {
       entry.opens--;
+      if (isLogged) this.#logOneLess(entry);
       return;
     }
     try {
@@ -157,6 +255,12 @@ export class FileTable {
       throw error;
     }
     this.#drop(entry);
+  }
+
+  /** What was logged goes on being needed until the file has it, which is before it is logged no more. */
+  #logOneLess(entry: Entry): void {
+    if (entry.loggedOpens === 1) this.#setLogged(entry, false);
+    entry.loggedOpens--;
   }
 
   /** Whoever has a file open is no more: it is closed as by a crash, whatever the system says to it. */
@@ -173,7 +277,33 @@ export class FileTable {
   #drop(entry: Entry): void {
     this.#byIdentity.delete(entry.identity);
     this.#byFile.delete(entry.file);
-    entry.file.pages.abandon();
+    try {
+      entry.file.pages.abandon();
+    } finally {
+      const isClean = entry.file.pages.isClosedCleanly;
+      if (entry.logged !== undefined && isClean) this.#options.log?.remove(entry.logged);
+    }
+  }
+
+  /**
+   * A file is to be as it is on disk, whatever a log has for it: that is given up for good. Durable when it
+   * returns. Throws like `open`; 88 if the file is open.
+   */
+  release(path: string, owner: string): void {
+    const wanted = {
+      isExclusive: true,
+      readOnly: false,
+      isUnlogged: true,
+      givesUpLog: true,
+      owner,
+    };
+    const file = this.open(path, wanted);
+    try {
+      // Says on disk whose changes it has; closing says that there are none.
+      file.pages.prepare();
+    } finally {
+      this.close(file, false);
+    }
   }
 
   /** Creates a file; see `createDataFile`. 85 if the old one is open here. */
@@ -183,7 +313,7 @@ export class FileTable {
     createDataFile(ports, cache, path, definition, { holder, replace });
   }
 
-  /** Removes a file that nobody has open. Throws 12, 85, 94. */
+  /** Removes a data file that nobody has open. Throws 12, 30 (it is none), 85, 94. */
   remove(path: string): void {
     const { files } = this.#options.ports;
     this.#alone(path, () => {
@@ -192,7 +322,7 @@ export class FileTable {
     });
   }
 
-  /** Gives a file that nobody has open another name, which none has yet. Throws 12, 59, 85, 94. */
+  /** Gives a data file that nobody has open another name, which none has yet. Throws as `remove`, and 59. */
   rename(path: string, to: string): void {
     const { files } = this.#options.ports;
     this.#alone(path, () => {
@@ -200,7 +330,7 @@ export class FileTable {
         const message = 'there is a file of the new name';
         throw new BtrieveError(Status.FILE_ALREADY_EXISTS, message, { file: to });
       }
-      files.rename(path, to);
+      files.renameNew(path, to);
       files.syncDirectory(dirname(to));
       if (dirname(to) !== dirname(path)) files.syncDirectory(dirname(path));
     });
@@ -212,8 +342,7 @@ export class FileTable {
     this.assertNotOpen(path);
     let handle: FileHandle | undefined;
     try {
-      handle = files.open(path, 'write');
-      if (!handle.tryLock('exclusive')) throw lockedError(path);
+      handle = holdAlone(files, path);
       work();
     } catch (error) {
       throw fileError('the file cannot be removed or renamed', error, path);
@@ -253,4 +382,22 @@ export class FileTable {
 function incompatible(path: string): BtrieveError {
   const message = 'the file is open, and exclusive use excludes any other';
   return new BtrieveError(Status.INCOMPATIBLE_MODE_ERROR, message, { file: path });
+}
+
+/** A file as the log knows it, as long as it is open. */
+function loggedFile({ pages }: OpenFile): LoggedFile {
+  return {
+    uuid: pages.control.uuid,
+    get timeline() {
+      return pages.control.timeline;
+    },
+    path: pages.path,
+    lastLsn: 0,
+    get seal() {
+      return pages.seal;
+    },
+    get flushedLsn() {
+      return pages.flushedLsn;
+    },
+  };
 }

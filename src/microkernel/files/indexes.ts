@@ -253,8 +253,7 @@ class IndexBuild {
       pages.prepare();
       data.records.slots.editAside(address);
       const { view, at } = data.records.slots;
-      const sequence = pages.counter(COUNTER.SEQUENCE) + 1;
-      pages.setCounter(COUNTER.SEQUENCE, sequence);
+      const sequence = pages.nextNumber(COUNTER.SEQUENCE);
       setU53(view, at + key.sequenceAt, sequence);
       data.records.find(address);
     }

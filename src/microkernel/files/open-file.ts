@@ -30,7 +30,7 @@ import { allowsDuplicates, KEY_FLAG, type KeyDefinition } from '../keys/key-defi
 import { KEY_TYPE } from '../keys/key-types.js';
 import type { PageCache } from '../page-cache.js';
 import { PageCipher } from '../page-cipher.js';
-import { PageFile, type PageFileSettings } from '../page-file.js';
+import { PageFile, type LogOfPages, type PageFileSettings } from '../page-file.js';
 import type { Ports, Random } from '../ports.js';
 import { SPACE } from '../pat.js';
 import type { RecordForm } from '../records/record-store.js';
@@ -57,9 +57,12 @@ export interface OpenFileOptions {
   readonly mode: 'read' | 'write';
   readonly holder: Holder;
   readonly settings?: Partial<PageFileSettings>;
+  readonly log?: LogOfPages | undefined;
   /** Owner name; without it an encrypted file is read by the key of the root, if that may be. */
   readonly owner?: string;
   readonly rootKey?: RootKey;
+  /** A full index page gives to its neighbours, whatever the file says. */
+  readonly balancesIndexes?: boolean;
 }
 
 /** Opens nothing. */
@@ -85,16 +88,26 @@ export const SYSTEM_KEY_DEFINITION: KeyDefinition = {
   ],
 };
 
+/** A user transaction, as far as files know of it. */
+export interface FileTransaction {
+  readonly client: object;
+}
+
 export class OpenFile {
   readonly pages: PageFile;
   readonly data: DataFile;
   readonly locks = new RecordLocks();
+  /** Those that work in the file. */
+  readonly transactions = new Set<FileTransaction>();
+  /** The exclusive transaction that has locked the file. */
+  exclusiveTo: FileTransaction | undefined;
   stored: StoredDefinition;
   /** Milliseconds since 1970. */
   readonly openedAt: number;
   readonly #layout: SlotLayout;
   readonly #random: Random;
   readonly #rootKey: RootKey;
+  readonly #balancesIndexes: boolean;
 
   static open(ports: Ports, cache: PageCache, path: string, options: OpenFileOptions): OpenFile {
     const pages = PageFile.open(ports, cache, path, options);
@@ -104,17 +117,23 @@ export class OpenFile {
       if (isEncryptedFile(stored.owner)) {
         pages.useCipher(cipherOf(pages, stored.owner, ports.random, options));
       }
-      return new OpenFile(pages, stored, ports, options.rootKey ?? NO_ROOT_KEY);
+      return new OpenFile(pages, stored, ports, options);
     } catch (error) {
       pages.abandon();
       throw error;
     }
   }
 
-  private constructor(pages: PageFile, stored: StoredDefinition, ports: Ports, rootKey: RootKey) {
+  private constructor(
+    pages: PageFile,
+    stored: StoredDefinition,
+    ports: Ports,
+    { rootKey = NO_ROOT_KEY, balancesIndexes = false }: OpenFileOptions,
+  ) {
     this.pages = pages;
     this.#random = ports.random;
     this.#rootKey = rootKey;
+    this.#balancesIndexes = balancesIndexes;
     const now = () => ports.clock.now();
     this.openedAt = now();
     this.stored = stored;
@@ -123,12 +142,17 @@ export class OpenFile {
     const { flags } = stored.file;
     this.#layout = slotLayout({ ...stored.file, flags: flags & ~FILE_FLAG.KEY_ONLY });
     const form = formOf(stored.file, this.#layout);
-    this.data = new DataFile(pages, form, this.#keys(), this.#layout.systemKey, now);
+    this.data = new DataFile(pages, form, this.#keys(), this.#layout, now);
     this.#admit();
   }
 
   get definition(): FileDefinition {
     return this.stored.file;
+  }
+
+  /** Another client that has records locked or pages changed; undefined if there is none. */
+  holderBeside({ client }: FileTransaction): object | undefined {
+    return this.pages.otherHolder(client) ?? this.locks.otherOwner(client);
   }
 
   get isKeyOnly(): boolean {
@@ -166,6 +190,8 @@ export class OpenFile {
    */
   change(work: () => StoredDefinition): void {
     const { pages, stored: before } = this;
+    // The log says nothing of what follows, so what it has said before must be in the file.
+    if (this.data.journal !== undefined) pages.complete();
     pages.prepare();
     let stored: StoredDefinition;
     try {
@@ -179,7 +205,9 @@ export class OpenFile {
     this.#adopt(stored);
     try {
       this.#admit();
+      this.data.mustComplete = this.data.journal !== undefined;
       pages.complete();
+      this.data.mustComplete = false;
     } catch (error) {
       if (!isForWantOfRoom(error)) this.#adopt(before);
       throw error;
@@ -319,7 +347,7 @@ export class OpenFile {
       root: stored.root,
       keyWords: codec.wordCount,
       order: orderOf(definition, stored),
-      balanced: hasFlag(file, FILE_FLAG.BALANCED),
+      balanced: this.#balancesIndexes || hasFlag(file, FILE_FLAG.BALANCED),
     });
     const sequenceAt = stored.sequence < 0 ? -1 : (this.#layout.sequences[stored.sequence] ?? -1);
     return new FileKey(definition, codec, tree, sequenceAt);
@@ -371,7 +399,8 @@ function orderOf(definition: KeyDefinition, stored: StoredKey): RowOrder {
   return stored.sequence < 0 ? 'repeating' : 'linked';
 }
 
-function formOf(definition: FileDefinition, places: SlotLayout): RecordForm {
+/** How the records of a file are stored. */
+export function formOf(definition: FileDefinition, places: SlotLayout): RecordForm {
   return {
     places,
     recordLength: definition.recordLength,

@@ -86,6 +86,7 @@ export function makeOwner(
   const wrappedKey = new Uint8Array(WRAPPED_KEY_SIZE);
   wrappedKey.set(salt);
   wrappedKey.set(wrap(fileKey, derived(name, salt)), SALT_SIZE);
+  known.set(wrappedKey, { name, fileKey });
   const isForRoot = (mode & ENCRYPTED) !== 0 && (mode & READABLE) !== 0;
   if (isForRoot) wrappedKey.set(wrap(fileKey, rootKey()), ROOT_WRAP_AT);
   return { mode: mode + 1, flags: isLong ? OWNER_FLAG.LONG : 0, wrappedKey };
@@ -103,10 +104,20 @@ function unwrap(wrapped: Uint8Array, key: Uint8Array): Uint8Array | undefined {
   }
 }
 
+/**
+ * Names that were found right, with what they open, as long as somebody has the file open: deriving a
+ * key takes a twentieth of a second, and every open asks twice.
+ */
+const known = new WeakMap<Uint8Array, { readonly name: string; readonly fileKey: Uint8Array }>();
+
 /** The file key, if the name is right. */
 export function unwrapKey({ wrappedKey }: OwnerData, name: string): Uint8Array | undefined {
+  const right = known.get(wrappedKey);
+  if (right?.name === name) return right.fileKey;
   const wrapped = wrappedKey.subarray(SALT_SIZE, ROOT_WRAP_AT);
-  return unwrap(wrapped, derived(name, wrappedKey.subarray(0, SALT_SIZE)));
+  const fileKey = unwrap(wrapped, derived(name, wrappedKey.subarray(0, SALT_SIZE)));
+  if (fileKey !== undefined) known.set(wrappedKey, { name, fileKey });
+  return fileKey;
 }
 
 /** The file key of a file that may be read without the name, at the root that encrypted it. */

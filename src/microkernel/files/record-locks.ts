@@ -23,9 +23,16 @@ export interface LockHolder {
   readonly client: object;
 }
 
+/** Mostly one position block has it: a map for each lock would take four times the memory. */
 interface RecordLock {
-  readonly client: object;
-  readonly holders: Map<LockHolder, LockKind>;
+  holder: LockHolder;
+  kind: LockKind;
+  /** Other position blocks of the same client. */
+  others: Map<LockHolder, LockKind> | undefined;
+}
+
+function kindFor(lock: RecordLock | undefined, holder: LockHolder): LockKind | undefined {
+  return lock?.holder === holder ? lock.kind : lock?.others?.get(holder);
 }
 
 /** More locks in a file are status 81. */
@@ -40,14 +47,16 @@ export class RecordLocks {
   check(client: object, address: number): number {
     if (this.#byAddress.size === 0) return Status.NO_ERROR;
     const lock = this.#byAddress.get(address);
-    return lock === undefined || lock.client === client ? Status.NO_ERROR : Status.RECORD_INUSE;
+    return lock === undefined || lock.holder.client === client
+      ? Status.NO_ERROR
+      : Status.RECORD_INUSE;
   }
 
   /** Locks a record. 84: another client has it; 93: the client has locks of the other kind; 81: too many. */
   lock(holder: LockHolder, address: number, kind: LockKind): number {
     const refusal = this.check(holder.client, address);
     if (refusal !== 0) return refusal;
-    if (this.#hasOther(holder.client, kind)) return Status.INCOMPATIBLE_LOCK_TYPE;
+    if (this.mixes(holder, kind)) return Status.INCOMPATIBLE_LOCK_TYPE;
     const lock = this.#byAddress.get(address);
     if (lock === undefined && this.#byAddress.size >= LOCK_LIMIT) return Status.LOCKERROR;
     if (kind === 'single') this.#releaseOthers(holder, address);
@@ -55,20 +64,44 @@ export class RecordLocks {
     return Status.NO_ERROR;
   }
 
+  /** The client that has a record locked. */
+  ownerOf(address: number): object | undefined {
+    return this.#byAddress.get(address)?.holder.client;
+  }
+
+  /** Another client that has locks in the file. */
+  otherOwner(client: object): object | undefined {
+    for (const { client: other } of this.#byHolder.keys()) if (other !== client) return other;
+    return undefined;
+  }
+
+  /** How many records a position block has locked. */
+  countOf(holder: LockHolder): number {
+    return this.#byHolder.get(holder)?.size ?? 0;
+  }
+
+  /** Whether a position block has a lock on a record. */
+  holds(holder: LockHolder, address: number): boolean {
+    return this.#byHolder.get(holder)?.has(address) === true;
+  }
+
   #hold(holder: LockHolder, address: number, kind: LockKind, known: RecordLock | undefined): void {
-    const lock = known ?? { client: holder.client, holders: new Map<LockHolder, LockKind>() };
-    this.#byAddress.set(address, lock);
-    lock.holders.set(holder, kind);
+    if (known === undefined) this.#byAddress.set(address, { holder, kind, others: undefined });
+    else if (known.holder === holder) known.kind = kind;
+    else known.others = (known.others ?? new Map<LockHolder, LockKind>()).set(holder, kind);
     const held = this.#byHolder.get(holder) ?? new Set<number>();
     this.#byHolder.set(holder, held.add(address));
   }
 
-  /** A client's locks in a file are all of one kind. */
-  #hasOther(client: object, kind: LockKind): boolean {
-    for (const [holder, addresses] of this.#byHolder) {
-      if (holder.client !== client) continue;
+  /**
+   * A client's locks in a file are all of one kind: whether another one of this kind would not be. With
+   * `besideOwn` those of the position block itself do not count.
+   */
+  mixes(holder: LockHolder, kind: LockKind, besideOwn = false): boolean {
+    for (const [other, addresses] of this.#byHolder) {
+      if (other.client !== holder.client || (besideOwn && other === holder)) continue;
       const [address = -1] = addresses;
-      const held = this.#byAddress.get(address)?.holders.get(holder);
+      const held = kindFor(this.#byAddress.get(address), other);
       if (held !== undefined && held !== kind) return true;
     }
     return false;
@@ -77,22 +110,22 @@ export class RecordLocks {
   /** The next single lock takes the place of the one before. */
   #releaseOthers(holder: LockHolder, address: number): void {
     for (const other of [...(this.#byHolder.get(holder) ?? [])]) {
-      if (other !== address) this.#release(holder, other);
+      if (other !== address) this.release(holder, other);
     }
   }
 
   /** The single lock of a position block goes: 81 if it has none. */
   unlockSingle(holder: LockHolder): number {
     const [address = -1] = this.#byHolder.get(holder) ?? [];
-    if (this.#byAddress.get(address)?.holders.get(holder) !== 'single') return Status.LOCKERROR;
-    this.#release(holder, address);
+    if (kindFor(this.#byAddress.get(address), holder) !== 'single') return Status.LOCKERROR;
+    this.release(holder, address);
     return Status.NO_ERROR;
   }
 
   /** One multiple lock of a position block goes: 81 if it is none. */
   unlockMultiple(holder: LockHolder, address: number): number {
-    if (this.#byAddress.get(address)?.holders.get(holder) !== 'multiple') return Status.LOCKERROR;
-    this.#release(holder, address);
+    if (kindFor(this.#byAddress.get(address), holder) !== 'multiple') return Status.LOCKERROR;
+    this.release(holder, address);
     return Status.NO_ERROR;
   }
 
@@ -100,15 +133,15 @@ export class RecordLocks {
   unlockAllMultiple(holder: LockHolder): number {
     const addresses = [...(this.#byHolder.get(holder) ?? [])];
     const [address = -1] = addresses;
-    if (this.#byAddress.get(address)?.holders.get(holder) !== 'multiple') return Status.LOCKERROR;
-    for (const each of addresses) this.#release(holder, each);
+    if (kindFor(this.#byAddress.get(address), holder) !== 'multiple') return Status.LOCKERROR;
+    for (const each of addresses) this.release(holder, each);
     return Status.NO_ERROR;
   }
 
   /** The record has been updated by a position block: its single lock on it goes. */
   updated(holder: LockHolder, address: number): void {
-    if (this.#byAddress.get(address)?.holders.get(holder) === 'single') {
-      this.#release(holder, address);
+    if (kindFor(this.#byAddress.get(address), holder) === 'single') {
+      this.release(holder, address);
     }
   }
 
@@ -116,12 +149,14 @@ export class RecordLocks {
   removed(address: number): void {
     const lock = this.#byAddress.get(address);
     if (lock === undefined) return;
-    for (const holder of [...lock.holders.keys()]) this.#release(holder, address);
+    for (const holder of [lock.holder, ...(lock.others?.keys() ?? [])]) {
+      this.release(holder, address);
+    }
   }
 
   /** A position block is closed. */
   releaseAll(holder: LockHolder): void {
-    for (const address of [...(this.#byHolder.get(holder) ?? [])]) this.#release(holder, address);
+    for (const address of [...(this.#byHolder.get(holder) ?? [])]) this.release(holder, address);
   }
 
   /** How many records are locked. */
@@ -129,12 +164,27 @@ export class RecordLocks {
     return this.#byAddress.size;
   }
 
-  #release(holder: LockHolder, address: number): void {
-    const lock = this.#byAddress.get(address);
-    lock?.holders.delete(holder);
-    if (lock?.holders.size === 0) this.#byAddress.delete(address);
+  /** A position block's lock on a record goes, if it has one. */
+  release(holder: LockHolder, address: number): void {
+    this.#letGo(holder, address);
     const held = this.#byHolder.get(holder);
     held?.delete(address);
     if (held?.size === 0) this.#byHolder.delete(holder);
+  }
+
+  #letGo(holder: LockHolder, address: number): void {
+    const lock = this.#byAddress.get(address);
+    if (lock === undefined) return;
+    if (lock.holder !== holder) {
+      lock.others?.delete(holder);
+      return;
+    }
+    const [next] = lock.others ?? [];
+    if (next === undefined) {
+      this.#byAddress.delete(address);
+      return;
+    }
+    [lock.holder, lock.kind] = next;
+    lock.others?.delete(lock.holder);
   }
 }

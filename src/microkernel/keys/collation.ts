@@ -71,7 +71,8 @@ export function decodeCollatingSequence(block: Uint8Array): CollatingSequence {
   switch (signature) {
     case ACS_SIGNATURE.USER: {
       const name = trimmedName(block.subarray(NAME_AT, WEIGHTS_AT));
-      return { kind: 'user', name, weights: block.slice(WEIGHTS_AT) };
+      // A copy in any case: `slice` of a Buffer is none.
+      return { kind: 'user', name, weights: Uint8Array.from(block.subarray(WEIGHTS_AT)) };
     }
     case ACS_SIGNATURE.LOCALE:
       return localeSequence(u16(view, COUNTRY_AT), u16(view, CODE_PAGE_AT));

@@ -15,9 +15,11 @@
  *   operation ends.
  */
 import { setU16, setU32, u16, u32 } from '../bytes.js';
+import { ABSENT } from '../chunked-array.js';
 import { COUNTER, DATA_PAGE, OWN_PAGE_TYPE, PAGE_HEADER } from '../layout.js';
 import type { PageView } from '../page-view.js';
 import { SPACE } from '../pat.js';
+import type { PrivatePages, RoomyPages } from '../private-pages.js';
 import { BtrieveError, Status } from '../status.js';
 
 /** No record. */
@@ -29,6 +31,8 @@ const USE_MASK = 0x7fff;
 const NO_SLOT = 0xffff;
 /** In a free slot: the next of the chain. */
 const CHAIN_AT = 2;
+/** Pages of the list that are looked at for one which no transaction of another client holds. */
+const CANDIDATES = 4;
 
 export class RecordSlots {
   readonly slotSize: number;
@@ -51,6 +55,7 @@ export class RecordSlots {
 
   /** Throws status 132 if there is no address left. To be called before the operation's first change. */
   assertRoom(): void {
+    if ((this.#view.privatePages?.roomyData.stack.length ?? 0) > 0) return;
     const head = this.#view.counter(COUNTER.FREE_DATA_PAGE);
     if (head !== 0) return;
     const next = this.#view.numbersUsed(SPACE.DATA) + 1;
@@ -77,10 +82,16 @@ export class RecordSlots {
     return page * this.slotsPerPage + slot;
   }
 
-  /** The same with a certain address that is free, on a page that exists. */
+  /** The same with a certain address that is free, as redo needs it. */
   takeAt(address: number): void {
     const slot = address % this.slotsPerPage;
     const page = (address - slot) / this.slotsPerPage;
+    if (!this.#view.isAllocated(SPACE.DATA, page)) {
+      this.#view.allocateAt(SPACE.DATA, page, OWN_PAGE_TYPE.DATA);
+      this.#edit(page);
+      this.initialise();
+      this.#view.setCounter(COUNTER.FREE_DATA_PAGE, page + 1);
+    }
     this.#edit(page);
     const { view, at: base } = this;
     while (u16(view, base + DATA_PAGE.slotsUsed) <= slot) {
@@ -135,6 +146,19 @@ export class RecordSlots {
     setU16(view, at + CHAIN_AT, u16(view, base + DATA_PAGE.firstFreeSlot));
     setU16(view, base + DATA_PAGE.firstFreeSlot, slot);
     setU16(view, base + PAGE_HEADER.count, u16(view, base + PAGE_HEADER.count) - 1);
+    const { privatePages } = this.#view;
+    if (privatePages !== undefined) {
+      const { touched, stack } = privatePages.roomyData;
+      if (!touched.has(page)) stack.push(page);
+      touched.add(page);
+      return;
+    }
+    this.#enlist(page);
+  }
+
+  /** Puts the page looked at into the list of pages with free slots, unless it is there. */
+  #enlist(page: number): void {
+    const { view, at: base } = this;
     if (view.getUint8(base + DATA_PAGE.listed) !== 0) return;
     view.setUint8(base + DATA_PAGE.listed, 1);
     setU32(view, base + DATA_PAGE.nextFree, this.#view.counter(COUNTER.FREE_DATA_PAGE));
@@ -185,6 +209,39 @@ export class RecordSlots {
     return NO_ADDRESS;
   }
 
+  /** The data page of a record. */
+  pageOf(address: number): number {
+    return Math.floor(address / this.slotsPerPage);
+  }
+
+  /** Whether a transaction of somebody else has changed the slot of a record. */
+  isHeld(address: number): boolean {
+    const slot = address % this.slotsPerPage;
+    const page = (address - slot) / this.slotsPerPage;
+    if (!this.#view.isHeld(SPACE.DATA, page)) return false;
+    const copy = this.#view.copyOf(SPACE.DATA, page);
+    return (
+      copy === ABSENT ||
+      this.#stateIn(copy, slot) !== this.#stateIn(this.#view.readShared(SPACE.DATA, page), slot)
+    );
+  }
+
+  /** Whether a record that was used so often when it was read was one that only a transaction sees. */
+  isPrivate(pages: PrivatePages, address: number, uses: number): boolean {
+    const slot = address % this.slotsPerPage;
+    const page = (address - slot) / this.slotsPerPage;
+    if (pages.frameOf(SPACE.DATA, page) === ABSENT) return false;
+    if (pages.hasNumber(SPACE.DATA, page)) return true;
+    const shared = this.#view.readShared(SPACE.DATA, page);
+    return (this.#stateIn(shared, slot) & USE_MASK) !== uses;
+  }
+
+  /** The first two bytes of a slot: whether it holds a record, and how often it has been used. */
+  #stateIn(frame: number, slot: number): number {
+    const slab = this.#view.cache.slabOf(frame);
+    return u16(slab.view, this.#slotAt(this.#view.cache.baseOf(frame), slot));
+  }
+
   #slotAt(base: number, slot: number): number {
     return base + DATA_PAGE.size + slot * this.slotSize;
   }
@@ -198,6 +255,8 @@ export class RecordSlots {
 
   /** The page at the head of the list that has a free slot, or a new one; edited. */
   #pageWithRoom(): number {
+    const { privatePages } = this.#view;
+    if (privatePages !== undefined) return this.#privatePageWithRoom(privatePages.roomyData);
     for (;;) {
       const head = this.#view.counter(COUNTER.FREE_DATA_PAGE);
       if (head === 0) return this.#newPage();
@@ -205,13 +264,73 @@ export class RecordSlots {
       this.#edit(page);
       const { view, at: base } = this;
       if (u16(view, base + PAGE_HEADER.count) < this.slotsPerPage) return page;
-      if (view.getUint8(base + DATA_PAGE.listed) === 0) {
-        throw this.#damaged(page, 'the list of pages with free slots is broken');
-      }
-      view.setUint8(base + DATA_PAGE.listed, 0);
-      this.#view.setCounter(COUNTER.FREE_DATA_PAGE, u32(view, base + DATA_PAGE.nextFree));
-      setU32(view, base + DATA_PAGE.nextFree, 0);
+      this.#unlistFirst(page);
     }
+  }
+
+  /** The same in private pages: one that has been used already, one of the list, or a new one. */
+  #privatePageWithRoom({ touched, stack }: RoomyPages): number {
+    for (;;) {
+      const page = stack.at(-1) ?? this.#unheldPage(touched);
+      if (page === undefined) break;
+      this.#read(page);
+      if (u16(this.view, this.at + PAGE_HEADER.count) < this.slotsPerPage) {
+        this.#edit(page);
+        return page;
+      }
+      stack.pop();
+    }
+    const page = this.#view.allocate(SPACE.DATA, OWN_PAGE_TYPE.DATA);
+    this.#edit(page);
+    setU16(this.view, this.at + DATA_PAGE.firstFreeSlot, NO_SLOT);
+    touched.add(page);
+    stack.push(page);
+    return page;
+  }
+
+  /** One of the first pages of the list that is free to be changed; it is in `touched` from then on. */
+  #unheldPage(touched: Set<number>): number | undefined {
+    let head = this.#view.counter(COUNTER.FREE_DATA_PAGE);
+    for (let tries = 0; head !== 0 && tries < CANDIDATES; tries++) {
+      const page = head - 1;
+      this.#arrive(page, this.#view.readShared(SPACE.DATA, page));
+      if (!touched.has(page) && !this.#view.isHeld(SPACE.DATA, page)) {
+        touched.add(page);
+        return page;
+      }
+      head = u32(this.view, this.at + DATA_PAGE.nextFree);
+    }
+    return undefined;
+  }
+
+  /**
+   * These pages have been published: those with free slots come into the list, and full ones leave it
+   * where it begins.
+   */
+  relist(pages: Iterable<number>): void {
+    for (const page of pages) {
+      this.#edit(page);
+      if (u16(this.view, this.at + PAGE_HEADER.count) < this.slotsPerPage) this.#enlist(page);
+    }
+    for (;;) {
+      const head = this.#view.counter(COUNTER.FREE_DATA_PAGE);
+      if (head === 0 || this.#view.isHeld(SPACE.DATA, head - 1)) return;
+      this.#read(head - 1);
+      if (u16(this.view, this.at + PAGE_HEADER.count) < this.slotsPerPage) return;
+      this.#unlistFirst(head - 1);
+    }
+  }
+
+  /** The first page of the list leaves it. */
+  #unlistFirst(page: number): void {
+    this.#edit(page);
+    const { view, at: base } = this;
+    if (view.getUint8(base + DATA_PAGE.listed) === 0) {
+      throw this.#damaged(page, 'the list of pages with free slots is broken');
+    }
+    view.setUint8(base + DATA_PAGE.listed, 0);
+    this.#view.setCounter(COUNTER.FREE_DATA_PAGE, u32(view, base + DATA_PAGE.nextFree));
+    setU32(view, base + DATA_PAGE.nextFree, 0);
   }
 
   #newPage(): number {

@@ -71,6 +71,8 @@ export class RecordStore {
   #whole = new Uint8Array(0);
   #packed = new Uint8Array(0);
   readonly #probe = new Uint8Array(1);
+  /** What `#whole` has. */
+  readonly #unpacked = { operation: 0, address: NO_ADDRESS, uses: 0, stored: 0, length: 0 };
 
   constructor(view: PageView, form: RecordForm) {
     this.#view = view;
@@ -84,6 +86,12 @@ export class RecordStore {
     const { form } = this;
     if (!form.isVariable) return form.recordLength;
     return form.isWhole || form.truncatesBlanks ? WHOLE_RECORD_LIMIT : 0xffff_ffff;
+  }
+
+  /** Pages that a transaction has published: data pages and variable ones with or without room. */
+  relist(data: Iterable<number>, variable: Iterable<number>): void {
+    this.slots.relist(data);
+    this.variable.relist(variable);
   }
 
   /** Whether there is a record at an address. */
@@ -158,18 +166,34 @@ export class RecordStore {
 
   /** Stores a new record, whose slot is then found, for changing. Returns its address. */
   insert(data: Uint8Array, from: number, length: number): number {
+    return this.#insert(data, from, length, NO_ADDRESS);
+  }
+
+  /** The same at a certain address, which is free. */
+  insertAt(address: number, data: Uint8Array, from: number, length: number): void {
+    this.#insert(data, from, length, address);
+  }
+
+  #takeSlot(wanted: number): number {
+    if (wanted === NO_ADDRESS) return this.slots.take();
+    this.slots.takeAt(wanted);
+    return wanted;
+  }
+
+  #insert(data: Uint8Array, from: number, length: number, wanted: number): number {
     const { form } = this;
     if (form.isWhole) {
       const size = this.#pack(data, from, length);
       this.variable.insert(this.#packed, 0, size);
-      const address = this.slots.take();
+      const address = this.#takeSlot(wanted);
       this.#point(size, 0);
+      this.#keepWhole(address, data, from, length);
       return this.#found(address);
     }
     const variable = form.isVariable ? length - form.recordLength : 0;
     const stored = this.#lengthToStore(data, from + form.recordLength, variable);
     if (form.isVariable) this.variable.insert(data, from + form.recordLength, stored);
-    const address = this.slots.take();
+    const address = this.#takeSlot(wanted);
     if (form.isVariable) this.#point(stored, variable);
     const { bytes, at } = this.slots;
     copyBytes(data, from, bytes, at + form.places.record, form.recordLength);
@@ -189,6 +213,7 @@ export class RecordStore {
         const size = this.#pack(data, from, length);
         this.variable.replace(page, index, old, this.#packed, 0, size);
         this.#point(size, 0);
+        this.#keepWhole(address, data, from, length);
       } else {
         const begin = from + form.recordLength;
         const variable = length - form.recordLength;
@@ -358,29 +383,64 @@ export class RecordStore {
   }
 
   #unpack(): void {
+    if (!this.#isUnpacked()) this.#unpackAnew();
+    this.bytes = this.#whole;
+    this.at = 0;
+    this.length = this.#unpacked.length;
+  }
+
+  /**
+   * Whether `#whole` is the record found already. A use of the slot makes it another; what is undone and
+   * done again goes through `#keepWhole`, and between operations nothing is relied upon.
+   */
+  #isUnpacked(): boolean {
+    const { operation, address, uses, stored } = this.#unpacked;
+    return (
+      operation === this.#view.cache.operation &&
+      address === this.address &&
+      uses === this.slots.useCount &&
+      stored === this.#storedLength()
+    );
+  }
+
+  #noteUnpacked(address: number, stored: number, length: number): void {
+    const unpacked = this.#unpacked;
+    unpacked.operation = this.#view.cache.operation;
+    unpacked.address = address;
+    unpacked.uses = this.slots.useCount;
+    unpacked.stored = stored;
+    unpacked.length = length;
+  }
+
+  /** The record whose slot is found has just been stored like this: it need not be unpacked. */
+  #keepWhole(address: number, data: Uint8Array, from: number, length: number): void {
+    if (this.#whole.length < length) this.#whole = new Uint8Array(length);
+    copyBytes(data, from, this.#whole, 0, length);
+    this.#noteUnpacked(address, this.#storedLength(), length);
+  }
+
+  #unpackAnew(): void {
     const { slots, form } = this;
     const stored = this.#storedLength();
+    this.#unpacked.operation = 0;
     if (stored < LENGTH_SIZE || stored > LENGTH_SIZE + compressedLimit(WHOLE_RECORD_LIMIT)) {
       throw this.#damaged('the length of a stored record makes no sense');
     }
+    this.#assertPossible();
     const page = u32(slots.view, slots.at + form.places.variablePage);
     const index = u16(slots.view, slots.at + form.places.variableIndex);
-    const head = new Uint8Array(LENGTH_SIZE);
-    this.variable.read(page, index, stored, 0, LENGTH_SIZE, head, 0);
-    const length = new DataView(head.buffer).getUint32(0, true);
+    if (this.#packed.length < stored) this.#packed = new Uint8Array(stored);
+    this.variable.read(page, index, stored, 0, stored, this.#packed, 0);
+    const length = new DataView(this.#packed.buffer).getUint32(0, true);
     if (length < form.recordLength || length > WHOLE_RECORD_LIMIT) {
       throw this.#damaged('the length of a record makes no sense');
     }
-    if (this.#packed.length < stored) this.#packed = new Uint8Array(stored);
     if (this.#whole.length < length) this.#whole = new Uint8Array(length);
-    this.variable.read(page, index, stored, 0, stored, this.#packed, 0);
     const found = form.compresses
       ? decompress(this.#packed, LENGTH_SIZE, stored - LENGTH_SIZE, this.#whole, 0, length)
       : this.#copyWhole(stored - LENGTH_SIZE);
     if (found !== length) throw this.#damaged('a record is shorter than its length');
-    this.bytes = this.#whole;
-    this.at = 0;
-    this.length = length;
+    this.#noteUnpacked(this.address, stored, length);
   }
 
   #copyWhole(count: number): number {

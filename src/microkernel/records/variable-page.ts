@@ -21,6 +21,7 @@
  * - The trailer is not touched.
  */
 import { assert } from '../assert.js';
+import { ABSENT } from '../chunked-array.js';
 import { copyBytes, setU16, setU32, u16, u32 } from '../bytes.js';
 import {
   FRAGMENT_ENTRY,
@@ -115,6 +116,20 @@ abstract class VariablePage {
     // A page that is not what it should be is not made dirty.
     this.read(page);
     this.#look(page, this.view.edit(SPACE.OTHER, page));
+  }
+
+  /** Looks at the page as everybody else sees it. */
+  readShared(page: number): void {
+    this.#checkNumber(page);
+    this.#look(page, this.view.readShared(SPACE.OTHER, page));
+    this.#check();
+  }
+
+  /** Looks at the copy that a transaction has of the page; false if none has one. */
+  lookAtCopy(page: number): boolean {
+    const frame = this.view.copyOf(SPACE.OTHER, page);
+    if (frame !== ABSENT) this.#look(page, frame);
+    return frame !== ABSENT;
   }
 
   protected make(): void {

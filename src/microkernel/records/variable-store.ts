@@ -23,6 +23,8 @@ import { copyBytes } from '../bytes.js';
 import { assert } from '../assert.js';
 import { COUNTER, SHARED_PAGE } from '../layout.js';
 import type { PageView } from '../page-view.js';
+import { SPACE } from '../pat.js';
+import type { RoomyPages } from '../private-pages.js';
 import type { BtrieveError } from '../status.js';
 import { LongPart, PART_LIMIT } from './long-part.js';
 import { fragmentLimit, SharedPage, variablePageError } from './variable-page.js';
@@ -336,6 +338,11 @@ export class VariableStore {
   }
 
   #lookForRoom(size: number): void {
+    const { privatePages } = this.#view;
+    if (privatePages !== undefined) {
+      this.#lookPrivately(privatePages.roomyVariable, size);
+      return;
+    }
     let candidate = this.#firstRoom;
     for (let tries = 0; candidate !== 0 && tries < CANDIDATES; tries++) {
       this.#shared.read(candidate - 1);
@@ -347,6 +354,37 @@ export class VariableStore {
       candidate = this.#shared.next;
     }
     this.#shared.create();
+  }
+
+  /** The same in private pages: one changed already, one of the list, or a new one. */
+  #lookPrivately({ touched, stack }: RoomyPages, size: number): void {
+    for (let at = stack.length - 1; at >= Math.max(0, stack.length - CANDIDATES); at--) {
+      if (this.#takeIfRoomy(stack[at] ?? 0, size)) return;
+    }
+    let candidate = this.#firstRoom;
+    for (let tries = 0; candidate !== 0 && tries < CANDIDATES; tries++) {
+      const page = candidate - 1;
+      const isFree = !touched.has(page) && !this.#view.isHeld(SPACE.OTHER, page);
+      if (isFree && this.#takeIfRoomy(page, size)) return;
+      this.#shared.readShared(page);
+      candidate = this.#shared.next;
+    }
+    this.#shared.create();
+  }
+
+  #takeIfRoomy(page: number, size: number): boolean {
+    this.#shared.read(page);
+    if (this.#shared.room < size) return false;
+    this.#shared.edit(page);
+    return true;
+  }
+
+  /** These pages have been published: they go on or off the list, or out of the file. */
+  relist(pages: Iterable<number>): void {
+    for (const page of pages) {
+      this.#shared.edit(page);
+      this.#enlist();
+    }
   }
 
   #removeFragment(page: number, index: number, size: number, isRoot: boolean): void {
@@ -404,6 +442,15 @@ export class VariableStore {
 
   /** The room in the page looked at has changed: it goes on or off the list, or out of the file. */
   #enlist(): void {
+    const { privatePages } = this.#view;
+    if (privatePages !== undefined) {
+      noteRoom(
+        privatePages.roomyVariable,
+        this.#shared.number,
+        this.#shared.room > this.#threshold,
+      );
+      return;
+    }
     const { isEmpty, isListed } = this.#shared;
     const shouldBe = !isEmpty && this.#shared.room > this.#threshold;
     if (isListed && !shouldBe) this.#unlink();
@@ -415,8 +462,7 @@ export class VariableStore {
     const first = this.#firstRoom;
     const own = this.#shared.number + 1;
     if (first !== 0) {
-      this.#editNeighbour(first, 'previous', 0);
-      this.#neighbour.previous = own;
+      this.#relink(first, 'previous', 0, own);
     }
     this.#shared.next = first;
     this.#shared.previous = 0;
@@ -428,27 +474,28 @@ export class VariableStore {
     const { next, previous } = this.#shared;
     const own = this.#shared.number + 1;
     if (previous !== 0) {
-      this.#editNeighbour(previous, 'next', own);
-      this.#neighbour.next = next;
+      this.#relink(previous, 'next', own, next);
     } else if (this.#firstRoom === own) {
       this.#firstRoom = next;
     } else {
       throw this.#badList();
     }
     if (next !== 0) {
-      this.#editNeighbour(next, 'previous', own);
-      this.#neighbour.previous = previous;
+      this.#relink(next, 'previous', own, previous);
     }
     this.#shared.next = 0;
     this.#shared.previous = 0;
     this.#shared.isListed = false;
   }
 
-  /** Looks at another page of the list, which must have such a link. */
-  #editNeighbour(link: number, side: 'next' | 'previous', expected: number): void {
+  /** Another page of the list, which must have such a link, gets a new one. */
+  #relink(link: number, side: 'next' | 'previous', expected: number, value: number): void {
     this.#neighbour.read(link - 1);
     if (!this.#neighbour.isListed || this.#neighbour[side] !== expected) throw this.#badList();
     this.#neighbour.edit(link - 1);
+    this.#neighbour[side] = value;
+    // A transaction that has a copy of the page will put it in its place.
+    if (this.#neighbour.lookAtCopy(link - 1)) this.#neighbour[side] = value;
   }
 
   #badList(): BtrieveError {
@@ -460,4 +507,12 @@ export class VariableStore {
 /** The caller has compared a request with the length of the part: what is wrong here is a bug. */
 function checkRange(at: number, count: number, length: number): void {
   assert(at >= 0 && count >= 0 && at + count <= length, 'a range is beyond the end of a part');
+}
+
+/** A private page has been changed, and has room or has not. */
+function noteRoom({ touched, stack }: RoomyPages, page: number, hasRoom: boolean): void {
+  touched.add(page);
+  const at = stack.lastIndexOf(page);
+  if (hasRoom && at < 0) stack.push(page);
+  if (!hasRoom && at >= 0) stack.splice(at, 1);
 }

@@ -18,7 +18,7 @@
  *   on in order, so a damaged tree ends in status 2 and never in a loop.
  */
 import { assert } from '../assert.js';
-import { setU32, setU53, u32, u53 } from '../bytes.js';
+import { setU32, u32 } from '../bytes.js';
 import { INDEX_PAGE, OWN_PAGE_TYPE, PAGE_HEADER } from '../layout.js';
 import type { Slab } from '../page-cache.js';
 import type { PageView } from '../page-view.js';
@@ -673,6 +673,8 @@ export class BTree {
   #neighbourEquals(row: Int32Array, link: number): boolean {
     const neighbour = this.#link(this.frame, link);
     if (neighbour === 0) return false;
+    // Whether this key value is counted hangs on what is there.
+    this.#view.hold(neighbour - 1);
     const frame = this.#enter(neighbour - 1, 0);
     const slot = link === INDEX_PAGE.left ? this.#count(frame) - 1 : 0;
     if (slot < 0 || this.#count(frame) === 0) return false;
@@ -741,17 +743,14 @@ export class BTree {
   }
 
   #rootNumber(field: number): number {
-    const frame = this.#enter(this.shape.root, -1);
-    return u53(this.#slab(frame).view, this.#base(frame) + field);
+    this.#enter(this.shape.root, -1);
+    return this.#view.tally(this.shape.root, field);
   }
 
   #addToRoot(entries: number, distinct: number): void {
-    const frame = this.#view.edit(SPACE.OTHER, this.shape.root);
-    const { view } = this.#slab(frame);
-    const base = this.#base(frame);
-    setU53(view, base + INDEX_PAGE.entries, u53(view, base + INDEX_PAGE.entries) + entries);
-    if (distinct === 0) return;
-    setU53(view, base + INDEX_PAGE.distinct, u53(view, base + INDEX_PAGE.distinct) + distinct);
+    const { root } = this.shape;
+    this.#view.addTally(root, INDEX_PAGE.entries, entries);
+    if (distinct !== 0) this.#view.addTally(root, INDEX_PAGE.distinct, distinct);
   }
 
   /** Index of the first word of a row in its slab. */

@@ -204,6 +204,12 @@ export const FORMS = {
     flags: FILE_FLAG.PREALLOCATE,
     preallocatedPages: 40,
   }),
+  /** Its definition takes two pages for the sequence, which orders as bytes are, and the keys. */
+  wide: form('wide', ['letters', 'letters', 'letters', 'letters'], {
+    sequences: [
+      { kind: 'user', name: 'SAME', weights: Uint8Array.from({ length: 256 }, (_, i) => i) },
+    ],
+  }),
   larger: form('larger pages', ['id', 'group', 'letters'], { pageSize: 2048 }),
 } as const;
 

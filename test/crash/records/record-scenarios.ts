@@ -6,14 +6,14 @@ import { FORMS, type Form, type KeyName } from './record-forms.js';
 import { PATH, Player, type Scenario } from './record-lab.js';
 import { DIRECTORY, RecordWorld, type RecordWorldOptions, type Session } from './record-world.js';
 
-const NAME = 'sesame';
+export const NAME = 'sesame';
 
 function insertMany(session: Session, count: number): void {
   for (let n = 0; n < count; n++) session.insert();
 }
 
 /** A file with so many records, closed cleanly. */
-function filled(form: Form, count: number, after?: (session: Session) => void) {
+export function filled(form: Form, count: number, after?: (session: Session) => void) {
   return (player: Player): undefined => {
     player.create(form);
     const session = player.open();
@@ -545,7 +545,7 @@ const OWNERS: readonly Scenario[] = [
 ];
 
 /** So that there is plain text in free pages. */
-function deleteSome(session: Session): void {
+export function deleteSome(session: Session): void {
   session.complete();
   for (const address of session.state.addresses.slice(0, 5)) session.remove(address);
   session.complete();
@@ -597,6 +597,17 @@ function fillUpTo(session: Session, free: number): void {
   }
 }
 
+/** Or the disk was full too early, or too late, to show anything. */
+function demandHalfEncrypted({ world, state }: Session): void {
+  const { encrypted, plain } = world.countPages(PATH, state.form.definition.pageSize);
+  if (encrypted > 0 && plain > 0) return;
+  throw new Error(`there are ${encrypted} encrypted pages and ${plain} plain ones`);
+}
+
+/** A file is written anew in several steps, and this is room for the first of them only. */
+const HALF_WAY = { settings: { fileGrowthFactor: 0, operationBundleLimit: 1 } };
+const ROOM_FOR_SOME = 12;
+
 const FULL_DISKS: readonly Scenario[] = [
   {
     name: 'disk full while an index is made',
@@ -629,14 +640,18 @@ const FULL_DISKS: readonly Scenario[] = [
   {
     name: 'disk full while an owner is set and cleared',
     ...STRUCTURE,
-    options: { settings: { fileGrowthFactor: 0 } },
-    before: filled(FORMS.roomy, 14),
+    options: HALF_WAY,
+    before: filled(FORMS.roomy, 30, deleteSome),
     run: (player) => {
       const session = player.open();
+      fillUpTo(session, ROOM_FOR_SOME);
       withFullDisk(session, () => session.setOwner(NAME, 2));
+      demandHalfEncrypted(session);
       session.setOwner(NAME, 2);
       session.insert();
+      fillUpTo(session, ROOM_FOR_SOME);
       withFullDisk(session, () => session.clearOwner());
+      demandHalfEncrypted(session);
       session.clearOwner();
       session.verify();
       session.close();
@@ -645,16 +660,33 @@ const FULL_DISKS: readonly Scenario[] = [
   {
     name: 'disk full while an owner is cleared, and set again',
     ...STRUCTURE,
-    options: { settings: { fileGrowthFactor: 0 } },
-    before: filled(FORMS.roomy, 14, (session) => session.setOwner(NAME, 2)),
+    options: HALF_WAY,
+    before: filled(FORMS.roomy, 30, (session) => session.setOwner(NAME, 2)),
     run: (player) => {
       const session = player.open();
-      fillUpTo(session, 8);
+      fillUpTo(session, ROOM_FOR_SOME);
       withFullDisk(session, () => session.clearOwner());
+      demandHalfEncrypted(session);
       session.setOwner(NAME, 2);
       session.verify();
       session.close();
       player.world.demandSealed(PATH, FORMS.roomy.definition.pageSize);
+    },
+  },
+];
+
+const DEFINITIONS: readonly Scenario[] = [
+  {
+    name: 'definition gets shorter by pages',
+    ...STRUCTURE,
+    options: bundles(2),
+    before: filled(FORMS.wide, 4),
+    run: (player) => {
+      const session = player.open();
+      while (session.state.keys[0]?.number === 0) session.dropIndex(0);
+      session.anything();
+      session.verify();
+      session.close();
     },
   },
 ];
@@ -668,5 +700,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...INDEXES,
   ...OWNERS,
   ...FULL_DISKS,
+  ...DEFINITIONS,
   ...OTHERS,
 ];

@@ -4,6 +4,7 @@
  */
 import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
+import { u32 } from '../../../src/microkernel/bytes.js';
 import { checkPages } from '../../../src/microkernel/check.js';
 import {
   decodeDefinition,
@@ -25,6 +26,7 @@ import {
 import type { OpenFile } from '../../../src/microkernel/files/open-file.js';
 import { OWNER_FLAG } from '../../../src/microkernel/files/owner.js';
 import {
+  FCR,
   FIRST_OWN_PAGE_TYPE,
   OWN_PAGE_TYPE,
   PAGE_HEADER,
@@ -32,6 +34,7 @@ import {
 import { isLinked } from '../../../src/microkernel/keys/key-definition.js';
 import { PageCache } from '../../../src/microkernel/page-cache.js';
 import { isEncrypted } from '../../../src/microkernel/page-cipher.js';
+import { PageDevice } from '../../../src/microkernel/page-device.js';
 import { PageFile, type PageFileSettings } from '../../../src/microkernel/page-file.js';
 import type { FileSystem } from '../../../src/microkernel/ports.js';
 import { BtrieveError, Status } from '../../../src/microkernel/status.js';
@@ -202,13 +205,35 @@ export class RecordWorld {
     const bytes = this.disk.snapshotFile(path);
     const at = Buffer.from(bytes.buffer).indexOf(MARKER);
     if (at >= 0) throw new Error(`${path} has plain text at ${at}`);
+    const { plain, firstPlain } = this.countPages(path, pageSize);
+    if (plain > 0) throw new Error(`${path} has a plain page at ${firstPlain}`);
+  }
+
+  /**
+   * Pages on disk, in use or free, of those that an owner may have encrypted. What a write left that
+   * was broken off is no page: there may be no trailer that says it is encrypted.
+   */
+  countPages(
+    path: string,
+    pageSize: number,
+  ): { encrypted: number; plain: number; firstPlain: number } {
+    const bytes = this.disk.snapshotFile(path);
     const view = new DataView(bytes.buffer);
+    // The file may be open, so its FCRs are not asked for by opening it; the seed never changes.
+    const handle = this.disk.open(path, 'read');
+    handle.close();
+    const device = new PageDevice(handle, pageSize, u32(view, FCR.pageSeed));
+    const found = { encrypted: 0, plain: 0, firstPlain: -1 };
     for (let base = 0; base + pageSize <= bytes.length; base += pageSize) {
       const type = view.getUint8(base + PAGE_HEADER.type);
       if (type < FIRST_OWN_PAGE_TYPE || type > OWN_PAGE_TYPE.DATA) continue;
-      if (type === OWN_PAGE_TYPE.DEFINITION || isEncrypted(bytes, view, base, pageSize)) continue;
-      throw new Error(`${path} has a plain page of type ${type} at ${base}`);
+      if (type === OWN_PAGE_TYPE.DEFINITION) continue;
+      if (isEncrypted(bytes, view, base, pageSize)) found.encrypted++;
+      else if (u32(view, base + PAGE_HEADER.checksum) === device.checksum(bytes, base)) {
+        if (found.plain++ === 0) found.firstPlain = base;
+      }
     }
+    return found;
   }
 
   /** Throws if the name of a file, or none, opens it where it should not. */
@@ -242,9 +267,10 @@ export class Session {
   state: RecordState;
   /** What a change that failed half way would have made of it. */
   interrupted: RecordState | undefined;
-  /** Whether it may show as done. */
-  #mayBeDone = false;
+  /** The state then, if it may show as done. */
+  #heldAt: RecordState | undefined;
   #serial: number;
+  readonly #initial: RecordState;
 
   constructor(world: RecordWorld, file: OpenFile, life: Life, state: RecordState) {
     this.world = world;
@@ -252,6 +278,12 @@ export class Session {
     this.life = life;
     this.state = state;
     this.#serial = state.serial;
+    this.#initial = state;
+  }
+
+  /** Something has been done in it. */
+  get wasDone(): boolean {
+    return this.state !== this.#initial;
   }
 
   get changeSeq(): number {
@@ -445,7 +477,9 @@ export class Session {
   }
 
   clearOwner(): void {
-    if (this.life.sealed !== undefined) this.life.sealed.until = this.world.step;
+    const { sealed } = this.life;
+    // The first attempt, if it found no room, has made pages plain already.
+    if (sealed !== undefined) sealed.until = Math.min(sealed.until, this.world.step);
     this.#structure(this.state.withOwner(undefined), () => this.file.clearOwner());
   }
 
@@ -476,7 +510,8 @@ export class Session {
     if (isRefused && !encryptsNow && !this.world.mayFail) return;
     this.interrupted = after;
     const isDropped = after.keys.length < this.state.keys.length;
-    this.#mayBeDone = encrypts(after.owner) || (isDropped && status !== Status.DISKFULL);
+    const mayBeDone = encrypts(after.owner) || (isDropped && status !== Status.DISKFULL);
+    this.#heldAt = mayBeDone ? this.state : undefined;
   }
 
   #promise(): void {
@@ -502,7 +537,8 @@ export class Session {
    */
   chooseState(): void {
     const { interrupted, file } = this;
-    if (interrupted === undefined || !this.#mayBeDone) return;
+    // Once it was chosen, more has been done since.
+    if (interrupted === undefined || this.state !== this.#heldAt) return;
     const mode = file.stored.owner.mode - 1;
     const numbers = file.data.keys.map(({ number }) => number).join();
     const isDone =

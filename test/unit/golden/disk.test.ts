@@ -22,12 +22,15 @@ function stopQuietly(world: World): void {
 
 /** A script on the file of people, closed, with a disk that fails. */
 function closedWith(fault: Fault): Script {
-  const script = new Script(new World());
+  const script = new Script(new World(UNLOGGED));
   script.begin(PEOPLE);
   run(script, 'CLOSE => 0');
   script.world.faults.setFault(fault);
   return script;
 }
+
+/** These scripts are about data files; the log has its own tests. */
+const UNLOGGED = { settings: { transactionLogging: false } };
 
 describe('a full disk', () => {
   test('Insert is 18, nothing is lost, and with room it goes on', () => {
@@ -67,7 +70,7 @@ describe('a full disk', () => {
   });
 
   test('Close is 18 and the file stays open, until there is room', () => {
-    const script = new Script(new World());
+    const script = new Script(new World(UNLOGGED));
     script.begin(DATA_ONLY);
     const { disk } = script.world;
     disk.capacity = 20_000;
@@ -96,7 +99,7 @@ describe('a full disk', () => {
   });
 
   test('Create is 18, and there is no file', () => {
-    const script = new Script(new World());
+    const script = new Script(new World(UNLOGGED));
     script.world.disk.capacity = 1000;
     run(
       script,
@@ -178,7 +181,7 @@ describe('a disk that fails', () => {
   });
 
   test('a damaged page is 2, and the others are read', () => {
-    const script = new Script(new World());
+    const script = new Script(new World(UNLOGGED));
     script.begin(NOTES);
     run(script, 'CLOSE => 0');
     const { disk } = script.world;
@@ -233,7 +236,7 @@ describe('an index that a crash left half done', () => {
   function statusesAround(call: string, key: number): number[] {
     const statuses: number[] = [];
     for (let step = 1; ; step++) {
-      const world = new World();
+      const world = new World(UNLOGGED);
       const script = new Script(world);
       script.begin(PEOPLE);
       world.disk.cutPowerAt(world.disk.steps + step);

@@ -36,6 +36,14 @@ const names = {
   allHere: extendedReadBuffer({ start: 'UC', count: 9, fields: [name] }),
   two: extendedReadBuffer({ count: 2, fields: [age, name] }),
   twoHere: extendedReadBuffer({ start: 'UC', count: 2, fields: [name] }),
+  farFilter: extendedReadBuffer({
+    count: 9,
+    terms: [
+      { ...ageIs('atLeast', 0), connector: 'and' },
+      { type: UNSIGNED, offset: 21, length: 1, comparison: COMPARISON.equal, operand: [0x39] },
+    ],
+    fields: [name],
+  }),
   twenty: extendedReadBuffer({ count: 9, terms: [ageIs('equal', 20)], fields: [name] }),
   twentyHere: extendedReadBuffer({
     start: 'UC',
@@ -404,6 +412,18 @@ describe('descriptors', () => {
     STEP_NEXT_EXT data=$firstAcs,x00*60   => 136
     STEP_NEXT_EXT data=$namedAcs,x00*60   => 136
     STEP_NEXT_EXT data=$isr,x00*60        => 134
+    `,
+    names,
+  );
+
+  golden(
+    'a filter looks at the variable part also where the fields returned do not; 62 where there is none',
+    NOTES,
+    `
+    STEP_FIRST                             => 0 data=$Short
+    STEP_NEXT_EXT data=$farFilter,x00*60   => 9 data=2:1,2:8,@Middle,"Middle"/8
+    STEP_LAST len=4000                     => 0 data=$Long
+    STEP_PREVIOUS_EXT data=$farFilter,x00*60 => 62 data=2:1,2:8,@Middle,"Middle"/8
     `,
     names,
   );

@@ -270,6 +270,32 @@ describe('Create', () => {
     `,
   );
 
+  test('what is no data file is not replaced, deleted or renamed: 30', () => {
+    const script = new Script(new World());
+    const { disk } = script.world;
+    const text = Buffer.from('This is a text. '.repeat(1000));
+    disk.putFile('/d/event.log', text);
+    disk.putFile('/d/empty', new Uint8Array(0));
+    run(
+      script,
+      `
+      CREATE 0 key="/d/event.log"z data=F(8 1024 0)          => 30
+      CREATE -2 key="/d/event.log"z data=F(8 1024 0)         => 30
+      CREATE -128 key="/d/event.log"z                        => 30
+      CREATE -127 key="/d/event.log"z data="/d/c.dat"z       => 30
+      CREATE 0 key="/d/empty"z data=F(8 1024 0)              => 30
+      CREATE -128 key="/d/empty"z                            => 30
+      `,
+    );
+    expect(disk.list('/d')).toEqual(['empty', 'event.log', 'root']);
+    const handle = disk.open('/d/event.log', 'read');
+    const found = Buffer.alloc(text.length + 1);
+    expect(handle.read(found, 0, found.length, 0)).toBe(text.length);
+    expect(found.subarray(0, text.length).equals(text)).toBe(true);
+    handle.close();
+    finish(script);
+  });
+
   golden(
     'in a directory that is not there is 12, and without a name 11',
     undefined,
@@ -291,6 +317,20 @@ function isOnDisk(disk: SimFileSystem, path: string, text: string): boolean {
 }
 
 describe('Set Owner and Clear Owner', () => {
+  golden(
+    'a name that is wrong is 51 also while somebody has the file open by the right one',
+    PEOPLE,
+    `
+    SET_OWNER 2 key="secret"z data="secret"z      => 0
+    2b OPEN key="/d/a.dat"z data="other"z         => 51
+    2b OPEN key="/d/a.dat"z                       => 51
+    2b OPEN key="/d/a.dat"z data="secret"z        => 0
+    2b GET_EQUAL 0 key="Abe"/8                    => 0 data=$Abe
+    2c OPEN key="/d/a.dat"z data="Secret"z        => 51
+    CLEAR_OWNER                                   => 0
+    `,
+  );
+
   golden(
     'mode 0: no access without the name: 51',
     PEOPLE,

@@ -1,0 +1,341 @@
+/** Every command of `butil`: how it is declared, and where what it does is to be found. */
+import { DRY_RUN, YES, type CommandDeclaration, type OperandDeclaration } from './declaration.js';
+import type { Command } from './session.js';
+
+export interface CommandEntry extends CommandDeclaration {
+  /** Loads what it does: nothing else is loaded for it. */
+  readonly load: () => Promise<Command>;
+}
+
+const SOURCE: OperandDeclaration = { name: 'sourceFile', kind: 'path', describe: 'a data file' };
+const OUTPUT: OperandDeclaration = {
+  name: 'outputFile',
+  kind: 'path',
+  describe: 'a data file that is there already',
+};
+
+function path(name: string, describe: string): OperandDeclaration {
+  return { name, kind: 'path', describe };
+}
+
+function word(name: string, describe: string): OperandDeclaration {
+  return { name, kind: 'word', describe };
+}
+
+function optional(operand: OperandDeclaration): OperandDeclaration {
+  return { ...operand, isOptional: true };
+}
+
+const UNFORMATTED = path('unformattedFile', 'an unformatted (sequential) file');
+
+/** In the order of the alphabet. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'cache',
+    summary: 'reads the pages of a file into memory',
+    operands: [SOURCE],
+    owners: 1,
+    notes: ['Without an engine that goes on running, only the memory of the system keeps them.'],
+    load: async () => (await import('./commands/engine.js')).cache,
+  },
+  {
+    name: 'check',
+    summary: 'proves a data file page by page and record by record; says where damage is',
+    operands: [SOURCE],
+    owners: 1,
+    examples: ['butil -check orders.btr', 'butil -check orders.btr --json'],
+    load: async () => (await import('./commands/check.js')).command,
+  },
+  {
+    name: 'clone',
+    summary: 'makes an empty file with the definition of another one',
+    operands: [path('outputFile', 'the new file'), path('sourceFile', 'the file that is like it')],
+    owners: 1,
+    classic: [
+      { name: 'PAGECOMPRESSON', value: 'none', describe: 'pages are marked as compressed' },
+      { name: 'PAGECOMPRESSOFF', value: 'none', describe: 'they are not' },
+      { name: 'RECORDCOMPRESSON', value: 'none', describe: 'records are compressed' },
+      { name: 'RECORDCOMPRESSOFF', value: 'none', describe: 'they are not' },
+    ],
+    long: [YES, DRY_RUN],
+    notes: [
+      'The new file comes first. It has all keys of the source and no owner name.',
+      'A file that is there already is replaced with --yes only.',
+    ],
+    examples: ['butil -clone new.btr old.btr', 'butil -clone new.btr old.btr -Opam'],
+    load: async () => (await import('./commands/clone.js')).command,
+  },
+  {
+    name: 'clrowner',
+    summary: 'takes the owner name off a file',
+    operands: [SOURCE],
+    owners: 1,
+    long: [DRY_RUN],
+    examples: ['butil -clrowner orders.btr -Opam'],
+    load: async () => (await import('./commands/owner.js')).clearOwner,
+  },
+  {
+    name: 'config',
+    summary: 'shows and changes the settings of an engine root',
+    operands: [
+      optional(word('list|get|set|unset', 'what to do; list')),
+      {
+        ...optional(word('name[=value]', 'a setting, and for set its value')),
+        isRepeated: true,
+      },
+    ],
+    owners: 0,
+    long: [DRY_RUN],
+    usage: '[list | get name | set name=value ... | unset name ...]',
+    notes: [
+      'Sizes may be given as 64M, switches as on and off. What is not set has its default. An engine',
+      'reads its settings when it is started.',
+    ],
+    examples: [
+      'butil -config list',
+      'butil -config set transactionDurability=on logBufferSize=4M',
+      'butil -config unset logBufferSize --dry-run',
+    ],
+    load: async () => (await import('./commands/config.js')).command,
+  },
+  {
+    name: 'copy',
+    summary: 'inserts the records of a file into another one',
+    operands: [SOURCE, OUTPUT],
+    owners: 2,
+    long: [DRY_RUN],
+    notes: [
+      'The first owner name is that of the source. If only the output file has one, -O stands for the',
+      'missing one: butil -copy old.btr new.btr -O -Opam',
+    ],
+    examples: ['butil -copy old.btr new.btr', 'butil -copy old.btr new.btr -Opam -Osam'],
+    load: async () => (await import('./commands/copy.js')).command,
+  },
+  {
+    name: 'create',
+    summary: 'makes an empty file from a description file',
+    operands: [
+      path('outputFile', 'the new file'),
+      path('descriptionFile', 'what it is to be like'),
+      optional(word('Y|N', 'whether a file that is there already is replaced; Y')),
+    ],
+    owners: 0,
+    long: [YES, DRY_RUN],
+    notes: ['Without Y or N and on a terminal, you are asked before a file is replaced.'],
+    examples: ['butil -create new.btr new.des', 'butil -create new.btr new.des N'],
+    load: async () => (await import('./commands/create.js')).command,
+  },
+  {
+    name: 'describe',
+    summary: 'writes the description file from which CREATE makes such a file',
+    operands: [SOURCE, optional(path('descriptionFile', 'to be written; else it is shown'))],
+    owners: 1,
+    long: [YES],
+    examples: ['butil -describe orders.btr orders.des'],
+    load: async () => (await import('./commands/describe.js')).command,
+  },
+  {
+    name: 'drop',
+    summary: 'drops an index of a file',
+    operands: [SOURCE, word('keyNumber|SYSKEY', 'of the index; 128 more: other keys keep theirs')],
+    owners: 1,
+    long: [DRY_RUN],
+    examples: ['butil -drop orders.btr 1', 'butil -drop orders.btr SYSKEY'],
+    load: async () => (await import('./commands/indexes.js')).drop,
+  },
+  {
+    name: 'dump',
+    summary: 'shows one page of a file, byte by byte, and what it says of itself',
+    operands: [
+      SOURCE,
+      word('page', 'its place in the file, from 0; d5: data page 5, o5: index or variable page 5'),
+    ],
+    owners: 1,
+    examples: ['butil -dump orders.btr 7', 'butil -dump orders.btr d0'],
+    load: async () => (await import('./commands/dump.js')).command,
+  },
+  {
+    name: 'events',
+    summary: 'shows what the engine of a root has told its operator',
+    operands: [],
+    owners: 0,
+    long: [
+      { name: 'last', value: 'number', describe: 'so many events; 20, and with --since all' },
+      {
+        name: 'since',
+        value: 'time',
+        describe: 'only those since then, for instance 2026-01-31T14:00',
+      },
+      {
+        name: 'severity',
+        value: 'I|W|E',
+        describe: 'only these and what is worse',
+        choices: ['I', 'W', 'E'],
+      },
+    ],
+    examples: ['butil -events', 'butil -events --last 100 --severity W'],
+    load: async () => (await import('./commands/events.js')).command,
+  },
+  {
+    name: 'index',
+    summary: 'makes an external index of a file',
+    operands: [
+      SOURCE,
+      path('indexFile', 'the new index, a data file'),
+      path('descriptionFile', 'the segments of its key'),
+    ],
+    owners: 1,
+    long: [YES, DRY_RUN],
+    notes: ['It serves SAVE: butil -save orders.btr orders.seq Y orders.idx'],
+    examples: ['butil -index orders.btr orders.idx orders.des'],
+    load: async () => (await import('./commands/indexes.js')).externalIndex,
+  },
+  {
+    name: 'load',
+    summary: 'inserts the records of an unformatted file into a data file',
+    operands: [UNFORMATTED, OUTPUT],
+    owners: 1,
+    long: [DRY_RUN],
+    examples: ['butil -load orders.seq orders.btr'],
+    load: async () => (await import('./commands/load.js')).command,
+  },
+  {
+    name: 'log',
+    summary: 'shows the transaction log and the files that need it; gives up what it has for one',
+    operands: [
+      optional(word('list|release', 'what to do; list')),
+      optional(path('file', 'with release: a data file, or the path of one that is no more')),
+    ],
+    owners: 1,
+    long: [{ ...YES, describe: 'gives it up without asking' }, DRY_RUN],
+    usage: '[list | release file [-O<owner|*>]]',
+    notes: [
+      'LIST changes nothing, and may run beside an engine. RELEASE is for files that cannot be rolled',
+      'forward, that the log of another root has changes of, or that are no more. What it says that is',
+      'lost is lost.',
+    ],
+    examples: ['butil -log list', 'butil -log release old.btr --dry-run'],
+    load: async () => (await import('./commands/log.js')).command,
+  },
+  {
+    name: 'purge',
+    summary: 'writes what memory holds of a file to the disk, and forgets it',
+    operands: [SOURCE],
+    owners: 1,
+    load: async () => (await import('./commands/engine.js')).purge,
+  },
+  {
+    name: 'recover',
+    summary: 'writes what can be read of a damaged file into an unformatted file',
+    operands: [SOURCE, UNFORMATTED],
+    owners: 1,
+    long: [
+      {
+        name: 'like',
+        value: 'file',
+        describe: 'a file of the same kind, if the definition is lost',
+      },
+      YES,
+      DRY_RUN,
+    ],
+    notes: [
+      'Only pages with a right checksum are believed. CLONE and LOAD make a file of it again.',
+    ],
+    examples: ['butil -recover broken.btr broken.seq', 'butil -recover broken.btr x --dry-run'],
+    load: async () => (await import('./commands/recover.js')).command,
+  },
+  {
+    name: 'recoverall',
+    summary: 'opens every file that the transaction log has changes of, so that each gets them',
+    operands: [],
+    owners: 1,
+    notes: [
+      'After a crash files get them when they are opened; this opens all. The owner name is tried with',
+      'each of them. Exit code 1: some go on waiting, 2: all do that needed anything.',
+    ],
+    examples: ['butil -recoverall', 'butil -recoverall -Opam --json'],
+    load: async () => (await import('./commands/recover-all.js')).command,
+  },
+  {
+    name: 'save',
+    summary: 'writes the records of a file into an unformatted file',
+    operands: [
+      SOURCE,
+      UNFORMATTED,
+      optional(word('Y|N', 'Y: by an external index, N: by a key')),
+      optional({
+        name: 'indexFile|keyNumber',
+        kind: 'path-after-y',
+        describe: 'the external index, or the number of the key; -1: as they lie in the file',
+      }),
+    ],
+    owners: 1,
+    long: [YES, DRY_RUN],
+    examples: [
+      'butil -save orders.btr orders.seq',
+      'butil -save orders.btr orders.seq N 2',
+      'butil -save orders.btr orders.seq N -1',
+      'butil -save orders.btr orders.seq Y orders.idx',
+    ],
+    load: async () => (await import('./commands/save.js')).command,
+  },
+  {
+    name: 'setowner',
+    summary: 'protects a file by an owner name',
+    operands: [
+      SOURCE,
+      word('level', '0: no access without the name, 1: reading, 2 and 3: the same, encrypted'),
+      optional(word('(level)', 'if the owner name stands before it, without -O')),
+    ],
+    owners: 1,
+    classic: [{ name: 'L', value: 'none', describe: 'a long owner name, up to 24 bytes' }],
+    long: [DRY_RUN],
+    usage: 'sourceFile -O<owner|*> level [-L]',
+    secrets: (operands) => (operands.length > 2 ? [1] : []),
+    notes: [
+      'Without -L an owner name has up to 8 bytes. Whoever loses the name of a file of level 0 or 2 has',
+      'lost the file. Also, as in older versions: butil -setowner sourceFile owner level',
+    ],
+    examples: ['butil -setowner orders.btr -Opam 0', 'butil -setowner orders.btr -O* 2 -L'],
+    load: async () => (await import('./commands/owner.js')).setOwner,
+  },
+  {
+    name: 'sindex',
+    summary: 'adds an index to a file',
+    operands: [
+      SOURCE,
+      path('descriptionFile|SYSKEY', 'the segments of the key, or the key of system data'),
+      optional(word('keyNumber', 'its number; the lowest that is free')),
+    ],
+    owners: 1,
+    long: [DRY_RUN],
+    examples: ['butil -sindex orders.btr city.des', 'butil -sindex orders.btr SYSKEY'],
+    load: async () => (await import('./commands/indexes.js')).addIndex,
+  },
+  {
+    name: 'stat',
+    summary: 'shows what a file is and what is in it',
+    operands: [SOURCE],
+    owners: 1,
+    examples: ['butil -stat orders.btr', 'butil -stat orders.btr --json'],
+    load: async () => (await import('./commands/stat.js')).command,
+  },
+  {
+    name: 'stop',
+    summary: 'once unloaded the engine; here there is none that goes on running',
+    operands: [],
+    owners: 0,
+    load: async () => (await import('./commands/engine.js')).stop,
+  },
+  {
+    name: 'ver',
+    summary: 'shows the version',
+    operands: [],
+    owners: 0,
+    load: async () => (await import('./commands/ver.js')).command,
+  },
+];
+
+export function findCommand(name: string | undefined): CommandEntry | undefined {
+  return COMMANDS.find((command) => command.name === name);
+}

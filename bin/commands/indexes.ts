@@ -1,0 +1,99 @@
+/** `butil -sindex`, `-drop` and `-index`: indexes in a file and beside it. */
+import {
+  addIndex as addIndexTo,
+  makeExternalIndex,
+  parseDescription,
+  removeIndex,
+  SYSTEM_INDEX,
+  type KeyDescription,
+} from '../../src/index.js';
+import { readDescription } from '../description.js';
+import { done, type Outcome } from '../outcome.js';
+import type { Session } from '../session.js';
+import { isThere } from '../text-files.js';
+
+const KEY_NUMBER_MAX = 118;
+/** Added to a key number in DROP: the keys above keep their numbers. */
+const KEEPS_NUMBERS = 128;
+
+function isSystemKey(word: string): boolean {
+  return word.toUpperCase() === 'SYSKEY';
+}
+
+export async function addIndex(session: Session): Promise<Outcome> {
+  const [file, what, number] = [session.operand(0), session.operand(1), session.optional(2)];
+  if (isSystemKey(what) && number !== undefined) {
+    throw session.wrong('the key of system data has no number to be given');
+  }
+  const given =
+    number === undefined ? undefined : session.number(number, 'keyNumber', 0, KEY_NUMBER_MAX);
+  const key = isSystemKey(what) ? SYSTEM_INDEX : keyFrom(what);
+  const keyNumber = given ?? (key === SYSTEM_INDEX ? undefined : key.keyNumber);
+  const owner = await session.owner(0, file);
+  const client = await session.client();
+  const progress = session.progress('Indexing', 'records');
+  const { dryRun } = session;
+  try {
+    const added = addIndexTo(client, file, key, {
+      owner,
+      dryRun,
+      onProgress: progress.tell,
+      ...(keyNumber === undefined ? {} : { keyNumber }),
+    });
+    const name = key === SYSTEM_INDEX ? 'the system key' : `key ${added.number}`;
+    const text = dryRun
+      ? `The index of ${name} would be made; nothing was changed.`
+      : `The index of ${name} was made.\nTotal number of records indexed = ${added.entries}`;
+    return done(text, { file, dryRun, key: added.number, indexed: added.entries });
+  } finally {
+    progress.end();
+  }
+}
+
+function keyFrom(descriptionFile: string): KeyDescription {
+  const { text, readAcs } = readDescription(descriptionFile);
+  return parseDescription(text, 'sindex', readAcs);
+}
+
+export async function drop(session: Session): Promise<Outcome> {
+  const [file, what] = [session.operand(0), session.operand(1)];
+  const number = isSystemKey(what) ? undefined : dropNumber(session, what);
+  const owner = await session.owner(0, file);
+  const { dryRun } = session;
+  const keepsNumbers = number !== undefined && number >= KEEPS_NUMBERS;
+  const key = number === undefined ? SYSTEM_INDEX : number % KEEPS_NUMBERS;
+  removeIndex(await session.client(), file, key, { owner, dryRun, keepsNumbers });
+  const name = key === SYSTEM_INDEX ? 'the system key' : `key ${key}`;
+  const text = dryRun
+    ? `The index of ${name} would be dropped; nothing was changed.`
+    : `The index of ${name} was dropped.`;
+  return done(text, { file, dryRun, key: number === undefined ? 'SYSKEY' : key, keepsNumbers });
+}
+
+function dropNumber(session: Session, word: string): number {
+  const number = session.number(word, 'keyNumber', 0, KEEPS_NUMBERS + KEY_NUMBER_MAX);
+  if (number <= KEY_NUMBER_MAX || number >= KEEPS_NUMBERS) return number;
+  throw session.wrong(`keyNumber must be 0 to ${KEY_NUMBER_MAX}, or 128 more, and not ${number}`);
+}
+
+export async function externalIndex(session: Session): Promise<Outcome> {
+  const [source, output, descriptionFile] = [0, 1, 2].map((index) => session.operand(index));
+  const [from, to] = [source ?? '', output ?? ''];
+  const { text, readAcs } = readDescription(descriptionFile ?? '');
+  const description = parseDescription(text, 'index', readAcs);
+  const owner = await session.owner(0, from);
+  const client = await session.client();
+  const replace =
+    isThere(to) && (await session.mayReplace(`${to} is there already. Replace it?`, false));
+  const { dryRun } = session;
+  const task = makeExternalIndex(client, from, to, description, { owner, dryRun, replace });
+  const { indexed, keyLength } = await session.follow('Indexing', task);
+  const would = dryRun ? ' that would be' : '';
+  return done(`Total number of records${would} indexed = ${indexed}`, {
+    source: from,
+    indexFile: to,
+    dryRun,
+    indexed,
+    keyLength,
+  });
+}

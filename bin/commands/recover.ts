@@ -1,0 +1,63 @@
+/** `butil -recover`: what can be read of a damaged file, into an unformatted file. */
+import { recoverRecords, type RecoverResult } from '../../src/index.js';
+import { counted, message, MESSAGE } from '../messages.js';
+import { EXIT, type Outcome } from '../outcome.js';
+import type { Session } from '../session.js';
+
+const SHOWN = 20;
+
+export async function command(session: Session): Promise<Outcome> {
+  const [source, output] = [session.operand(0), session.operand(1)];
+  const owner = await session.owner(0, source);
+  const { dryRun } = session;
+  const overDataFile = session.isSet('yes');
+  const like = session.value('like');
+  const task = recoverRecords(source, output, {
+    owner,
+    dryRun,
+    overDataFile,
+    ...(like === undefined ? {} : { like }),
+  });
+  const result = await session.follow('Recovering', task);
+  const { problemCount, recovered, expected, unconfirmed } = result;
+  const isWhole = problemCount === 0 && unconfirmed === 0 && recovered === expected;
+  return {
+    exitCode: isWhole ? EXIT.DONE : EXIT.FINDINGS,
+    reason: isWhole ? 'done' : 'damaged',
+    result: { source, output, dryRun, ...result },
+    text: [
+      ...problems(result),
+      `Total number of records${dryRun ? ' that would be' : ''} recovered = ${result.recovered}`,
+    ].join('\n'),
+    warnings: [...missing(result), ...uncertain(result)],
+  };
+}
+
+function problems({ problems: listed, problemCount }: RecoverResult): string[] {
+  if (problemCount === 0) return [];
+  const rows = listed.slice(0, SHOWN).map(({ place, message: text, offset }) => {
+    const at = offset === undefined ? '' : ` (offset ${offset})`;
+    return `  ${place}${at}: ${text}`;
+  });
+  const more = problemCount - rows.length;
+  return [
+    message(
+      MESSAGE.NOT_RECOVERED,
+      `${counted(problemCount, 'place')} of the file could not be read:`,
+    ),
+    ...rows,
+    ...(more > 0 ? [`  and ${counted(more, 'more')}; --json lists up to 1,000`] : []),
+  ];
+}
+
+function missing({ recovered, expected }: RecoverResult): string[] {
+  if (recovered === expected) return [];
+  return [`The file says that it has ${counted(expected, 'record')}.`];
+}
+
+function uncertain({ unconfirmed }: RecoverResult): string[] {
+  if (unconfirmed === 0) return [];
+  return [
+    `${counted(unconfirmed, 'record')} come from pages that a damaged page table cannot confirm; they may be older states.`,
+  ];
+}

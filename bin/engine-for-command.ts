@@ -1,0 +1,79 @@
+/**
+ * Which engine a command works with: one of its own, for as long as the command takes, at the root
+ * that `--root`, `ISAMITE_ROOT` or `ACTIANZEN_ROOT` names, else at one that each user has.
+ */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Client, MicroKernel } from '../src/index.js';
+import type { Console } from './console.js';
+
+export interface RootChoice {
+  readonly root: string;
+  /** Where that comes from, for messages. */
+  readonly source: '--root' | 'ISAMITE_ROOT' | 'ACTIANZEN_ROOT' | 'default';
+}
+
+export function chooseRoot(given: string | undefined, console: Console): RootChoice {
+  if (given !== undefined) return { root: given, source: '--root' };
+  const { environment = {} } = console;
+  for (const source of ['ISAMITE_ROOT', 'ACTIANZEN_ROOT'] as const) {
+    const root = environment[source];
+    if (root !== undefined && root !== '') return { root, source };
+  }
+  return { root: defaultRoot(console.platform, environment), source: 'default' };
+}
+
+function defaultRoot(
+  platform: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  const home = homedir();
+  if (platform === 'win32') {
+    return join(environment['LOCALAPPDATA'] ?? join(home, 'AppData', 'Local'), 'isamite');
+  }
+  if (platform === 'darwin') return join(home, 'Library', 'Application Support', 'isamite');
+  const data = environment['XDG_DATA_HOME'];
+  return join(data === undefined || data === '' ? join(home, '.local', 'share') : data, 'isamite');
+}
+
+/** Another process has the engine root of the command, and kept it for all the time that was waited. */
+export class RootInUse extends Error {
+  readonly choice: RootChoice;
+
+  constructor(choice: RootChoice) {
+    super(`another process has the engine root ${choice.root} (from ${choice.source})`);
+    this.choice = choice;
+  }
+}
+
+export interface EngineOptions {
+  readonly root?: string | undefined;
+  /** Seconds to wait for a root that another process has. */
+  readonly wait: number;
+}
+
+/** So often, in milliseconds, a root in use is tried again. */
+const RETRY = 50;
+
+/** An engine for one command; `stop` ends it. Throws `RootInUse`, and what starting an engine throws. */
+export async function startEngine(
+  options: EngineOptions,
+  console: Console,
+): Promise<{ engine: MicroKernel; client: Client }> {
+  const { BtrieveError, MicroKernel } = await import('../src/index.js');
+  const choice = chooseRoot(options.root, console);
+  const until = Date.now() + options.wait * 1000;
+  for (let isTold = false; ;) {
+    try {
+      const engine = MicroKernel.start({ root: choice.root });
+      return { engine, client: engine.client({ name: 'butil' }) };
+    } catch (error) {
+      const isHeld = error instanceof BtrieveError && error.reason === 'root-held';
+      if (!isHeld) throw error;
+      if (Date.now() >= until) throw new RootInUse(choice);
+      if (!isTold) console.err(`Waiting for the engine root ${choice.root}, which is in use …`);
+      isTold = true;
+      await new Promise((resolve) => setTimeout(resolve, RETRY));
+    }
+  }
+}

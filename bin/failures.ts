@@ -1,0 +1,144 @@
+/** What went wrong, as an outcome: numbered messages for people, status and reason for programs. */
+import type { BtrieveError } from '../src/index.js';
+import { RootInUse } from './engine-for-command.js';
+import { MESSAGE, message, type MessageNumber } from './messages.js';
+import { EXIT, type Outcome } from './outcome.js';
+import { Interrupted } from './progress.js';
+import { NoOwnerName } from './session.js';
+import { TextFileError } from './text-files.js';
+
+/** The outcome of a failure that a command may have; undefined for a bug. */
+export async function outcomeOf(error: unknown, isVerbose: boolean): Promise<Outcome | undefined> {
+  if (error instanceof TextFileError) {
+    return notDone('file', 0, [message(MESSAGE.SYSTEM, sentence(error.message))], {
+      file: error.path,
+    });
+  }
+  if (error instanceof NoOwnerName) {
+    return notDone('no-owner-name', 51, [message(MESSAGE.NO_OWNER_NAME, sentence(error.message))]);
+  }
+  if (error instanceof Interrupted) {
+    return notDone('interrupted', 0, [message(MESSAGE.INTERRUPTED, sentence(error.message))]);
+  }
+  if (error instanceof RootInUse) return rootInUse(error);
+  return fromEngine(error, isVerbose);
+}
+
+function notDone(
+  reason: string,
+  status: number,
+  lines: readonly string[],
+  result: Readonly<Record<string, unknown>> = {},
+): Outcome {
+  const text = lines.join('\n');
+  return { exitCode: EXIT.NOT_DONE, reason, status, result: { message: text, ...result }, text };
+}
+
+async function rootInUse({ choice }: RootInUse): Promise<Outcome> {
+  const { statusText } = await import('../src/index.js');
+  const other =
+    choice.source === '--root' ? 'Give another one' : 'Give one of your own by --root directory';
+  return notDone(
+    'root-held',
+    85,
+    [
+      message(MESSAGE.ENGINE, `MKDE error = 85. ${statusText(85)}`),
+      message(MESSAGE.ROOT_IN_USE, `Another process has the engine root ${choice.root}`),
+      `(from ${choice.source}). ${other}, or end that process.`,
+    ],
+    { root: choice.root, source: choice.source },
+  );
+}
+
+async function fromEngine(error: unknown, isVerbose: boolean): Promise<Outcome | undefined> {
+  const { BtrieveError, DescriptionError, problemText, UnformattedError } =
+    await import('../src/index.js');
+  if (error instanceof BtrieveError) return engineOutcome(error, isVerbose);
+  if (error instanceof DescriptionError) {
+    const { problems } = error;
+    const lines = problems.map((problem) => `  ${problemText(problem)}`);
+    const status = problems[0]?.status ?? 0;
+    const number = descriptionMessage(error.cause, problems);
+    const text = message(number, DESCRIPTION_TEXTS[number] ?? '');
+    return notDone('description', status, [text, ...lines], { problems });
+  }
+  if (!(error instanceof UnformattedError)) return undefined;
+  const { file, record, offset, expected, found } = error;
+  const lines = [
+    message(MESSAGE.UNFORMATTED, `${error.message}.`),
+    message(MESSAGE.FILE, `The file that caused the error is ${file}.`),
+  ];
+  return notDone('unformatted', 0, lines, { file, record, offset, expected, found });
+}
+
+const DESCRIPTION_TEXTS: Readonly<Record<number, string>> = {
+  [MESSAGE.NO_ACS_FILE]: 'The file of the alternate collating sequence cannot be opened.',
+  [MESSAGE.WRONG_ACS_FILE]: 'The file of the alternate collating sequence has the wrong format.',
+  [MESSAGE.DESCRIPTION]: 'The description file cannot be used.',
+};
+
+function descriptionMessage(
+  cause: unknown,
+  problems: readonly { readonly element: string; readonly status?: number }[],
+): MessageNumber {
+  if (cause instanceof TextFileError) return MESSAGE.NO_ACS_FILE;
+  const isSequence = problems.some(({ element, status }) => element === 'name' && status === 48);
+  return isSequence ? MESSAGE.WRONG_ACS_FILE : MESSAGE.DESCRIPTION;
+}
+
+/** Stable words where the engine has none of its own. */
+const REASONS: Readonly<Record<number, string>> = {
+  5: 'duplicate',
+  6: 'no-key',
+  11: 'path',
+  12: 'not-found',
+  18: 'disk-full',
+  30: 'not-a-data-file',
+  46: 'access',
+  50: 'owner-already-set',
+  51: 'owner-name',
+  59: 'exists',
+  85: 'in-use',
+  88: 'open-mode',
+  94: 'permission',
+};
+
+/** What the engine calls a file while it is being made. */
+const UNFINISHED = /\.isamite-made$/;
+
+/** A status of the engine, with its text and what else is known. */
+async function engineOutcome(error: BtrieveError, isVerbose: boolean): Promise<Outcome> {
+  const { statusText } = await import('../src/index.js');
+  const { status, key, expected, found } = error;
+  const file = error.file?.replace(UNFINISHED, '');
+  const lines = [message(MESSAGE.ENGINE, `MKDE error = ${status}. ${statusText(status)}`)];
+  if (file !== undefined) {
+    lines.push(message(MESSAGE.FILE, `The file that caused the error is ${file}.`));
+  }
+  // The system's own words are for those who ask.
+  lines.push(sentence(plainMessage(error).replace(/: \w+ E[A-Z]+$/, isVerbose ? '$&' : '')));
+  if (expected !== undefined || found !== undefined) {
+    lines.push(`Expected: ${expected ?? 'nothing'}; found: ${found ?? 'nothing'}.`);
+  }
+  if (isVerbose) lines.push('', error.stack ?? '');
+  const details = Object.entries({ file, key, expected, found });
+  const known = Object.fromEntries(details.filter(([, value]) => value !== undefined));
+  return notDone(reasonOf(error), status, lines, known);
+}
+
+function reasonOf({ reason, status }: BtrieveError): string {
+  // The names of the system's errors are no words for programs: they differ.
+  const own = reason === undefined || /^E[A-Z]/.test(reason) ? undefined : reason;
+  return own ?? REASONS[status] ?? 'failed';
+}
+
+/** The message of an error without what its class has added. */
+function plainMessage({ message: text, status }: BtrieveError): string {
+  const end = text.indexOf(` (status ${status}, `);
+  return end < 0 ? text : text.slice(0, end);
+}
+
+function sentence(text: string): string {
+  const begin = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?:]$/.test(begin) ? begin : `${begin}.`;
+}

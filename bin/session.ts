@@ -1,0 +1,187 @@
+/**
+ * What a command works with: its operands and options, the owner names (asked for if need be), an engine
+ * that is started when it is first needed, and ways to show progress and to ask.
+ */
+import type { Client, MicroKernel } from '../src/index.js';
+import type { Console } from './console.js';
+import { startEngine } from './engine-for-command.js';
+import { UsageError, type ClassicLine } from './grammar.js';
+import type { LongOptions } from './options.js';
+import type { Outcome } from './outcome.js';
+import { follow, ProgressLine, type Step } from './progress.js';
+import { readText } from './text-files.js';
+
+/** What a command module exports: from a session to what it came to. */
+export type Command = (session: Session) => Outcome | Promise<Outcome>;
+
+/** Seconds that are waited for a busy engine root. */
+const WAIT = 10;
+
+/** An owner name is needed, and nobody gives one. */
+export class NoOwnerName extends Error {}
+
+export class Session {
+  readonly console: Console;
+  readonly command: string;
+  readonly #line: ClassicLine;
+  readonly #long: LongOptions;
+  #engine: { engine: MicroKernel; client: Client } | undefined;
+  #names: readonly string[] | undefined;
+
+  constructor(console: Console, command: string, line: ClassicLine, long: LongOptions) {
+    this.console = console;
+    this.command = command;
+    this.#line = line;
+    this.#long = long;
+    if (line.owners.length > 0 && (this.isSet('owner-file') || this.isSet('owner-stdin'))) {
+      throw this.wrong('an owner name is given by -O or by --owner-file or --owner-stdin');
+    }
+    if (this.isSet('owner-file') && this.isSet('owner-stdin')) {
+      throw this.wrong('--owner-file and --owner-stdin are two sources of the same');
+    }
+  }
+
+  /** An operand that must be there. */
+  operand(index: number): string {
+    return this.#line.operands[index] ?? '';
+  }
+
+  optional(index: number): string | undefined {
+    return this.#line.operands[index];
+  }
+
+  /** The operands from one on. */
+  rest(index: number): readonly string[] {
+    return this.#line.operands.slice(index);
+  }
+
+  /** Whether an option is given, classic (in capitals) or new. */
+  isSet(name: string): boolean {
+    return this.#long.has(name) || this.#line.options.has(name);
+  }
+
+  /** The value of an option, classic (in capitals) or new. */
+  value(name: string): string | undefined {
+    const long = this.#long.get(name);
+    return typeof long === 'string' ? long : this.#line.options.get(name);
+  }
+
+  get dryRun(): boolean {
+    return this.isSet('dry-run');
+  }
+
+  get isVerbose(): boolean {
+    return this.isSet('verbose');
+  }
+
+  get isJson(): boolean {
+    return this.isSet('json');
+  }
+
+  /** A mistake in the command line, exit code 3. */
+  wrong(text: string): UsageError {
+    return new UsageError(`butil -${this.command}: ${text}`);
+  }
+
+  /** A whole number that an operand must be. Throws `UsageError`. */
+  number(text: string, what: string, least: number, most: number): number {
+    const value = /^-?\d{1,9}$/.test(text) ? Number(text) : NaN;
+    if (value >= least && value <= most) return value;
+    throw this.wrong(`${what} must be a number from ${least} to ${most}, and not ${text}`);
+  }
+
+  /** Whether there is an owner name, given or to be asked for. */
+  hasOwner(index: number): boolean {
+    const word = this.#line.owners[index];
+    if (word !== undefined) return word.isAsked || word.name !== '';
+    return this.#ownersFromFile()[index] !== undefined;
+  }
+
+  /** The owner name of a file; empty for none. Asks for it if the command line says so. */
+  async owner(index: number, file: string): Promise<string> {
+    const word = this.#line.owners[index];
+    if (word === undefined) return this.#ownersFromFile()[index] ?? '';
+    if (!word.isAsked) return word.name;
+    const answer = await this.console.ask?.(`Owner name of ${file}: `, true);
+    if (answer !== undefined) return answer;
+    throw new NoOwnerName(`there is nobody to ask for the owner name of ${file}`);
+  }
+
+  #ownersFromFile(): readonly string[] {
+    this.#names ??= this.#readNames().split(/\r?\n/);
+    // The line break at the end of the last name begins no other one.
+    return this.#names.at(-1) === '' ? this.#names.slice(0, -1) : this.#names;
+  }
+
+  #readNames(): string {
+    const path = this.value('owner-file');
+    if (path !== undefined) return readText('the owner file', path);
+    if (!this.isSet('owner-stdin')) return '';
+    return this.console.readInput?.() ?? '';
+  }
+
+  /** A client of the command's engine. */
+  async client(): Promise<Client> {
+    return (await this.#started()).client;
+  }
+
+  /** The command's engine itself. */
+  async engine(): Promise<MicroKernel> {
+    return (await this.#started()).engine;
+  }
+
+  async #started(): Promise<{ engine: MicroKernel; client: Client }> {
+    const wait = this.value('wait');
+    const seconds = wait === undefined ? WAIT : this.number(wait, '--wait', 0, 86_400);
+    const options = { root: this.value('root'), wait: seconds };
+    this.#engine ??= await startEngine(options, this.console);
+    return this.#engine;
+  }
+
+  /** Stops the engine, if one was started. Throws what could not be written. */
+  end(): void {
+    const engine = this.#engine?.engine;
+    this.#engine = undefined;
+    engine?.stop();
+  }
+
+  /** Runs a long step, with progress and a way to interrupt it. */
+  follow<R>(label: string, step: Step<R>): Promise<R> {
+    return follow(this.console, label, step);
+  }
+
+  /** For a step that cannot be interrupted: called now and then, it draws how far it is. */
+  progress(
+    label: string,
+    unit: string,
+  ): { tell: (done: number, total: number) => void; end: () => void } {
+    const now = this.console.now ?? (() => performance.now());
+    const line = new ProgressLine(this.console, label, now());
+    let last = now();
+    return {
+      tell: (done, total) => {
+        const time = now();
+        if (time - last < REDRAW) return;
+        last = time;
+        line.draw({ done, total, unit }, time);
+      },
+      end: () => line.clear(),
+    };
+  }
+
+  /**
+   * Whether something that is there may be replaced: `--yes`, or what a person says. Where nobody can be
+   * asked, `otherwise`.
+   */
+  async mayReplace(question: string, otherwise: boolean): Promise<boolean> {
+    if (this.isSet('yes')) return true;
+    if (this.dryRun || this.console.isInteractive !== true || this.console.ask === undefined) {
+      return otherwise;
+    }
+    const answer = await this.console.ask(`${question} [y/N] `, false);
+    return /^y(?:es)?$/i.test(answer?.trim() ?? '');
+  }
+}
+
+/** Milliseconds between two drawings. */
+const REDRAW = 100;

@@ -1,0 +1,72 @@
+/** Text files that a command reads or writes: description, command, owner and output files. */
+import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+
+/** No text file that a command reads is longer. */
+const TEXT_LIMIT = 16 * 1024 * 1024;
+
+/** A file that cannot be read or written, in words for the user. */
+export class TextFileError extends Error {
+  readonly path: string;
+
+  constructor(what: string, path: string, cause: unknown, isWritten = false) {
+    const found = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    // To be written a file need not be there, but its directory must.
+    const code = isWritten && found === 'ENOENT' ? 'ENOTDIR' : found;
+    super(`${what} ${path}: ${WORDS[code] ?? (cause instanceof Error ? cause.message : code)}`);
+    this.path = path;
+  }
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such directory',
+  EISDIR: 'this is a directory',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  ENOSPC: 'the disk is full',
+  EROFS: 'the disk may only be read',
+};
+
+/** The text of a file. `what` is its role: `the description file`. Throws `TextFileError`. */
+export function readText(what: string, path: string): string {
+  return new TextDecoder('utf-8').decode(readBytes(what, path));
+}
+
+export function readBytes(what: string, path: string): Uint8Array {
+  try {
+    const { size } = statSync(path);
+    if (size > TEXT_LIMIT) throw new Error(`with ${size} bytes it is too long for one`);
+    return readFileSync(path);
+  } catch (error) {
+    throw new TextFileError(what, path, error);
+  }
+}
+
+/** A file is made or emptied. Throws `TextFileError`. */
+export function writeText(what: string, path: string, text: string): void {
+  try {
+    writeFileSync(path, text, { mode: 0o600 });
+  } catch (error) {
+    throw new TextFileError(what, path, error, true);
+  }
+}
+
+export function writeBytes(what: string, path: string, bytes: Uint8Array): void {
+  try {
+    writeFileSync(path, bytes, { mode: 0o600 });
+  } catch (error) {
+    throw new TextFileError(what, path, error, true);
+  }
+}
+
+export function appendText(what: string, path: string, text: string): void {
+  try {
+    appendFileSync(path, text);
+  } catch (error) {
+    throw new TextFileError(what, path, error, true);
+  }
+}
+
+export function isThere(path: string): boolean {
+  return existsSync(path);
+}

@@ -1,0 +1,22 @@
+/** The identification of a file on the real disk. */
+import { NodeFileSystem } from '../microkernel/node-files.js';
+import { identify, type FileIdentity, type IdentifyOptions } from './identify.js';
+
+/**
+ * Says of any file whether it is an original Btrieve file, of which format and how sure that is, what
+ * protects it, and what is damaged. Reads only, and nothing but this file and its pieces.
+ *
+ * Damage is in the answer, not thrown. Throws `BtrieveError`: 12 (no such file), 94 (no permission), 2 (the disk
+ * fails).
+ *
+ * @example
+ * ```ts
+ * const { kind, format, records } = identifyFile('orders.btr');
+ * ```
+ */
+export function identifyFile(
+  path: string,
+  options: Omit<IdentifyOptions, 'files'> = {},
+): FileIdentity {
+  return identify(path, { ...options, files: new NodeFileSystem({ worker: 'never' }) });
+}

@@ -1,0 +1,148 @@
+/**
+ * The bytes of an original file, which may lie in several pieces: the file itself and its extensions
+ * `.^01`, `.^02`, … (hexadecimal), one behind the other.
+ *
+ * Invariants:
+ * - Nothing is ever written; the handles are open for reading only.
+ * - A piece that is missing is status 13, naming it: at once if a later one is there, else when it turns out that
+ *   the file goes on (`beyondEnd`). Without any extension that cannot be told from a file cut short
+ *   unless the file ends where pieces do, at a multiple of 1 GB.
+ */
+import { readFully } from '../microkernel/disk-error.js';
+import type { FileHandle, FileSystem } from '../microkernel/ports.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+import { damaged, diskFailure, type DamagePlace } from './legacy-damage.js';
+
+/** Extensions have two hexadecimal digits. */
+const EXTENSIONS_MOST = 255;
+/** How far to look for a piece behind one that is missing. */
+const LOOK_AHEAD = 3;
+/** Pieces of the original are as long as this, or a multiple. */
+const PIECE_UNIT = 0x4000_0000;
+
+interface Piece {
+  readonly handle: FileHandle;
+  /** In the whole. */
+  readonly start: number;
+  readonly size: number;
+}
+
+/** The path of a neighbour: the same name with another extension. */
+export function withExtension(path: string, extension: string): string {
+  return path.replace(/\.[^./\\]*$/, '') + extension;
+}
+
+function extensionNames(path: string, number: number): readonly string[] {
+  const digits = number.toString(16).padStart(2, '0');
+  const names = [digits, digits.toUpperCase()].map((text) => withExtension(path, `.^${text}`));
+  return names.filter((name, index) => name !== path && names.indexOf(name) === index);
+}
+
+export class LegacyVolumes {
+  readonly path: string;
+  /** Bytes in all pieces. */
+  readonly size: number;
+  readonly #pieces: readonly Piece[];
+
+  /** Opens the file and its extensions. Throws 13, and what the disk says. */
+  static open(files: FileSystem, path: string): LegacyVolumes {
+    const pieces: Piece[] = [];
+    const add = (name: string): void => {
+      const handle = files.open(name, 'read');
+      const start = pieces.reduce((sum, piece) => sum + piece.size, 0);
+      try {
+        pieces.push({ handle, start, size: handle.size() });
+      } catch (error) {
+        handle.close();
+        throw error;
+      }
+    };
+    try {
+      add(path);
+      for (let number = 1; number <= EXTENSIONS_MOST; number++) {
+        const found = findExtension(files, path, number);
+        if (found === undefined) {
+          refuseGap(files, path, number);
+          break;
+        }
+        add(found);
+      }
+      return new LegacyVolumes(path, pieces);
+    } catch (error) {
+      for (const { handle } of pieces) handle.close();
+      throw diskFailure('the file cannot be opened', error, path);
+    }
+  }
+
+  /** The file itself, without extensions. */
+  static openAlone(files: FileSystem, path: string): LegacyVolumes {
+    try {
+      const handle = files.open(path, 'read');
+      return new LegacyVolumes(path, [{ handle, start: 0, size: handle.size() }]);
+    } catch (error) {
+      throw diskFailure('the file cannot be opened', error, path);
+    }
+  }
+
+  private constructor(path: string, pieces: readonly Piece[]) {
+    this.path = path;
+    this.#pieces = pieces;
+    this.size = pieces.reduce((sum, piece) => sum + piece.size, 0);
+  }
+
+  /** How many files it is. */
+  get pieces(): number {
+    return this.#pieces.length;
+  }
+
+  /** Whether the size alone suggests that there was more. */
+  get mayGoOn(): boolean {
+    return this.pieces > 1 || (this.size > 0 && this.size % PIECE_UNIT === 0);
+  }
+
+  /** Reads `length` bytes; returns how many there are. */
+  read(into: Uint8Array, offset: number, length: number, at: number): number {
+    let done = 0;
+    try {
+      for (const { handle, start, size } of this.#pieces) {
+        const from = at + done - start;
+        if (from < 0 || from >= size || done >= length) continue;
+        const count = Math.min(length - done, size - from);
+        const got = readFully(handle, into, offset + done, count, from);
+        done += got;
+        if (got < count) break;
+      }
+    } catch (error) {
+      throw diskFailure('reading failed', error, this.path);
+    }
+    return done;
+  }
+
+  /** What to throw for bytes that should be there: 13 if a piece is missing, else 2. */
+  beyondEnd(message: string, place: DamagePlace): BtrieveError {
+    if (!this.mayGoOn) return damaged(this.path, 'cut-short', message, place);
+    return missingPiece(this.path, this.pieces);
+  }
+
+  close(): void {
+    for (const { handle } of this.#pieces) handle.close();
+  }
+}
+
+function findExtension(files: FileSystem, path: string, number: number): string | undefined {
+  return extensionNames(path, number).find((name) => files.exists(name));
+}
+
+function refuseGap(files: FileSystem, path: string, number: number): void {
+  for (let later = number + 1; later <= number + LOOK_AHEAD; later++)
+    if (findExtension(files, path, later) !== undefined) throw missingPiece(path, number);
+}
+
+function missingPiece(path: string, number: number): BtrieveError {
+  const name = extensionNames(path, number)[0] ?? path;
+  const message = `a piece of the file is missing: put ${name} beside it`;
+  return new BtrieveError(Status.EXTENDED_FILE_ERROR, message, {
+    reason: 'missing-extension',
+    file: name,
+  });
+}

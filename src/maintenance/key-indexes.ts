@@ -1,0 +1,219 @@
+/** SINDEX, DROP and INDEX: indexes made and dropped, inside a file and beside it. */
+import type { Client } from '../client.js';
+import type { Handle } from '../microkernel/clients/handle.js';
+import { absolutePath } from '../microkernel/clients/paths.js';
+import { decodeIndexKey } from '../microkernel/definition/create-buffer.js';
+import { freeSequence } from '../microkernel/definition/definition-codec.js';
+import { KEY_LIMIT } from '../microkernel/definition/file-definition.js';
+import { validateDefinition } from '../microkernel/definition/file-rules.js';
+import { SYSTEM_KEY } from '../microkernel/files/file-key.js';
+import { createIndex, createSystemIndex, dropIndex } from '../microkernel/files/indexes.js';
+import { isLinked, keyLength } from '../microkernel/keys/key-definition.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+import { ClassicFile } from './classic-file.js';
+import { createFile } from './clone-file.js';
+import { encodeCreateIndex } from './description-buffers.js';
+import type { KeyDescription } from './description-file.js';
+import {
+  EXTERNAL_INDEX_ADDRESS_SIZE,
+  externalIndexFile,
+  fillExternalIndexRecord,
+} from './external-index.js';
+import { openedFile } from './opened-file.js';
+import { RECORDS_PER_STEP, type Task } from './task.js';
+
+/** The index of the hidden number that every record of a file with system data has. */
+export const SYSTEM_INDEX = 'system';
+
+export interface IndexOptions {
+  /** Owner name of the file. */
+  readonly owner?: string;
+  /** Checks what can be checked beforehand, and changes nothing. */
+  readonly dryRun?: boolean;
+}
+
+export interface AddIndexOptions extends IndexOptions {
+  /** Number of the new key; without it the lowest that is free. */
+  readonly keyNumber?: number;
+  /** Called now and then with the number of records read and of all. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface AddedIndex {
+  /** Number of the new key; 125 for the system key. */
+  readonly number: number;
+  /** Records in the index; 0 for a dry run. */
+  readonly entries: number;
+}
+
+type KeyToAdd = Pick<KeyDescription, 'key' | 'sequences'>;
+
+/**
+ * Adds an index to a file, or makes the index of system data anew. Nobody else may have it open.
+ *
+ * Throws 5 (records have equal values where the key allows none), 6 (the number is taken), 18, 26, 27,
+ * 29, 45, 49, 134, 136; what Open answers.
+ */
+export function addIndex(
+  client: Client,
+  path: string,
+  what: KeyToAdd | typeof SYSTEM_INDEX,
+  options: AddIndexOptions = {},
+): AddedIndex {
+  return withHandle(client, path, options, (handle) =>
+    what === SYSTEM_INDEX ? addSystem(handle, options) : addKey(handle, what, options),
+  );
+}
+
+function addSystem({ file }: Handle, { dryRun, onProgress }: AddIndexOptions): AddedIndex {
+  if (!file.definition.hasSystemData || file.stored.systemKey !== undefined) {
+    const message = file.definition.hasSystemData
+      ? 'the file has its system key already'
+      : 'the records of the file have no system data, which is decided when it is created';
+    const details = { reason: 'system-key', file: file.pages.path };
+    throw new BtrieveError(Status.INVALID_INDEX_NUMBER, message, details);
+  }
+  if (dryRun === true) return { number: SYSTEM_KEY, entries: 0 };
+  createSystemIndex(file, onProgress);
+  return { number: SYSTEM_KEY, entries: file.data.recordCount };
+}
+
+function addKey({ file }: Handle, what: KeyToAdd, options: AddIndexOptions): AddedIndex {
+  const { keyNumber, dryRun, onProgress } = options;
+  const buffer = encodeCreateIndex(what, file.definition.sequences);
+  // Added to a number: that very one. Without it the lowest that is free is taken.
+  const asked = keyNumber === undefined ? 0 : 0x80 + keyNumber;
+  const request = decodeIndexKey(buffer, buffer.length, asked, file.definition);
+  const { number } = request.key;
+  if (dryRun === true) return { number, entries: 0 };
+  const sequence = isLinked(request.key) ? freeSequence(file.stored) : -1;
+  createIndex(file, request.file, request.key, sequence, onProgress);
+  return { number, entries: file.data.key(number)?.tree.entryCount ?? 0 };
+}
+
+export interface DropIndexOptions extends IndexOptions {
+  /** Keys above keep their numbers. */
+  readonly keepsNumbers?: boolean;
+}
+
+/** Drops an index of a file that nobody else has open. Throws 6 (no such key), what Open answers, 18. */
+export function removeIndex(
+  client: Client,
+  path: string,
+  key: number | typeof SYSTEM_INDEX,
+  options: DropIndexOptions = {},
+): void {
+  const { dryRun = false, keepsNumbers = false } = options;
+  withHandle(client, path, options, ({ file }) => {
+    const number = key === SYSTEM_INDEX ? SYSTEM_KEY : key;
+    const isThere =
+      key === SYSTEM_INDEX
+        ? file.stored.systemKey !== undefined
+        : key < KEY_LIMIT && file.definition.keys.some((each) => each.number === key);
+    if (!isThere) {
+      const message =
+        key === SYSTEM_INDEX ? 'the file has no system key' : `there is no key ${key}`;
+      const details = { reason: 'no-key', file: file.pages.path };
+      throw new BtrieveError(Status.INVALID_INDEX_NUMBER, message, details);
+    }
+    if (!dryRun) dropIndex(file, number, !keepsNumbers);
+  });
+}
+
+/** Works on a file that is open for this client alone. */
+function withHandle<R>(
+  client: Client,
+  path: string,
+  { owner = '', dryRun = false }: IndexOptions,
+  work: (handle: Handle) => R,
+): R {
+  const { calls } = client.internals;
+  const handle = calls.openPath(path, dryRun ? 'read-only' : 'exclusive', owner);
+  try {
+    if (!dryRun && handle.isReadOnly) {
+      const message = 'without its owner name the file may only be read';
+      throw new BtrieveError(Status.ACCESS_TO_FILE_DENIED, message, { file: path });
+    }
+    const result = work(handle);
+    handle.file.data.endOperation();
+    return result;
+  } finally {
+    handle.file.data.endOperation();
+    calls.closeHandle(handle);
+  }
+}
+
+export interface ExternalIndexOptions extends IndexOptions {
+  /** Puts the index file in the place of one that nobody has open. */
+  readonly replace?: boolean;
+}
+
+export interface ExternalIndexResult {
+  readonly indexed: number;
+  readonly keyLength: number;
+}
+
+/**
+ * Makes an external index: a data file whose records are the addresses of the records of the source,
+ * each with its value of a key. After an early end there is no such file.
+ *
+ * Throws 27 (the key lies outside of the records), 59, 85, what Open answers, 18.
+ */
+export function* makeExternalIndex(
+  client: Client,
+  source: string,
+  output: string,
+  what: KeyToAdd,
+  options: ExternalIndexOptions = {},
+): Task<ExternalIndexResult> {
+  const { owner = '', dryRun = false, replace = false } = options;
+  const { key, sequences } = what;
+  const total = openedFile(client, source, owner, (file) => {
+    for (const { offset, length } of key.segments) {
+      if (offset + length <= file.definition.recordLength) continue;
+      const details = { reason: 'key-position', file: source };
+      const message = 'the key lies outside of the fixed part of the records';
+      throw new BtrieveError(Status.INVALID_KEY_POSITION, message, details);
+    }
+    return file.data.recordCount;
+  });
+  const description = externalIndexFile(key, sequences);
+  const result = { indexed: total, keyLength: keyLength(key) };
+  createFile(client, output, validateDefinition(description), { replace, dryRun });
+  if (dryRun) return result;
+  const from = new ClassicFile(client, source, 'read-only', owner);
+  let into: ClassicFile | undefined;
+  let isComplete = false;
+  try {
+    into = new ClassicFile(client, output, 'accelerated');
+    const record = new Uint8Array(EXTERNAL_INDEX_ADDRESS_SIZE + result.keyLength);
+    let indexed = 0;
+    for (let isThere = from.first('physical'); isThere; isThere = from.next('physical')) {
+      const bytes = from.data.subarray(0, from.count);
+      fillExternalIndexRecord(key, from.position(), bytes, record);
+      const status = into.insert(record, record.length);
+      if (status !== 0) throw into.failure(status, 'an entry cannot be stored');
+      indexed++;
+      if (indexed % RECORDS_PER_STEP === 0) yield { done: indexed, total, unit: 'records' };
+    }
+    into.close();
+    isComplete = true;
+    return { ...result, indexed };
+  } finally {
+    from.closeQuietly();
+    if (!isComplete) {
+      into?.closeQuietly();
+      const { calls, files } = client.internals;
+      removeUnfinished(() => files.remove(absolutePath(output, calls.directory)));
+    }
+  }
+}
+
+/** The failure to be shown is the one that came before. */
+function removeUnfinished(remove: () => void): void {
+  try {
+    remove();
+  } catch (error) {
+    if (!(error instanceof BtrieveError)) throw error;
+  }
+}

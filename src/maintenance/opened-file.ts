@@ -1,0 +1,43 @@
+/** A look at a file as the engine has it open: definition, counts, trees. */
+import type { Client } from '../client.js';
+import type { OpenMode } from '../microkernel/clients/handle.js';
+import type { FileDefinition } from '../microkernel/definition/file-definition.js';
+import { absolutePath } from '../microkernel/clients/paths.js';
+import type { OpenFile } from '../microkernel/files/open-file.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+import { definitionOfDamaged } from './damaged-file.js';
+
+/**
+ * Opens a file for reading, looks at it, and closes it. Throws what Open answers: 11, 12, 30, 2, 46, 51,
+ * 85, 86, 88, 94.
+ */
+export function openedFile<R>(
+  client: Client,
+  path: string,
+  owner: string,
+  look: (file: OpenFile) => R,
+  mode: OpenMode = 'read-only',
+): R {
+  const { calls } = client.internals;
+  const handle = calls.openPath(path, mode, owner);
+  try {
+    return look(handle.file);
+  } finally {
+    handle.file.data.endOperation();
+    calls.closeHandle(handle);
+  }
+}
+
+/**
+ * The definition of a file; of one that is too damaged to be opened too, if its definition is sound.
+ * Throws what Open answers.
+ */
+export function fileDefinition(client: Client, path: string, owner = ''): FileDefinition {
+  try {
+    return openedFile(client, path, owner, ({ definition }) => definition);
+  } catch (error) {
+    const isDamaged = error instanceof BtrieveError && error.status === Status.IO_ERROR;
+    if (!isDamaged) throw error;
+    return definitionOfDamaged(absolutePath(path, client.internals.calls.directory), owner).file;
+  }
+}

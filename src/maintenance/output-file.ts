@@ -1,0 +1,91 @@
+/**
+ * A file that a command writes: under its name there is what was there before, until all of the new one
+ * is on disk.
+ */
+import { dirname } from 'node:path';
+import { isDataFile } from '../microkernel/fcr-choice.js';
+import { NodeFileSystem } from '../microkernel/node-files.js';
+import { closeQuietly, fileError } from '../microkernel/page-device.js';
+import type { FileHandle, FileSystem } from '../microkernel/ports.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+
+const SUFFIX = '.isamite-made';
+
+export interface OutputOptions {
+  /** Files that it must not be, whatever they are called. */
+  readonly notOver?: readonly string[];
+  /** Even a data file may be replaced. */
+  readonly overDataFile?: boolean;
+  readonly files?: FileSystem;
+}
+
+export class OutputFile {
+  readonly handle: FileHandle;
+  readonly #files: FileSystem;
+  readonly #path: string;
+  readonly #temporary: string;
+  #isOpen = true;
+
+  /** Throws 85 (it is the source, or a data file), 12, 94, 18. */
+  constructor(path: string, options: OutputOptions = {}) {
+    this.#files = options.files ?? new NodeFileSystem({ worker: 'never' });
+    this.#path = path;
+    this.#temporary = `${path}${SUFFIX}`;
+    try {
+      assertReplaceable(this.#files, path, options);
+      if (this.#files.exists(this.#temporary)) this.#files.remove(this.#temporary);
+      this.handle = this.#files.open(this.#temporary, 'create');
+    } catch (error) {
+      throw fileError('the output file cannot be made', error, path);
+    }
+  }
+
+  /** All has been written and synced: the file gets its name. */
+  finish(): void {
+    try {
+      this.handle.close();
+      this.#isOpen = false;
+      this.#files.rename(this.#temporary, this.#path);
+      this.#files.syncDirectory(dirname(this.#path));
+    } catch (error) {
+      throw fileError('the output file cannot be finished', error, this.#path);
+    }
+  }
+
+  /** Nothing is left of what was not finished. */
+  discard(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    closeQuietly(this.handle);
+    try {
+      this.#files.remove(this.#temporary);
+    } catch (error) {
+      throw fileError('an unfinished output file cannot be removed', error, this.#temporary);
+    }
+  }
+}
+
+/** Throws 85 for what must not be written over, 59 for a data file. */
+function assertReplaceable(files: FileSystem, path: string, options: OutputOptions): void {
+  const there = files.identify(path);
+  if (there === undefined) return;
+  for (const other of options.notOver ?? []) {
+    const identity = files.identify(other);
+    if (identity?.device !== there.device || identity.inode !== there.inode) continue;
+    const message = 'the output would take the place of its own source';
+    throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'same-file', file: path });
+  }
+  if (options.overDataFile === true || !isDataFileAt(files, path)) return;
+  const message = 'the output would take the place of a data file';
+  throw new BtrieveError(Status.FILE_ALREADY_EXISTS, message, { reason: 'data-file', file: path });
+}
+
+/** Whether a file is a data file of this engine, be it damaged. */
+function isDataFileAt(files: FileSystem, path: string): boolean {
+  const handle = files.open(path, 'read');
+  try {
+    return isDataFile(handle);
+  } finally {
+    closeQuietly(handle);
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Putting many records into a file: what one record is refused for is remembered and the next one is
+ * tried; what concerns the file or the disk ends it all.
+ */
+import type { Client } from '../client.js';
+import { copyBytes } from '../microkernel/bytes.js';
+import { isVariable } from '../microkernel/definition/file-definition.js';
+import type { OpenFile } from '../microkernel/files/open-file.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+import { ClassicFile } from './classic-file.js';
+import { openedFile } from './opened-file.js';
+import { RefusalList } from './refused-records.js';
+
+/** Statuses that are about one record, so that others may still be inserted. */
+const OF_ONE_RECORD: ReadonlySet<number> = new Set([
+  Status.DUPLICATE_KEY_VALUE,
+  Status.DATALENGTH_ERROR,
+  Status.INVALID_KEYLENGTH,
+]);
+
+/** What lengths a file takes. */
+export interface RecordLengths {
+  readonly recordLength: number;
+  readonly isVariable: boolean;
+}
+
+export function lengthsOf({ definition }: OpenFile): RecordLengths {
+  return { recordLength: definition.recordLength, isVariable: isVariable(definition) };
+}
+
+/** How far it got; kept up to date, so that it is right when it ends early too. */
+export interface InsertionTally {
+  read: number;
+  inserted: number;
+}
+
+export class RecordInserter {
+  readonly tally: InsertionTally;
+  readonly refused = new RefusalList();
+  readonly lengths: RecordLengths;
+  readonly #file: ClassicFile | undefined;
+  readonly #open: OpenFile;
+  #buffer: Uint8Array = new Uint8Array(4096);
+
+  /** A dry one looks at the lengths of the records only. */
+  constructor(
+    client: Client,
+    path: string,
+    owner: string,
+    isDry: boolean,
+    tally: InsertionTally = { read: 0, inserted: 0 },
+  ) {
+    this.tally = tally;
+    this.#file = isDry ? undefined : new ClassicFile(client, path, 'accelerated', owner);
+    // As long as it is open, this is the one that everybody has.
+    this.#open = openedFile(client, path, owner, (file) => file);
+    this.lengths = lengthsOf(this.#open);
+  }
+
+  /** Tries to insert `count` bytes of `from` at `offset`. Throws what is not about this record alone. */
+  insert(from: Uint8Array, offset: number, count: number): void {
+    this.tally.read++;
+    const { recordLength, isVariable: mayBeLonger } = this.lengths;
+    // The call itself would cut off what is too long.
+    if (count < recordLength || (count > recordLength && !mayBeLonger)) {
+      this.refused.add(this.tally.read, this.#wrongLength(count));
+      return;
+    }
+    if (this.#file === undefined) {
+      this.tally.inserted++;
+      return;
+    }
+    // Inserting fills in autoincrement values, which the input must not see.
+    if (this.#buffer.length < count) this.#buffer = new Uint8Array(2 * count);
+    copyBytes(from, offset, this.#buffer, 0, count);
+    const status = this.#file.insert(this.#buffer, count);
+    if (status === 0) this.tally.inserted++;
+    else this.#refuse(this.#file, status);
+  }
+
+  /** All that was inserted is on disk when this returns. Throws what could not be written. */
+  end(): void {
+    this.#file?.close();
+  }
+
+  /** After a failure. What was inserted stays. */
+  giveUp(): void {
+    this.#file?.closeQuietly();
+  }
+
+  #refuse(file: ClassicFile, status: number): void {
+    const error = file.failure(status, 'the record cannot be inserted');
+    if (!OF_ONE_RECORD.has(status)) throw error;
+    const key = status === Status.DUPLICATE_KEY_VALUE ? this.#open.data.conflict?.key : undefined;
+    this.refused.add(this.tally.read, error, key);
+  }
+
+  #wrongLength(found: number): BtrieveError {
+    const { recordLength, isVariable: mayBeLonger } = this.lengths;
+    const expected = `${recordLength} bytes${mayBeLonger ? ' or more' : ''}`;
+    const message = 'the record has the wrong length';
+    return new BtrieveError(Status.DATALENGTH_ERROR, message, {
+      reason: 'record-length',
+      expected,
+      found: `${found} bytes`,
+    });
+  }
+}

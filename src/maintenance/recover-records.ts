@@ -1,0 +1,238 @@
+/** RECOVER: what can be read of the records of a damaged file, into an unformatted file. */
+import {
+  decodeDefinition,
+  type StoredDefinition,
+} from '../microkernel/definition/definition-codec.js';
+import { FILE_FLAG } from '../microkernel/definition/file-definition.js';
+import { slotLayout } from '../microkernel/definition/slot-layout.js';
+import { loadDefinition } from '../microkernel/files/definition-pages.js';
+import { formOf } from '../microkernel/files/open-file.js';
+import { COUNTER } from '../microkernel/layout.js';
+import { NodeFileSystem } from '../microkernel/node-files.js';
+import { closeQuietly, fileError } from '../microkernel/page-device.js';
+import { SPACE } from '../microkernel/pat.js';
+import type { FileSystem } from '../microkernel/ports.js';
+import { RecordStore } from '../microkernel/records/record-store.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+import { openDamaged, soundPages, storedDefinition } from './damaged-file.js';
+import { OutputFile } from './output-file.js';
+import type { SoundPages } from './sound-pages.js';
+import type { Task } from './task.js';
+import { UnformattedWriter } from './unformatted-file.js';
+
+export interface RecoverOptions {
+  /** Owner name of the file. */
+  readonly owner?: string;
+  /** A file of the same definition, for one whose own definition is damaged. */
+  readonly like?: string;
+  /** Reads and counts, and writes nothing. */
+  readonly dryRun?: boolean;
+  /** The output may take the place of a data file. */
+  readonly overDataFile?: boolean;
+  readonly files?: FileSystem;
+}
+
+/** Something that could not be read. */
+export interface RecoveryProblem {
+  /** For instance `data page 17` or `the record at address 340`. */
+  readonly place: string;
+  /** Stable word, for instance `checksum`. */
+  readonly reason: string;
+  readonly message: string;
+  /** In bytes, from the beginning of the file, where that is known. */
+  readonly offset?: number;
+}
+
+export interface RecoverResult {
+  readonly recovered: number;
+  /** Records that the file says it has. */
+  readonly expected: number;
+  /** At most `PROBLEMS_LISTED` of them. */
+  readonly problems: readonly RecoveryProblem[];
+  readonly problemCount: number;
+  /** Data pages of which nothing could be read. */
+  readonly lostPages: number;
+  /** Of those recovered: what the damaged page allocation table could not confirm. */
+  readonly unconfirmed: number;
+  /** Bytes of the unformatted file; 0 for a dry run. */
+  readonly bytes: number;
+}
+
+const PROBLEMS_LISTED = 1000;
+const PAGES_PER_STEP = 16;
+
+/**
+ * Writes every record that can be read of a file into an unformatted file, in physical order. Indexes
+ * are not looked at. A page is believed by its checksum only, and what cannot be read is told, and not
+ * guessed. The file is not changed, and needs no engine.
+ *
+ * Throws 12, 94, 30 (not a data file of this engine), 2 (no file control record is good, or the
+ * definition is damaged and there is no file like it), 51 (the owner name is wanted), 85 (an engine has
+ * the file open), 18 (disk full).
+ */
+export function* recoverRecords(
+  source: string,
+  output: string,
+  options: RecoverOptions = {},
+): Task<RecoverResult> {
+  const { dryRun = false, overDataFile = false } = options;
+  const files = options.files ?? new NodeFileSystem({ worker: 'never' });
+  const handle = openDamaged(files, source);
+  let target: OutputFile | undefined;
+  try {
+    const pages = yield* soundPages(handle);
+    const stored = yield* definitionOf(files, pages, options);
+    if (!dryRun) target = new OutputFile(output, { notOver: [source], overDataFile, files });
+    const writer = target === undefined ? undefined : new UnformattedWriter(target.handle);
+    const recovery = new Recovery(pages, stored, writer);
+    yield* recovery.run();
+    writer?.end();
+    target?.finish();
+    const { recovered, problems, problemCount, lostPages, unconfirmed } = recovery;
+    const expected = pages.counter(COUNTER.RECORDS);
+    const bytes = writer?.bytes ?? 0;
+    return { recovered, expected, problems, problemCount, lostPages, unconfirmed, bytes };
+  } catch (error) {
+    throw fileError('the file cannot be recovered', error, source);
+  } finally {
+    target?.discard();
+    closeQuietly(handle);
+  }
+}
+
+/** What the records look like: by the file's own definition, or by that of a file like it. */
+function* definitionOf(
+  files: FileSystem,
+  pages: SoundPages,
+  { owner = '', like }: RecoverOptions,
+): Task<StoredDefinition> {
+  try {
+    return storedDefinition(pages, owner);
+  } catch (error) {
+    const isOwner = error instanceof BtrieveError && error.status === Status.INVALID_OWNER;
+    if (isOwner) throw error;
+    if (like === undefined) throw definitionLost(pages.path, error);
+    return yield* definitionLike(files, pages, like);
+  }
+}
+
+function definitionLost(file: string, cause: unknown): unknown {
+  if (!(cause instanceof BtrieveError)) return cause;
+  const message =
+    'the definition of the file is damaged; a file of the same kind (like) may tell what its records are';
+  return new BtrieveError(Status.IO_ERROR, message, { reason: 'definition', file, cause });
+}
+
+function* definitionLike(
+  files: FileSystem,
+  pages: SoundPages,
+  like: string,
+): Task<StoredDefinition> {
+  const handle = openDamaged(files, like);
+  try {
+    const stored = decodeDefinition(loadDefinition(yield* soundPages(handle)));
+    if (stored.file.pageSize === pages.pageSize) return stored;
+    throw new BtrieveError(Status.PAGE_SIZE_ERROR, 'the file like it has pages of another size', {
+      file: like,
+      expected: `${pages.pageSize} bytes`,
+      found: `${stored.file.pageSize} bytes`,
+    });
+  } finally {
+    closeQuietly(handle);
+  }
+}
+
+class Recovery {
+  recovered = 0;
+  unconfirmed = 0;
+  lostPages = 0;
+  problemCount = 0;
+  readonly problems: RecoveryProblem[] = [];
+  readonly #pages: SoundPages;
+  readonly #records: RecordStore;
+  readonly #writer: UnformattedWriter | undefined;
+  #buffer: Uint8Array = new Uint8Array(64 * 1024);
+
+  constructor(
+    pages: SoundPages,
+    { file }: StoredDefinition,
+    writer: UnformattedWriter | undefined,
+  ) {
+    this.#pages = pages;
+    this.#writer = writer;
+    const places = slotLayout({ ...file, flags: file.flags & ~FILE_FLAG.KEY_ONLY });
+    this.#records = new RecordStore(pages, formOf(file, places));
+  }
+
+  *run(): Task<void> {
+    const pages = this.#pages;
+    const total = pages.numbersUsed(SPACE.DATA);
+    for (let page = 0; page < total; page++) {
+      if (pages.isAllocated(SPACE.DATA, page)) this.#takePage(page);
+      pages.cache.endOperation();
+      if (page % PAGES_PER_STEP === 0) yield { done: page, total, unit: 'data pages' };
+    }
+  }
+
+  #takePage(page: number): void {
+    const { slotsPerPage } = this.#records.slots;
+    try {
+      this.#pages.read(SPACE.DATA, page);
+    } catch (error) {
+      this.lostPages++;
+      this.#tell(`data page ${page}`, error);
+      return;
+    }
+    const first = page * slotsPerPage;
+    for (let address = first; address < first + slotsPerPage; address++) {
+      try {
+        this.#take(address);
+      } catch (error) {
+        this.#tell(`the record at address ${address}`, error);
+      }
+    }
+  }
+
+  #take(address: number): void {
+    const records = this.#records;
+    this.#pages.forgetReading();
+    if (!records.find(address)) return;
+    const { length } = records;
+    if (this.#buffer.length < length) this.#buffer = new Uint8Array(2 * length);
+    records.copy(0, length, this.#buffer, 0);
+    this.#write(length);
+    this.recovered++;
+    if (this.#pages.hasReadUnconfirmed) this.unconfirmed++;
+  }
+
+  /** What goes wrong in writing ends it all. */
+  #write(length: number): void {
+    try {
+      this.#writer?.write(this.#buffer, 0, length);
+    } catch (error) {
+      throw new WritingFailed(error);
+    }
+  }
+
+  #tell(place: string, error: unknown): void {
+    if (error instanceof WritingFailed) throw error.cause;
+    if (!(error instanceof BtrieveError)) throw error;
+    this.problemCount++;
+    if (this.problems.length >= PROBLEMS_LISTED) return;
+    const { message, status, offset, reason = 'unreadable' } = error;
+    const [text = message] = message.split(` (status ${status}, `);
+    this.problems.push({
+      place,
+      reason,
+      message: text,
+      ...(offset === undefined ? {} : { offset }),
+    });
+  }
+}
+
+/** The output could not be written: no finding about the source. */
+class WritingFailed extends Error {
+  constructor(cause: unknown) {
+    super('the output cannot be written', { cause });
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * A user transaction of one client, over any number of files.
+ *
+ * Source: Btrieve API Guide, Begin Transaction, End Transaction, Abort Transaction; and its chapter
+ * on locks and transactions.
+ *
+ * Owns: which files it works in and which of them it has for itself, the locks it was granted, and what
+ * becomes of all that at its end.
+ *
+ * - Exclusive (19): the first record that is read or written in a file locks the file. Others go on
+ *   reading it, outside of exclusive transactions, and change nothing (85).
+ * - Concurrent (1019): what is changed is held, page by page. Others who want to change or lock it get
+ *   84.
+ * - Nobody else sees anything of it before it ends.
+ * - Locks that were granted inside are released at the end; those from before go when the position block
+ *   locks something inside, else they stay.
+ */
+import type { ChangeLog, LogPart } from '../change-log.js';
+import type { FileTable } from '../files/file-table.js';
+import { isForWantOfRoom, type OpenFile } from '../files/open-file.js';
+import type { PrivatePages } from '../private-pages.js';
+import { BtrieveError, Status } from '../status.js';
+import { USE, type ActiveTransaction, type ClientState, type Handle } from './handle.js';
+
+export interface TransactionOptions {
+  readonly isExclusive: boolean;
+  /** Lock bias of reads that have none of their own: 0, or 100 to 400. */
+  readonly lock: number;
+  /** Writes do not wait where they meet a lock. */
+  readonly noWait: boolean;
+}
+
+interface Grant {
+  readonly handle: Handle;
+  readonly address: number;
+}
+
+export class Transaction implements ActiveTransaction {
+  readonly client: ClientState;
+  readonly isExclusive: boolean;
+  readonly lock: number;
+  readonly noWait: boolean;
+  readonly #files: FileTable;
+  readonly #parts = new Map<OpenFile, PrivatePages>();
+  /** Files among them whose changes are logged. */
+  readonly #logged = new Set<OpenFile>();
+  readonly #granted: Grant[] = [];
+  /** Position blocks that have locked something inside. */
+  readonly #locking = new Set<Handle>();
+  readonly #closed = new Set<Handle>();
+
+  constructor(client: ClientState, files: FileTable, options: TransactionOptions) {
+    this.client = client;
+    this.#files = files;
+    this.isExclusive = options.isExclusive;
+    this.lock = options.lock;
+    this.noWait = options.noWait;
+  }
+
+  /** An operation of its client begins. 84 or 85 if it cannot be; else it works in this transaction. */
+  enter(handle: Handle, use: number): number {
+    const { file } = handle;
+    const refusal = this.#refusal(file, use);
+    if (refusal !== 0) return refusal;
+    let pages = this.#parts.get(file);
+    if (this.isExclusive && use !== USE.NONE && file.exclusiveTo !== this) {
+      const status = this.#lockFile(handle);
+      if (status !== 0) return status;
+      pages = this.#parts.get(file);
+    }
+    pages ??= use === USE.WRITE ? this.#attach(file) : undefined;
+    if (pages?.failure !== undefined) throw pages.failure;
+    if (pages !== undefined) file.pages.work(pages);
+    return Status.NO_ERROR;
+  }
+
+  #refusal(file: OpenFile, use: number): number {
+    const { exclusiveTo } = file;
+    if (exclusiveTo === undefined || exclusiveTo === this) return Status.NO_ERROR;
+    const isBlocked = use >= USE.LOCK || (this.isExclusive && use !== USE.NONE);
+    if (!isBlocked) return Status.NO_ERROR;
+    this.client.blocker = exclusiveTo.client;
+    return Status.FILE_INUSE;
+  }
+
+  #attach(file: OpenFile): PrivatePages {
+    const pages = file.pages.beginPrivately(this.client);
+    if (this.#files.attach(file)) this.#logged.add(file);
+    file.transactions.add(this);
+    this.#parts.set(file, pages);
+    return pages;
+  }
+
+  /** The file is for this transaction alone, as far as changes go. */
+  #lockFile(handle: Handle): number {
+    const { file } = handle;
+    const holder = file.holderBeside(this);
+    if (holder !== undefined) {
+      this.client.blocker = holder;
+      return Status.RECORD_INUSE;
+    }
+    if (!this.#parts.has(file)) this.#attach(file);
+    file.exclusiveTo = this;
+    file.locks.releaseAll(handle);
+    this.#locking.add(handle);
+    return Status.NO_ERROR;
+  }
+
+  hasLocked(handle: Handle): boolean {
+    return this.#locking.has(handle);
+  }
+
+  /** A position block is about to be granted a lock on a record, which nobody has. */
+  granting(handle: Handle, address: number): void {
+    this.#isLocking(handle);
+    // A lock lives as long as its file is open, so that has to be to the end.
+    if (!this.#parts.has(handle.file)) this.#attach(handle.file);
+    if (handle.file.locks.holds(handle, address)) return;
+    this.#granted.push({ handle, address });
+  }
+
+  /** A position block has changed something. */
+  wrote(handle: Handle): void {
+    this.#isLocking(handle);
+  }
+
+  /** With the first lock inside, those of the position block from before go. */
+  #isLocking(handle: Handle): void {
+    if (this.#locking.has(handle)) return;
+    this.#locking.add(handle);
+    handle.file.locks.releaseAll(handle);
+  }
+
+  /** A position block was closed: it keeps its locks until the end. */
+  closed(handle: Handle): void {
+    this.#closed.add(handle);
+  }
+
+  /** Why it cannot be ended, only aborted: an operation failed half way. */
+  get failure(): Error | undefined {
+    for (const { failure } of this.#parts.values()) if (failure !== undefined) return failure;
+    return undefined;
+  }
+
+  /**
+   * What it has changed is there for everybody. Throws 100 or 18 if there is no room for that; then it
+   * goes on. Whatever else is thrown, it is over: 74 if it had to be aborted.
+   */
+  end(): void {
+    const { failure } = this;
+    if (failure !== undefined) {
+      this.abort();
+      const message = 'an operation of the transaction failed, and so it was aborted';
+      throw new BtrieveError(Status.END_CHANGED_TO_ABORT, message, { cause: failure });
+    }
+    const parts = [...this.#parts].filter(([, pages]) => pages.hasChanges);
+    for (const [file, pages] of parts) file.pages.prepareToPublish(pages);
+    const lsn = this.#logOrNot(parts);
+    try {
+      for (const [file, pages] of parts) publish(file, pages, lsn);
+    } finally {
+      this.abort();
+    }
+  }
+
+  /** Where the disk of the log has no room it goes on, and can be ended later. */
+  #logOrNot(parts: readonly (readonly [OpenFile, PrivatePages])[]): number {
+    try {
+      return this.#log(parts);
+    } catch (error) {
+      if (!isForWantOfRoom(error)) this.abort();
+      throw error;
+    }
+  }
+
+  /**
+   * From here on it is committed, if it is logged; as safe as the settings promise. Returns its LSN, 0 if
+   * it has none.
+   */
+  #log(parts: readonly (readonly [OpenFile, PrivatePages])[]): number {
+    const logged: LogPart[] = [];
+    let log: ChangeLog | undefined;
+    for (const [{ pages, data }, { changes }] of parts) {
+      const { journal } = data;
+      if (journal === undefined || changes.count === 0) continue;
+      log = journal.log;
+      logged.push(journal.part(changes, pages.control.changeSeq + 1));
+    }
+    return log?.appendTransaction(logged, this.client.name) ?? 0;
+  }
+
+  /** What it has changed, and has not been published, is as if it had not been. */
+  abort(): void {
+    for (const [file, pages] of this.#parts) {
+      for (const { position } of this.client.opensOf(file)) position.beforeAbort(pages);
+      file.data.drop(pages);
+      file.pages.giveBack(pages);
+      file.transactions.delete(this);
+      if (file.exclusiveTo === this) file.exclusiveTo = undefined;
+    }
+    for (const { handle, address } of this.#granted) {
+      handle.file.locks.release(handle, address);
+    }
+    for (const handle of this.#closed) handle.file.locks.releaseAll(handle);
+    for (const file of this.#parts.keys()) this.#files.detach(file, this.#logged.has(file));
+    this.#parts.clear();
+    this.client.transaction = undefined;
+  }
+}
+
+/** Throws what makes the file unusable; everything else has been seen to. */
+function publish(file: OpenFile, pages: PrivatePages, lsn: number): void {
+  try {
+    // Not sooner: no generation may say so before it holds what it says.
+    if (file.data.journal !== undefined && lsn > 0) file.pages.appliedLsn = lsn;
+    file.data.publish(pages);
+  } catch (error) {
+    throw file.pages.failOperation(error);
+  } finally {
+    file.data.endOperation();
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Transcripts: command lines of `butil` and exactly what they print. A transcript is a text file:
+ *
+ *     # a remark
+ *     write orders.des          a text file; its lines follow, up to one that says "end"
+ *     records orders.seq        an unformatted file; each line is a record, with \xNN for other bytes
+ *     damage a.btr 4096 100     inverts bytes, from an offset on
+ *     remove a.btr
+ *     answer pam                what is typed when the next command asks
+ *     input pam                 a line of standard input of the next command
+ *     set NAME value            a variable of the environment
+ *     $ -stat orders.btr        a command; "$ " alone is butil without words
+ *     ...                       what it prints; lines of standard error begin with "! "
+ *     = 0                       its exit code
+ *
+ * `UPDATE_TRANSCRIPTS=1` writes what is printed now in the place of what stands there: look at the
+ * difference before it is kept.
+ */
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { butil, type Console } from '../../bin/command-line.js';
+import { banner } from '../../bin/messages.js';
+import { version } from '../../src/version.js';
+
+/** A step of a transcript: what stands there, and for a command what it printed then. */
+interface Step {
+  readonly line: string;
+  readonly body: readonly string[];
+}
+
+const WITH_BODY = /^(?:write|records) /;
+
+export function parseTranscript(text: string): Step[] {
+  const steps: { line: string; body: string[] }[] = [];
+  let into: string[] | undefined;
+  for (const line of text.replace(/\n$/, '').split('\n')) {
+    const isCommand = line === '$' || line.startsWith('$ ');
+    if (into === undefined || isCommand) {
+      const body: string[] = [];
+      steps.push({ line, body });
+      into = isCommand || WITH_BODY.test(line) ? body : undefined;
+      continue;
+    }
+    into.push(line);
+    if (line === 'end' || /^= \d$/.test(line)) into = undefined;
+  }
+  return steps;
+}
+
+export function formatTranscript(steps: readonly Step[]): string {
+  return `${steps.flatMap(({ line, body }) => [line, ...body]).join('\n')}\n`;
+}
+
+/** Runs a transcript in a directory of its own; returns it with what is printed now. */
+export class TranscriptRun {
+  readonly #directory: string;
+  readonly #root: string;
+  readonly #platform: string;
+  #answers: string[] = [];
+  #input = '';
+  readonly #environment: Record<string, string>;
+
+  constructor(directory: string, root: string, platform = 'linux') {
+    this.#directory = directory;
+    this.#root = root;
+    this.#platform = platform;
+    this.#environment = { ISAMITE_ROOT: root };
+  }
+
+  async run(steps: readonly Step[]): Promise<Step[]> {
+    const results: Step[] = [];
+    for (const step of steps) results.push({ ...step, body: await this.#take(step) });
+    return results;
+  }
+
+  async #take({ line, body }: Step): Promise<readonly string[]> {
+    const [word = '', name = '', ...rest] = line.split(' ');
+    if (word === '$') return this.#command(wordsOf(line.slice(2)));
+    const lines = body.slice(0, -1);
+    if (word === 'write') writeFileSync(this.#at(name), lines.map((each) => `${each}\n`).join(''));
+    else if (word === 'records') writeFileSync(this.#at(name), unformatted(lines));
+    else if (word === 'append') appendFileSync(this.#at(name), bytesOf(rest.join(' ')));
+    else if (word === 'damage') this.#damage(this.#at(name), Number(rest[0]), Number(rest[1]));
+    else if (word === 'remove') rmSync(this.#at(name));
+    else if (word === 'answer') this.#answers.push(line.slice(7));
+    else if (word === 'input') this.#input += `${line.slice(6)}\n`;
+    else if (word === 'set') this.#environment[name] = rest.join(' ');
+    else if (word !== '#' && line !== '') throw new Error(`no such step: ${line}`);
+    return body;
+  }
+
+  #at(name: string): string {
+    return join(this.#directory, name);
+  }
+
+  #damage(path: string, from: number, count: number): void {
+    const bytes = readFileSync(path);
+    for (let at = from; at < from + count; at++) bytes[at] = (bytes[at] ?? 0) ^ 0xff;
+    writeFileSync(path, bytes);
+  }
+
+  async #command(words: readonly string[]): Promise<string[]> {
+    const printed: string[] = [];
+    const print = (text: string, mark: string): void => {
+      printed.push(...text.split('\n').map((each) => `${mark}${each}`));
+    };
+    const console: Console = {
+      platform: this.#platform,
+      environment: this.#environment,
+      out: (text) => print(text, ''),
+      err: (text) => print(text, '! '),
+      isInteractive: this.#answers.length > 0,
+      ask: (question, isHidden) => {
+        print(`${question}${isHidden ? '(not shown)' : ''}`, '? ');
+        return Promise.resolve(this.#answers.shift());
+      },
+      readInput: () => this.#input,
+    };
+    const code = await butil(words, console);
+    this.#input = '';
+    this.#answers = [];
+    return [...this.#shown(printed), `= ${code}`];
+  }
+
+  /** Without the banner, and without what differs from run to run. */
+  #shown(printed: readonly string[]): string[] {
+    const text = printed.join('\n');
+    const begin = `${banner(version)}\n`;
+    const rest = text.startsWith(begin) ? text.slice(begin.length) : `(no banner)\n${text}`;
+    return rest
+      .replaceAll(this.#root, '{root}')
+      .replaceAll(this.#directory, '{dir}')
+      .replaceAll(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, '{uuid}')
+      .replaceAll(/\b[0-9a-f]{8}\b/g, '{checksum}')
+      .replaceAll(version, '{version}')
+      .replaceAll(process.version, '{node}')
+      .split('\n');
+  }
+}
+
+/** Words of a command line; quotation marks keep one together. */
+function wordsOf(line: string): string[] {
+  return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+}
+
+/** `\xNN` is a byte. */
+function bytesOf(text: string): Buffer {
+  const plain = text.replaceAll(/\\x([0-9a-fA-F]{2})/g, (_, hex: string) =>
+    String.fromCharCode(parseInt(hex, 16)),
+  );
+  return Buffer.from(plain, 'latin1');
+}
+
+/** An unformatted file, made without any code of the engine. */
+export function unformatted(records: readonly string[]): Buffer {
+  const parts = records
+    .map(bytesOf)
+    .flatMap((bytes) => [Buffer.from(`${bytes.length},`), bytes, Buffer.from('\r\n')]);
+  return Buffer.concat([...parts, Buffer.of(0x1a)]);
+}
