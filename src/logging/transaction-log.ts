@@ -208,12 +208,6 @@ export class TransactionLog implements ChangeLog {
     return this.#past.length + (this.#segment === undefined ? 0 : 1);
   }
 
-  /** Name of the segment that is written to, and the byte where the next frame goes. */
-  get position(): { segment: string; offset: number } | undefined {
-    const segment = this.#segment;
-    return segment === undefined ? undefined : { segment: segment.name, offset: segment.end };
-  }
-
   /** What is promised from here on. Everything appended before is on disk when it returns. */
   configure(settings: TransactionLogSettings): void {
     this.flush();

@@ -30,9 +30,4 @@ export class WaitGraph {
       if (blocker === client) this.#waitsFor.delete(waiting);
     }
   }
-
-  /** How many wait. */
-  get size(): number {
-    return this.#waitsFor.size;
-  }
 }
