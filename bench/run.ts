@@ -1,6 +1,7 @@
 /** `npm run bench`: every goal that has a figure, and the figure. Takes about a minute. */
 import { Lab } from '../test/crash/lab.js';
 import { SCENARIOS } from '../test/crash/scenarios.js';
+import { indexPageBenchmarks } from './index-page.js';
 import { format, meets, type Row } from './measure.js';
 import { pageBenchmarks } from './pages.js';
 
@@ -17,7 +18,7 @@ function enumerator(): Row {
   return { name: 'crash states on one core', value, unit: '/s', goal: ['>=', 5000], note };
 }
 
-const rows = pageBenchmarks();
+const rows = [...indexPageBenchmarks(), ...pageBenchmarks()];
 if (!process.argv.includes('--pages')) rows.push(enumerator());
 console.log(`Node ${process.version}, ${process.platform} ${process.arch}`);
 for (const row of rows) console.log(format(row));

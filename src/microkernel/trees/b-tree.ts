@@ -31,6 +31,7 @@ import {
   lowerBound,
   rowsPerPage,
   upperBound,
+  moveWords,
 } from './index-page.js';
 
 /** How the rows of an index are told apart. */
@@ -797,19 +798,16 @@ export class BTree {
     const { words } = this.#slab(frame);
     const count = this.#count(frame);
     const at = this.#rowAt(frame, slot, stride);
-    words.copyWithin(at + rows * stride, at, this.#rowAt(frame, count, stride));
+    moveWords(words, at, at + rows * stride, this.#rowAt(frame, count, stride) - at);
     this.#setCount(frame, count + rows);
   }
 
   #removeRows(frame: number, slot: number, rows: number, stride: number): void {
     const { words } = this.#slab(frame);
     const count = this.#count(frame);
-    const end = this.#rowAt(frame, count, stride);
-    words.copyWithin(
-      this.#rowAt(frame, slot, stride),
-      this.#rowAt(frame, slot + rows, stride),
-      end,
-    );
+    const from = this.#rowAt(frame, slot + rows, stride);
+    const to = this.#rowAt(frame, slot, stride);
+    moveWords(words, from, to, this.#rowAt(frame, count, stride) - from);
     this.#setCount(frame, count - rows);
   }
 
