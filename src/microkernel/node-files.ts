@@ -371,7 +371,8 @@ function loadFlock(path: string): FlockBinding {
       { code: 'ENOTSUP', operation: 'lock', path },
       error,
       'the native module fs-ext could not be loaded, and without a lock no file is opened; ' +
-        'install python3, make and g++, then run `npm rebuild fs-ext`',
+        'install python3, make and g++, then run `npm install fs-ext` (or `npm rebuild fs-ext`, if it is ' +
+        'there), and let npm run its install script',
     );
   }
 }

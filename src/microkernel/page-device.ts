@@ -203,7 +203,8 @@ export function fileError(
     return error instanceof Error ? error : new Error(String(error), { cause: error });
   }
   const status = statusOfDiskError(error);
-  const full = `${message}: ${error.operation} ${error.code}`;
+  const what = `${message}: ${error.operation} ${error.code}`;
+  const full = error.remedy === undefined ? what : `${what}: ${error.remedy}`;
   return new BtrieveError(status, full, { reason: error.code, file, ...details, cause: error });
 }
 

@@ -28,7 +28,7 @@ const DOT = 0x2e;
 const SAFE_DIGITS = 15;
 
 /** The digits of the number at hand. */
-export const digits = Buffer.alloc(DIGITS_MAX);
+export const digits: Uint8Array = Buffer.alloc(DIGITS_MAX);
 
 /** Answers of `DecimalForm.put`. */
 export const SIGN = Object.freeze({ PLUS: 0, MINUS: 1, REFUSED: -1 });

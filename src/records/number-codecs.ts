@@ -6,6 +6,7 @@
  */
 import { DecimalForm, digits, SIGN, type DecimalAs } from './decimal-digits.js';
 import { byteAt, type Codec, type Expectation } from './field-codec.js';
+import { latin1Text } from './text-encodings.js';
 
 /** For numbers of 8 bytes on their way; a view of the caller's memory would have to be made. */
 const eight = new DataView(new ArrayBuffer(8));
@@ -314,14 +315,15 @@ export function currencyAmount(as: DecimalAs): Codec<Decimal> {
     write(value, bytes, at): Expectation | undefined {
       const sign = form.put(value);
       if (sign === SIGN.REFUSED) return expected;
-      const magnitude = BigInt(digits.toString('latin1', 0, CURRENCY_DIGITS));
+      const magnitude = BigInt(latin1Text(digits, 0, CURRENCY_DIGITS));
       const amount = sign === SIGN.MINUS ? -magnitude : magnitude;
       return integer.write(amount, bytes, at) === undefined ? undefined : expected;
     },
     read(bytes, at): Decimal | undefined {
       const amount = integer.read(bytes, at) ?? 0n;
       const magnitude = amount < 0n ? -amount : amount;
-      digits.write(magnitude.toString().padStart(CURRENCY_DIGITS, '0'), 'latin1');
+      const text = magnitude.toString().padStart(CURRENCY_DIGITS, '0');
+      for (let i = 0; i < CURRENCY_DIGITS; i++) digits[i] = text.charCodeAt(i);
       return form.take(amount < 0n);
     },
   };

@@ -431,7 +431,11 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'microkernel/definition/slot-layout',
   ],
   'records/decimal-digits': ['records/text-encodings'],
-  'records/number-codecs': ['records/decimal-digits', 'records/field-codec'],
+  'records/number-codecs': [
+    'records/decimal-digits',
+    'records/field-codec',
+    'records/text-encodings',
+  ],
   'records/calendar-codecs': ['records/field-codec'],
   'records/text-codecs': ['records/field-codec', 'records/text-encodings'],
   'records/record-fields': [
