@@ -27,6 +27,7 @@ import { recoverAll, type FileRecovery, type RecoveryStep } from './logging/reco
 import type { RecoveryReport } from './logging/recovery.js';
 import { planRelease, type ReleasePlan } from './logging/release.js';
 import { TransactionLog } from './logging/transaction-log.js';
+import { originalOpener } from './originals/open-original.js';
 import {
   SETTINGS,
   completeSettings,
@@ -142,6 +143,7 @@ export class MicroKernel {
       holder: { log: NO_LOG, session: 0, root },
       log: this.#log,
       rootKey: () => rootKey(ports, root),
+      openOriginal: originalOpener(ports),
       settings: { operationBundleLimit, initiationTimeLimitMs, fileGrowthFactor },
       balancesIndexes: settings.indexBalancing,
       systemDataPolicy: settings.systemData === 'none' ? 'never' : settings.systemData,

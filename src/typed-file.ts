@@ -7,7 +7,7 @@
 import type { FileCalls } from './microkernel/clients/file-calls.js';
 import { USE, type Handle } from './microkernel/clients/handle.js';
 import { SEEK, STEP } from './microkernel/clients/position.js';
-import type { FileKey } from './microkernel/files/file-key.js';
+import type { ClientKey } from './microkernel/files/client-file.js';
 import type { KeyDefinition } from './microkernel/keys/key-definition.js';
 import { BtrieveError, Status, statusText } from './microkernel/status.js';
 import type { KeyShape } from './records/layout-types.js';
@@ -77,8 +77,8 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
   insert(record: New): T {
     const length = this.#encode(record);
     return this.#operate('insert', undefined, USE.WRITE, (handle) => {
-      const { file, position } = handle;
       this.#assertWritable();
+      const { own: file, position } = handle;
       const address = file.data.insert(this.#buffer, 0, length);
       position.inserted(address, undefined);
       this.#calls.wrote(handle);
@@ -117,7 +117,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
       this.#assertWritable();
       if (!this.#find(handle, key, value)) return undefined;
       this.#assertUnlocked(handle);
-      const { data, locks } = handle.file;
+      const { data, locks } = handle.own;
       const { records } = data;
       const address = handle.position.current;
       const uses = records.slots.useCount;
@@ -147,7 +147,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
       if (!this.#find(handle, key, value)) return false;
       this.#assertUnlocked(handle);
       const address = handle.position.current;
-      handle.file.data.remove(address);
+      handle.own.data.remove(address);
       handle.file.locks.removed(address);
       handle.position.removed();
       this.#calls.wrote(handle);
@@ -241,7 +241,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     return key.tree.compare(key.row, key.keyWords) <= 0;
   }
 
-  #key(handle: Handle, name: keyof S): FileKey {
+  #key(handle: Handle, name: keyof S): ClientKey {
     if (this.#checked !== handle.file.stored) this.#checkLayout();
     const definition = this.#definitionOf(name);
     const key = handle.file.data.key(definition.number);
@@ -302,6 +302,8 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
 
   #assertWritable(): void {
     if (!this.#handle.isReadOnly) return;
+    const { original } = this.#handle.file;
+    if (original !== undefined) throw original.refusal();
     const message = 'the file was opened for reading only';
     throw new BtrieveError(Status.ACCESS_TO_FILE_DENIED, message, { file: this.path });
   }
@@ -419,7 +421,7 @@ export type FileOf<Layout> =
 /** Where a scan begins and ends. */
 class Range<T extends object, New extends object, S extends Shapes<S>, Name extends keyof S> {
   #buffer: Uint8Array = new Uint8Array(0);
-  readonly #key: FileKey | undefined;
+  readonly #key: ClientKey | undefined;
   readonly #isReverse: boolean;
   /** Key values; undefined for the end of the index. */
   readonly #first: Uint8Array | undefined;
@@ -427,7 +429,7 @@ class Range<T extends object, New extends object, S extends Shapes<S>, Name exte
 
   constructor(
     file: TypedFile<T, New, S>,
-    key: FileKey | undefined,
+    key: ClientKey | undefined,
     name: Name | undefined,
     { from, to, reverse = false }: ScanOptions<S[Name]['lookup']>,
   ) {

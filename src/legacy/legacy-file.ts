@@ -113,6 +113,11 @@ export class LegacyFile {
     return this.header.records;
   }
 
+  /** Bytes of the file, in all its pieces. */
+  get size(): number {
+    return this.#volumes.size;
+  }
+
   /** What a user should know. */
   get warnings(): readonly LegacyWarning[] {
     return this.#warnings;
@@ -168,11 +173,22 @@ export class LegacyFile {
   /** What every attempt to change the file is answered with: status 46. */
   writeRefusal(): BtrieveError {
     const message =
-      'original files are read and never written: copy the records to a file of this engine';
+      'files of the original engine are read and never written: butil -rebuild makes one of this engine of it';
     return new BtrieveError(Status.ACCESS_TO_FILE_DENIED, message, {
       reason: 'original-file',
       file: this.path,
     });
+  }
+
+  /** Whether somebody with this owner name (empty: none) may read the file. */
+  mayRead(owner: string): boolean {
+    try {
+      checkOwner(this.header, owner, this.path);
+      return true;
+    } catch (error) {
+      if (error instanceof BtrieveError) return false;
+      throw error;
+    }
   }
 
   close(): void {

@@ -221,6 +221,20 @@ export class LegacyCursor {
     return this.#seek(value, true, false) ? this.#arrive(false) : this.#fail();
   }
 
+  /**
+   * By the words of a value: the first record that is at least that (above it, if `isAbove`); or, backwards, the last
+   * that is below it (not above it, if `isAbove`).
+   */
+  seek(words: Int32Array, isAbove: boolean, isForward: boolean): boolean {
+    for (let i = 0; i < this.#probe.length; i++) this.#probe[i] = words[i] ?? 0;
+    return this.#seekProbe(isAbove, isForward) ? this.#arrive(isForward) : this.#fail();
+  }
+
+  /** The words of the value that it is at; good until it moves. */
+  get words(): Int32Array {
+    return this.#words;
+  }
+
   /** At the given record, which must be one. False if the index leaves it out, its value being null. */
   anchor(address: number): boolean {
     this.#loadRecord(address);
@@ -406,9 +420,13 @@ export class LegacyCursor {
    * To the first entry that is at least the value (above it, if `isAbove`); or, backwards, the last that is not.
    */
   #seek(value: Uint8Array, isAbove: boolean, isForward: boolean): boolean {
+    this.index.codec.encodeKey(value, this.#probe, 0);
+    return this.#seekProbe(isAbove, isForward);
+  }
+
+  #seekProbe(isAbove: boolean, isForward: boolean): boolean {
     this.#begin();
     const { index } = this;
-    index.codec.encodeKey(value, this.#probe, 0);
     for (let page = index.key.root; ;) {
       const at = this.#push(page);
       const count = index.count(at);

@@ -23,8 +23,10 @@ export function* readAllPages(
 ): Task<{ pages: number; bytes: number }> {
   const { calls } = client.internals;
   const handle = calls.openPath(path, 'normal', owner);
-  const { pages } = handle.file;
   try {
+    // Pages of an original file are not kept in the cache of the engine.
+    if (handle.file.original !== undefined) return { pages: 0, bytes: 0 };
+    const { pages } = handle.own;
     let count = 0;
     const total = onlyOpen ? 0 : pages.numbersUsed(SPACE.DATA) + pages.numbersUsed(SPACE.OTHER);
     for (const space of onlyOpen ? [] : ([SPACE.DATA, SPACE.OTHER] as const)) {
@@ -38,7 +40,7 @@ export function* readAllPages(
     }
     return { pages: count, bytes: count * pages.pageSize };
   } finally {
-    pages.endOperation();
+    handle.file.data.endOperation();
     calls.closeHandle(handle);
   }
 }

@@ -65,7 +65,7 @@ export function addIndex(
   );
 }
 
-function addSystem({ file }: Handle, { dryRun, onProgress }: AddIndexOptions): AddedIndex {
+function addSystem({ own: file }: Handle, { dryRun, onProgress }: AddIndexOptions): AddedIndex {
   if (!file.definition.hasSystemData || file.stored.systemKey !== undefined) {
     const message = file.definition.hasSystemData
       ? 'the file has its system key already'
@@ -78,7 +78,7 @@ function addSystem({ file }: Handle, { dryRun, onProgress }: AddIndexOptions): A
   return { number: SYSTEM_KEY, entries: file.data.recordCount };
 }
 
-function addKey({ file }: Handle, what: KeyToAdd, options: AddIndexOptions): AddedIndex {
+function addKey({ own: file }: Handle, what: KeyToAdd, options: AddIndexOptions): AddedIndex {
   const { keyNumber, dryRun, onProgress } = options;
   const buffer = encodeCreateIndex(what, file.definition.sequences);
   // Added to a number: that very one. Without it the lowest that is free is taken.
@@ -104,7 +104,7 @@ export function removeIndex(
   options: DropIndexOptions = {},
 ): void {
   const { dryRun = false, keepsNumbers = false } = options;
-  withHandle(client, path, options, ({ file }) => {
+  withHandle(client, path, options, ({ own: file }) => {
     const number = key === SYSTEM_INDEX ? SYSTEM_KEY : key;
     const isThere =
       key === SYSTEM_INDEX

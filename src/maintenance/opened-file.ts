@@ -3,7 +3,7 @@ import type { Client } from '../client.js';
 import type { OpenMode } from '../microkernel/clients/handle.js';
 import type { FileDefinition } from '../microkernel/definition/file-definition.js';
 import { absolutePath } from '../microkernel/clients/paths.js';
-import type { OpenFile } from '../microkernel/files/open-file.js';
+import type { ClientFile } from '../microkernel/files/client-file.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { definitionOfDamaged } from './damaged-file.js';
 
@@ -15,7 +15,7 @@ export function openedFile<R>(
   client: Client,
   path: string,
   owner: string,
-  look: (file: OpenFile) => R,
+  look: (file: ClientFile) => R,
   mode: OpenMode = 'read-only',
 ): R {
   const { calls } = client.internals;

@@ -5,7 +5,7 @@
 import type { Client } from '../client.js';
 import { copyBytes } from '../microkernel/bytes.js';
 import { isVariable } from '../microkernel/definition/file-definition.js';
-import type { OpenFile } from '../microkernel/files/open-file.js';
+import type { ClientFile } from '../microkernel/files/client-file.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { ClassicFile } from './classic-file.js';
 import { openedFile } from './opened-file.js';
@@ -24,7 +24,7 @@ export interface RecordLengths {
   readonly isVariable: boolean;
 }
 
-export function lengthsOf({ definition }: OpenFile): RecordLengths {
+export function lengthsOf({ definition }: ClientFile): RecordLengths {
   return { recordLength: definition.recordLength, isVariable: isVariable(definition) };
 }
 
@@ -39,7 +39,7 @@ export class RecordInserter {
   readonly refused = new RefusalList();
   readonly lengths: RecordLengths;
   readonly #file: ClassicFile | undefined;
-  readonly #open: OpenFile;
+  readonly #open: ClientFile;
   #buffer: Uint8Array = new Uint8Array(4096);
 
   /** A dry one looks at the lengths of the records only. */

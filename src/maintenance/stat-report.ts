@@ -13,7 +13,7 @@ import {
   type FileDefinition,
 } from '../microkernel/definition/file-definition.js';
 import { INDEX_STATE } from '../microkernel/definition/definition-codec.js';
-import type { OpenFile } from '../microkernel/files/open-file.js';
+import type { ClientFile } from '../microkernel/files/client-file.js';
 import { hasOwner, isEncryptedFile } from '../microkernel/files/owner.js';
 import type { CollatingSequence } from '../microkernel/keys/collation.js';
 import {
@@ -98,7 +98,7 @@ export function fileStatistics(client: Client, path: string, owner = ''): FileSt
   return openedFile(client, path, owner, statisticsOf);
 }
 
-function statisticsOf(file: OpenFile): FileStatistics {
+function statisticsOf(file: ClientFile): FileStatistics {
   const { definition, data, pages, stored } = file;
   const { control } = pages;
   const unique = data.keys.find((key) => key.isUnique);
@@ -136,7 +136,7 @@ function statisticsOf(file: OpenFile): FileStatistics {
 }
 
 function keyStatistics(
-  { data }: OpenFile,
+  { data }: ClientFile,
   definition: FileDefinition,
   key: KeyDefinition,
 ): KeyStatistics {

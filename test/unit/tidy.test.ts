@@ -142,6 +142,8 @@ const LAYERS: readonly LayerDeclaration[] = [
       'microkernel/files/file-journal',
       'microkernel/files/wait-graph',
       'microkernel/files/file-key',
+      'microkernel/files/client-file',
+      'microkernel/files/original-files',
       'microkernel/files/definition-pages',
       'microkernel/files/create-file',
       'microkernel/files/data-file',
@@ -193,6 +195,17 @@ const LAYERS: readonly LayerDeclaration[] = [
       'legacy/legacy-check',
       'legacy/legacy-file',
       'legacy/identify',
+    ],
+  },
+  {
+    // Original files as clients see them.
+    layer: 'originals',
+    mayImport: ['ground', 'keys', 'definition', 'trees', 'records', 'files', 'legacy'],
+    modules: [
+      'originals/original-records',
+      'originals/original-tree',
+      'originals/original-file',
+      'originals/open-original',
     ],
   },
   {
@@ -342,6 +355,16 @@ const LAYERS: readonly LayerDeclaration[] = [
 
 /** Imports between modules of one layer: who imports whom. */
 const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
+  'originals/original-file': ['originals/original-records', 'originals/original-tree'],
+  'originals/open-original': ['originals/original-file'],
+  'microkernel/files/client-file': [
+    'microkernel/files/data-file',
+    'microkernel/files/file-journal',
+    'microkernel/files/open-file',
+    'microkernel/files/owner',
+    'microkernel/files/record-locks',
+  ],
+  'microkernel/files/original-files': ['microkernel/files/client-file'],
   'microkernel/disk-error': ['microkernel/ports'],
   'microkernel/status': ['microkernel/ports'],
   'microkernel/bytes': ['microkernel/assert'],
@@ -489,6 +512,8 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   ],
   'microkernel/files/indexes': ['microkernel/files/file-key', 'microkernel/files/open-file'],
   'microkernel/files/file-table': [
+    'microkernel/files/client-file',
+    'microkernel/files/original-files',
     'microkernel/files/create-file',
     'microkernel/files/file-journal',
     'microkernel/files/indexes',

@@ -35,7 +35,7 @@ export function readChunks(handle: Handle, { data, length }: Buffers): number {
 }
 
 export function updateChunks(handle: Handle, buffers: Buffers): number {
-  const { file, position } = handle;
+  const { own: file, position } = handle;
   const { data, length } = buffers;
   const refusal = checkAccess(handle);
   if (refusal !== 0) return refusal;

@@ -6,7 +6,7 @@
 import { ExtendedInsert, encodeInserted } from '../calls/extended-insert.js';
 import { ExtendedRead, type PathLimit } from '../calls/extended-read.js';
 import { isVariable } from '../definition/file-definition.js';
-import type { FileKey } from '../files/file-key.js';
+import type { ClientKey } from '../files/client-file.js';
 import type { LockKind } from '../files/record-locks.js';
 import { BtrieveError, Status } from '../status.js';
 import type { Handle } from './handle.js';
@@ -16,7 +16,7 @@ import { checkAccess, pathOf, type Buffers } from './record-calls.js';
 class Scan {
   readonly #handle: Handle;
   readonly #read: ExtendedRead;
-  readonly #key: FileKey | undefined;
+  readonly #key: ClientKey | undefined;
   readonly #isForward: boolean;
   readonly #limit: PathLimit | undefined;
   /** The position is on a record that was examined. */
@@ -31,7 +31,7 @@ class Scan {
   constructor(
     handle: Handle,
     read: ExtendedRead,
-    key: FileKey | undefined,
+    key: ClientKey | undefined,
     isForward: boolean,
     lockKind: LockKind | undefined,
   ) {
@@ -124,7 +124,7 @@ export function extendedRead(
 ): number {
   const { file, position } = handle;
   const { data, length } = buffers;
-  let key: FileKey | undefined;
+  let key: ClientKey | undefined;
   if (byKey) {
     key = file.data.key(buffers.keyNumber);
     if (key === undefined) return file.statusOfNoKey(buffers.keyNumber);
@@ -169,7 +169,7 @@ function runScan(scan: Scan): number {
 
 /** Operation 40. Every record is an operation of its own: those before one that is refused stay. */
 export function insertExtended(handle: Handle, buffers: Buffers): number {
-  const { file, position } = handle;
+  const { own: file, position } = handle;
   const { data, length, key: keyBuffer } = buffers;
   const refusal = checkAccess(handle);
   if (refusal !== 0) return refusal;

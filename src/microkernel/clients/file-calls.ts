@@ -10,7 +10,8 @@ import { isLinked } from '../keys/key-definition.js';
 import { SYSTEM_KEY } from '../files/file-key.js';
 import type { FileTable } from '../files/file-table.js';
 import { createIndex, createSystemIndex, dropIndex } from '../files/indexes.js';
-import { isForWantOfRoom, type OpenFile } from '../files/open-file.js';
+import { isForWantOfRoom } from '../files/open-file.js';
+import type { ClientFile } from '../files/client-file.js';
 import { hasOwner } from '../files/owner.js';
 import { BtrieveError, Status } from '../status.js';
 import type { Conflict } from '../files/data-file.js';
@@ -42,7 +43,7 @@ const DRIVE_A = 0x41;
 let lastId = 0;
 
 export class FileCalls implements ClientState {
-  readonly conflicts = new WeakMap<OpenFile, Conflict>();
+  readonly conflicts = new WeakMap<ClientFile, Conflict>();
   transaction: Transaction | undefined;
   blocker: object | undefined;
   readonly #files: FileTable;
@@ -74,7 +75,7 @@ export class FileCalls implements ClientState {
   /** Opens by an absolute path. Throws 11, 12, 30, 46, 51, 85, 86, 88, 94. */
   openPath(path: string, mode: OpenMode, owner: string): Handle {
     const readOnly = mode === 'read-only';
-    const file = this.#files.open(path, {
+    const file = this.#files.openForClient(path, {
       isExclusive: mode === 'exclusive',
       isUnlogged: mode === 'accelerated',
       readOnly,
@@ -119,7 +120,7 @@ export class FileCalls implements ClientState {
     this.#letGo(handle);
   }
 
-  *opensOf(file: OpenFile): Generator<Handle> {
+  *opensOf(file: ClientFile): Generator<Handle> {
     for (const handle of this.#handles.values()) if (handle.file === file) yield handle;
   }
 
@@ -206,7 +207,7 @@ export class FileCalls implements ClientState {
   createIndex(handle: Handle, { data, length, keyNumber }: Buffers): number {
     const refusal = checkAccess(handle) || this.#checkStructure(handle);
     if (refusal !== 0) return refusal;
-    const { file } = handle;
+    const { own: file } = handle;
     if (keyNumber === SYSTEM_KEY) {
       const isMissing = file.definition.hasSystemData && file.stored.systemKey === undefined;
       if (!isMissing) return Status.INVALID_INDEX_NUMBER;
@@ -225,12 +226,12 @@ export class FileCalls implements ClientState {
     const isExact = keyNumber >= EXACT;
     const number = keyNumber & ~EXACT;
     this.#forget(handle.file, number);
-    dropIndex(handle.file, number, !isExact);
+    dropIndex(handle.own, number, !isExact);
     return Status.NO_ERROR;
   }
 
   /** Positions on the path of a key that goes are no more. */
-  #forget(file: OpenFile, number: number): void {
+  #forget(file: ClientFile, number: number): void {
     const key = file.data.key(number);
     if (key === undefined) return;
     for (const handle of this.#handles.values()) {
@@ -243,7 +244,7 @@ export class FileCalls implements ClientState {
     if (refusal !== 0) return refusal;
     const owner = ownerFrom(data.subarray(0, length[0]));
     if (owner !== ownerFrom(key)) return Status.INVALID_OWNER;
-    handle.file.setOwner(owner, keyNumber, isLong);
+    handle.own.setOwner(owner, keyNumber, isLong);
     handle.knowsOwner = true;
     return Status.NO_ERROR;
   }
@@ -254,7 +255,7 @@ export class FileCalls implements ClientState {
     if (hasOwner(handle.file.stored.owner) && !handle.knowsOwner) {
       return Status.ACCESS_TO_FILE_DENIED;
     }
-    handle.file.clearOwner();
+    handle.own.clearOwner();
     return Status.NO_ERROR;
   }
 

@@ -1,8 +1,9 @@
 /** One open of a data file by one client: what a position block stands for. */
 import type { Conflict } from '../files/data-file.js';
-import type { OpenFile } from '../files/open-file.js';
+import { OpenFile } from '../files/open-file.js';
+import type { ClientFile } from '../files/client-file.js';
 import type { LockHolder, LockKind } from '../files/record-locks.js';
-import { Status } from '../status.js';
+import { BtrieveError, Status } from '../status.js';
 import { Position } from './position.js';
 
 /** How a file was opened. */
@@ -30,7 +31,7 @@ export interface ClientState {
   /** For the log. */
   readonly name: string;
   /** Behind the last status 5 that the client got for a file. */
-  readonly conflicts: WeakMap<OpenFile, Conflict>;
+  readonly conflicts: WeakMap<ClientFile, Conflict>;
   transaction: ActiveTransaction | undefined;
   /** Behind the last status 84 or 85: the client that was in the way. */
   blocker: object | undefined;
@@ -39,14 +40,14 @@ export interface ClientState {
   /** A lock has gone: nobody waits for this client, until they have tried again. */
   hasFreed(): void;
   /** Those of a file. */
-  opensOf(file: OpenFile): Iterable<Handle>;
+  opensOf(file: ClientFile): Iterable<Handle>;
 }
 
 export class Handle implements LockHolder {
   /** What tells the clients of an engine apart. */
   readonly client: ClientState;
   readonly id: number;
-  readonly file: OpenFile;
+  readonly file: ClientFile;
   readonly mode: OpenMode;
   /** Opened for reading only, or without the owner name where that allows no more. */
   readonly isReadOnly: boolean;
@@ -57,7 +58,7 @@ export class Handle implements LockHolder {
   constructor(
     id: number,
     client: ClientState,
-    file: OpenFile,
+    file: ClientFile,
     mode: OpenMode,
     isReadOnly: boolean,
   ) {
@@ -67,6 +68,16 @@ export class Handle implements LockHolder {
     this.mode = mode;
     this.isReadOnly = isReadOnly;
     this.position = new Position(file.data);
+  }
+
+  /** The file, to be changed. Throws 46 with the reason `original-file` if it is not one of this engine. */
+  get own(): OpenFile {
+    const { file } = this;
+    if (file instanceof OpenFile) return file;
+    throw (
+      file.original?.refusal() ??
+      new BtrieveError(Status.ACCESS_TO_FILE_DENIED, 'the file is only read')
+    );
   }
 
   /** The same open with a position of its own; good as long as this one is open. */

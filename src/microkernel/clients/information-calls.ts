@@ -15,7 +15,7 @@ import { INDEX_STATE } from '../definition/definition-codec.js';
 import { FILE_FLAG, hasFlag } from '../definition/file-definition.js';
 import { encodeStat } from '../definition/stat-buffer.js';
 import { SYSTEM_KEY } from '../files/file-key.js';
-import type { OpenFile } from '../files/open-file.js';
+import type { ClientFile } from '../files/client-file.js';
 import { hasOwner } from '../files/owner.js';
 import { NO_ADDRESS } from '../records/record-slots.js';
 import { Status } from '../status.js';
@@ -37,7 +37,7 @@ export function stat(handle: Handle, { data, length, key, keyNumber }: Buffers):
   return count < bytes.length ? Status.DATALENGTH_ERROR : Status.NO_ERROR;
 }
 
-function numbersOf(file: OpenFile): Parameters<typeof encodeStat>[1] {
+function numbersOf(file: ClientFile): Parameters<typeof encodeStat>[1] {
   const { definition, stored, pages } = file;
   const isPreallocated = hasFlag(definition, FILE_FLAG.PREALLOCATE);
   return {
@@ -92,7 +92,7 @@ function answer(handle: Handle, opens: number, question: StatQuestion): StatAnsw
   }
 }
 
-function systemData(file: OpenFile): StatAnswer {
+function systemData(file: ClientFile): StatAnswer {
   const hasSystemKey = file.data.key(SYSTEM_KEY) !== undefined;
   const unique = file.data.keys.find((key) => key.isUnique);
   return {

@@ -17,8 +17,7 @@ import { assert } from '../assert.js';
 import { NO_ADDRESS } from '../records/record-slots.js';
 import type { PrivatePages } from '../private-pages.js';
 import { BtrieveError, Status } from '../status.js';
-import type { DataFile } from '../files/data-file.js';
-import type { FileKey } from '../files/file-key.js';
+import type { ClientData, ClientKey } from '../files/client-file.js';
 
 /** What a keyed read looks for: the numbers of the operations. */
 export const SEEK = Object.freeze({
@@ -43,9 +42,9 @@ const PLACE = Object.freeze({ NONE: 0, AT: 1, BEFORE_FIRST: 2, BEHIND_LAST: 3 })
 const NO_COUNT = -1;
 
 export class Position {
-  readonly file: DataFile;
+  readonly file: ClientData;
   /** The key that the logical position is on. */
-  #path: FileKey | undefined;
+  #path: ClientKey | undefined;
   #logical: number = PLACE.NONE;
   #row = new Int32Array(8);
   /** Where the row was, in which version of the tree. */
@@ -69,12 +68,12 @@ export class Position {
   /** Behind the last chunk read from or written to the current record; -1 if there was none. */
   chunkEnd = -1;
 
-  constructor(file: DataFile) {
+  constructor(file: ClientData) {
     this.file = file;
   }
 
   /** The key of the logical position, if there is one. */
-  get path(): FileKey | undefined {
+  get path(): ClientKey | undefined {
     return this.#logical === PLACE.NONE ? undefined : this.#path;
   }
 
@@ -87,7 +86,7 @@ export class Position {
   // Reading
 
   /** A keyed read, as `SEEK` has it. `value` is the key buffer, where one is needed. */
-  seek(what: number, key: FileKey, value: Uint8Array): number {
+  seek(what: number, key: ClientKey, value: Uint8Array): number {
     if (what === SEEK.NEXT || what === SEEK.PREVIOUS) return this.#seekBeside(what, key);
     if (what === SEEK.EQUAL) return this.#seekEqual(key, value);
     const { tree, row } = key;
@@ -97,7 +96,7 @@ export class Position {
     return findFrom(what, key) ? this.#takeRow(key) : Status.END_OF_FILE;
   }
 
-  #seekEqual(key: FileKey, value: Uint8Array): number {
+  #seekEqual(key: ClientKey, value: Uint8Array): number {
     const { tree, row, keyWords } = key;
     if (key.codec.asksForTrueNull(value)) return Status.KEY_VALUE_NOT_FOUND;
     key.codec.encodeKey(value, row, 0);
@@ -112,12 +111,12 @@ export class Position {
   }
 
   /** 8 without a logical position, 7 on another path, else 0: whether next and previous may be. */
-  checkPath(key: FileKey): number {
+  checkPath(key: ClientKey): number {
     if (this.#logical === PLACE.NONE) return Status.POSITION_NOT_SET;
     return this.#isAstray || this.#path !== key ? Status.DIFFERENT_INDEX_NUMBER : Status.NO_ERROR;
   }
 
-  #seekBeside(what: number, key: FileKey): number {
+  #seekBeside(what: number, key: ClientKey): number {
     const refusal = this.checkPath(key);
     if (refusal !== 0) return refusal;
     const found = what === SEEK.NEXT ? this.#findNext(key) : this.#findPrevious(key);
@@ -126,7 +125,7 @@ export class Position {
     return Status.END_OF_FILE;
   }
 
-  #findNext({ tree }: FileKey): boolean {
+  #findNext({ tree }: ClientKey): boolean {
     if (this.#logical === PLACE.BEHIND_LAST) return false;
     if (this.#logical === PLACE.BEFORE_FIRST) return tree.first();
     if (this.#version !== tree.version) return tree.above(this.#row, tree.orderWords);
@@ -134,7 +133,7 @@ export class Position {
     return tree.next();
   }
 
-  #findPrevious({ tree }: FileKey): boolean {
+  #findPrevious({ tree }: ClientKey): boolean {
     if (this.#logical === PLACE.BEFORE_FIRST) return false;
     if (this.#logical === PLACE.BEHIND_LAST) return tree.last();
     if (this.#version !== tree.version) return tree.below(this.#row, tree.orderWords);
@@ -146,7 +145,7 @@ export class Position {
    * Finds the record at, behind or before the position, on a path or by physical order, and moves
    * nothing: `settle` does, unless something else has been looked for meanwhile.
    */
-  look(key: FileKey | undefined, isForward: boolean, atCurrent: boolean): number {
+  look(key: ClientKey | undefined, isForward: boolean, atCurrent: boolean): number {
     const { records } = this.file;
     if (key === undefined) {
       const from = this.#stepFrom(isForward ? STEP.NEXT : STEP.PREVIOUS);
@@ -162,12 +161,12 @@ export class Position {
   }
 
   /** The row of the logical position, if it is still there. */
-  #findAt({ tree }: FileKey): boolean {
+  #findAt({ tree }: ClientKey): boolean {
     return tree.atLeast(this.#row, tree.orderWords) && tree.matches(this.#row, tree.orderWords);
   }
 
   /** What `look` has found becomes the position. */
-  settle(key: FileKey | undefined): void {
+  settle(key: ClientKey | undefined): void {
     if (key !== undefined) {
       this.#settleRow(key);
       return;
@@ -177,7 +176,7 @@ export class Position {
   }
 
   /** The row that a tree has found becomes both positions. */
-  #takeRow(key: FileKey): number {
+  #takeRow(key: ClientKey): number {
     const { address } = key.tree;
     this.#findRecord(address, key);
     const refusal = this.guard?.(address) ?? Status.NO_ERROR;
@@ -186,7 +185,7 @@ export class Position {
     return Status.NO_ERROR;
   }
 
-  #settleRow(key: FileKey): void {
+  #settleRow(key: ClientKey): void {
     const { tree } = key;
     this.#setPath(key);
     tree.copyRow(this.#row);
@@ -230,7 +229,7 @@ export class Position {
   }
 
   /** A read by address: 43 if there is no record, 44 if it is not on the path. */
-  direct(address: number, key: FileKey | undefined): number {
+  direct(address: number, key: ClientKey | undefined): number {
     const { file } = this;
     if (!file.records.find(address)) return Status.INVALID_RECORD_ADDRESS;
     if (key !== undefined && file.isNull(key)) return Status.NULL_KEYPATH;
@@ -253,11 +252,10 @@ export class Position {
   }
 
   /** The record at a share, 0 to 1, of a path or of the file. */
-  seekShare(share: number, key: FileKey | undefined): number {
+  seekShare(share: number, key: ClientKey | undefined): number {
     if (key !== undefined) return key.tree.atShare(share) ? this.#takeRow(key) : Status.END_OF_FILE;
-    const { records, pages } = this.file;
-    const end = pages.numbersUsed(0) * records.slots.slotsPerPage;
-    let found = records.next(Math.floor(share * end) - 1);
+    const { records, addressLimit } = this.file;
+    let found = records.next(Math.floor(share * addressLimit) - 1);
     if (found === NO_ADDRESS) found = records.previous(Infinity);
     if (found === NO_ADDRESS) return Status.END_OF_FILE;
     const refusal = this.guard?.(found) ?? Status.NO_ERROR;
@@ -312,7 +310,7 @@ export class Position {
   }
 
   /** A record was inserted, on the path of a key or, without one, with no change of the logical position. */
-  inserted(address: number, key: FileKey | undefined): void {
+  inserted(address: number, key: ClientKey | undefined): void {
     if (key !== undefined) {
       if (key.isNull && !key.isSystem) this.#logical = PLACE.NONE;
       else this.#anchorRow(key);
@@ -321,7 +319,7 @@ export class Position {
   }
 
   /** The current record was updated, on the path of a key, or without change of position. */
-  updated(key: FileKey | undefined): void {
+  updated(key: ClientKey | undefined): void {
     this.#useCount = this.file.records.slots.useCount;
     if (key === undefined || this.#logical === PLACE.NONE) return;
     if (key !== this.#path) this.#isAstray = true;
@@ -335,23 +333,23 @@ export class Position {
   }
 
   /** An index is no more. */
-  forgetKey(key: FileKey): void {
+  forgetKey(key: ClientKey): void {
     if (this.#path === key) this.#logical = PLACE.NONE;
   }
 
   /** Anchors the logical position on the row of the record found. */
-  #anchor(key: FileKey, address: number): void {
+  #anchor(key: ClientKey, address: number): void {
     this.file.rowOf(key, address, key.row);
     this.#anchorRow(key);
   }
 
-  #anchorRow(key: FileKey): void {
+  #anchorRow(key: ClientKey): void {
     this.#setPath(key);
     for (let i = 0; i < key.row.length; i++) this.#row[i] = key.row[i] ?? 0;
     this.#version = -1;
   }
 
-  #setPath(key: FileKey): void {
+  #setPath(key: ClientKey): void {
     this.#path = key;
     this.#logical = PLACE.AT;
     this.#isAstray = false;
@@ -367,7 +365,7 @@ export class Position {
     this.chunkEnd = -1;
   }
 
-  #findRecord(address: number, key: FileKey): void {
+  #findRecord(address: number, key: ClientKey): void {
     if (this.file.records.find(address)) return;
     const message = `key ${key.number} leads to record address ${address}, where there is no record`;
     throw new BtrieveError(Status.IO_ERROR, message, { reason: 'index', file: this.file.path });
@@ -375,7 +373,7 @@ export class Position {
 }
 
 /** Finds the row on one side of a key's probe. */
-function findFrom(what: number, { tree, row, keyWords }: FileKey): boolean {
+function findFrom(what: number, { tree, row, keyWords }: ClientKey): boolean {
   switch (what) {
     case SEEK.GREATER:
       return tree.above(row, keyWords);

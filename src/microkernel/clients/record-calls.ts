@@ -12,7 +12,7 @@ import { decodeAddress4, encodeAddress4 } from '../calls/extended-read.js';
 import { Op } from '../calls/operations.js';
 import { NO_ADDRESS } from '../records/record-slots.js';
 import { Status } from '../status.js';
-import type { FileKey } from '../files/file-key.js';
+import type { ClientKey } from '../files/client-file.js';
 import type { LockKind } from '../files/record-locks.js';
 import type { Handle } from './handle.js';
 import { SEEK } from './position.js';
@@ -80,7 +80,7 @@ export function getDirect(handle: Handle, buffers: Buffers): number {
   const { file, position } = handle;
   const { keyNumber, data, length } = buffers;
   if (file.isKeyOnly) return Status.OPERATION_NOT_ALLOWED;
-  let key: FileKey | undefined;
+  let key: ClientKey | undefined;
   if (keyNumber !== KEY_NUMBER.NONE) {
     key = file.data.key(keyNumber);
     if (key === undefined) return file.statusOfNoKey(keyNumber);
@@ -96,7 +96,7 @@ export function getDirect(handle: Handle, buffers: Buffers): number {
 export function getByPercentage(handle: Handle, buffers: Buffers): number {
   const { file, position } = handle;
   const { keyNumber, data, length } = buffers;
-  let key: FileKey | undefined;
+  let key: ClientKey | undefined;
   if (keyNumber !== KEY_NUMBER.NONE) {
     key = file.data.key(keyNumber);
     if (key === undefined) return file.statusOfNoKey(keyNumber);
@@ -120,8 +120,7 @@ export function findPercentage(handle: Handle, buffers: Buffers): number {
     if ((length[0] ?? 0) < ADDRESS_SIZE) return Status.DATALENGTH_ERROR;
     const address = decodeAddress4(data, 0);
     if (!file.data.records.find(address)) return Status.INVALID_RECORD_ADDRESS;
-    const { slotsPerPage } = file.data.records.slots;
-    share = address / (file.data.pages.numbersUsed(0) * slotsPerPage);
+    share = address / file.data.addressLimit;
   } else {
     const key = file.data.key(keyNumber);
     if (key === undefined) return file.statusOfNoKey(keyNumber);
@@ -137,8 +136,10 @@ export function findPercentage(handle: Handle, buffers: Buffers): number {
   return Status.NO_ERROR;
 }
 
-/** Why a write is not possible, whatever it is: 46. */
+/** Why a write is not possible, whatever it is: 46. Thrown where there is more to say. */
 export function checkAccess(handle: Handle): number {
+  const { original } = handle.file;
+  if (original !== undefined) throw original.refusal();
   return handle.isReadOnly ? Status.ACCESS_TO_FILE_DENIED : Status.NO_ERROR;
 }
 
@@ -172,7 +173,7 @@ export function unlock(handle: Handle, { data, length, keyNumber }: Buffers): nu
  * The key that a write names, or undefined for no currency change. A file without keys has none to
  * name, so any number will do.
  */
-export function pathOf(handle: Handle, keyNumber: number): FileKey | undefined | number {
+export function pathOf(handle: Handle, keyNumber: number): ClientKey | undefined | number {
   if (keyNumber === KEY_NUMBER.NONE) return undefined;
   const { file } = handle;
   const key = file.data.key(keyNumber);
@@ -181,7 +182,7 @@ export function pathOf(handle: Handle, keyNumber: number): FileKey | undefined |
 }
 
 export function insert(handle: Handle, buffers: Buffers): number {
-  const { file, position } = handle;
+  const { own: file, position } = handle;
   const { data, length, key: keyBuffer } = buffers;
   const refusal = checkAccess(handle);
   if (refusal !== 0) return refusal;
@@ -197,7 +198,7 @@ export function insert(handle: Handle, buffers: Buffers): number {
 }
 
 export function update(handle: Handle, buffers: Buffers): number {
-  const { file, position } = handle;
+  const { own: file, position } = handle;
   const { data, length, key: keyBuffer } = buffers;
   const refusal = checkAccess(handle);
   if (refusal !== 0) return refusal;
@@ -216,7 +217,7 @@ export function update(handle: Handle, buffers: Buffers): number {
 }
 
 export function remove(handle: Handle): number {
-  const { file, position } = handle;
+  const { own: file, position } = handle;
   const refusal = checkAccess(handle);
   if (refusal !== 0) return refusal;
   const status = checkRecord(handle);

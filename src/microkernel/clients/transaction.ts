@@ -17,7 +17,7 @@
  */
 import type { ChangeLog, LogPart } from '../change-log.js';
 import type { FileTable } from '../files/file-table.js';
-import { isForWantOfRoom, type OpenFile } from '../files/open-file.js';
+import { isForWantOfRoom, OpenFile } from '../files/open-file.js';
 import type { PrivatePages } from '../private-pages.js';
 import { BtrieveError, Status } from '../status.js';
 import { USE, type ActiveTransaction, type ClientState, type Handle } from './handle.js';
@@ -60,11 +60,13 @@ export class Transaction implements ActiveTransaction {
   /** An operation of its client begins. 84 or 85 if it cannot be; else it works in this transaction. */
   enter(handle: Handle, use: number): number {
     const { file } = handle;
+    // Nobody changes an original file, so there is nothing to keep apart.
+    if (!(file instanceof OpenFile)) return Status.NO_ERROR;
     const refusal = this.#refusal(file, use);
     if (refusal !== 0) return refusal;
     let pages = this.#parts.get(file);
     if (this.isExclusive && use !== USE.NONE && file.exclusiveTo !== this) {
-      const status = this.#lockFile(handle);
+      const status = this.#lockFile(handle, file);
       if (status !== 0) return status;
       pages = this.#parts.get(file);
     }
@@ -92,8 +94,7 @@ export class Transaction implements ActiveTransaction {
   }
 
   /** The file is for this transaction alone, as far as changes go. */
-  #lockFile(handle: Handle): number {
-    const { file } = handle;
+  #lockFile(handle: Handle, file: OpenFile): number {
     const holder = file.holderBeside(this);
     if (holder !== undefined) {
       this.client.blocker = holder;
@@ -114,8 +115,9 @@ export class Transaction implements ActiveTransaction {
   granting(handle: Handle, address: number): void {
     this.#isLocking(handle);
     // A lock lives as long as its file is open, so that has to be to the end.
-    if (!this.#parts.has(handle.file)) this.#attach(handle.file);
-    if (handle.file.locks.holds(handle, address)) return;
+    const { file } = handle;
+    if (file instanceof OpenFile && !this.#parts.has(file)) this.#attach(file);
+    if (file.locks.holds(handle, address)) return;
     this.#granted.push({ handle, address });
   }
 

@@ -19,7 +19,7 @@ import { RecordStore, type RecordForm } from '../records/record-store.js';
 import { BtrieveError, Status } from '../status.js';
 import { isZero, LAST_STAMP, Stamps, TIMESTAMP_SIZE, writeAutoincrement } from './autoincrement.js';
 import type { FileJournal } from './file-journal.js';
-import type { FileKey } from './file-key.js';
+import type { FileKey, KeyOfRecord } from './file-key.js';
 
 /** Bytes for a piece of a record, and where they are in the caller's data. */
 export interface Piece {
@@ -78,6 +78,11 @@ export class DataFile {
 
   get path(): string {
     return this.pages.path;
+  }
+
+  /** Every record address is below. */
+  get addressLimit(): number {
+    return this.pages.numbersUsed(0) * this.records.slots.slotsPerPage;
   }
 
   get recordCount(): number {
@@ -476,14 +481,14 @@ export class DataFile {
   }
 
   /** Copies the value of a key of the record found into a key buffer. */
-  extractKey(key: FileKey, into: Uint8Array): void {
+  extractKey(key: KeyOfRecord, into: Uint8Array): void {
     const { slots } = this.records;
     if (key.isSystem) key.codec.extract(slots.bytes, slots.at + this.#systemKeyAt, into);
     else key.codec.extract(this.records.bytes, this.records.at, into);
   }
 
   /** Whether the record found is not in an index. */
-  isNull(key: FileKey): boolean {
+  isNull(key: KeyOfRecord): boolean {
     return !key.isSystem && key.codec.isNull(this.records.bytes, this.records.at);
   }
 

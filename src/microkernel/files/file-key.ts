@@ -15,6 +15,9 @@ const TWO_32 = 0x1_0000_0000;
 /** The number by which the system key is known. */
 export const SYSTEM_KEY = 125;
 
+/** What it takes to find the value of a key in a record. */
+export type KeyOfRecord = Pick<FileKey, 'codec' | 'isSystem'>;
+
 export class FileKey {
   definition: KeyDefinition;
   number: number;

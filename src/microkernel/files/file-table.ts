@@ -6,6 +6,8 @@
  */
 import { dirname } from 'node:path';
 import { createDataFile, holdAlone } from './create-file.js';
+import type { ClientFile } from './client-file.js';
+import { OriginalFiles, type OpenOriginal } from './original-files.js';
 import type { FileDefinition } from '../definition/file-definition.js';
 import type { SystemDataPolicy } from '../definition/file-rules.js';
 import type { ChangeLog, LoggedFile } from '../change-log.js';
@@ -57,6 +59,8 @@ export interface FileTableOptions {
   readonly holder: Holder;
   readonly settings?: Partial<PageFileSettings>;
   readonly rootKey: RootKey;
+  /** Opens a file that the original engine made; without it there are none. */
+  readonly openOriginal?: OpenOriginal;
   /** For all files: a full index page gives to its neighbours. Default: false. */
   readonly balancesIndexes?: boolean;
   /** Which new files get system data. Default: `if-needed`. */
@@ -84,17 +88,19 @@ function keyOf({ device, inode }: FileIdentity): string {
 export class FileTable {
   #options: FileTableOptions;
   readonly #byIdentity = new Map<string, Entry>();
-  readonly #byFile = new Map<OpenFile, Entry>();
+  readonly #byFile = new Map<ClientFile, Entry>();
+  readonly #originals: OriginalFiles;
   /** Which client waits for which other. */
   readonly waits = new WaitGraph();
 
   constructor(options: FileTableOptions) {
     this.#options = options;
+    this.#originals = new OriginalFiles(options.openOriginal);
   }
 
-  /** Files that are open. */
+  /** Files that are open, those of the original engine aside. */
   get files(): readonly OpenFile[] {
-    return [...this.#byFile.keys()];
+    return [...this.#byFile.values()].map(({ file }) => file);
   }
 
   /** For new files of which nobody says whether they have system data. */
@@ -132,8 +138,27 @@ export class FileTable {
   }
 
   /** How many have a file open. */
-  opensOf(file: OpenFile): number {
-    return this.#byFile.get(file)?.opens ?? 0;
+  opensOf(file: ClientFile): number {
+    return this.#byFile.get(file)?.opens ?? this.#originals.opensOf(file);
+  }
+
+  /**
+   * Like `open`, also for a file that the original engine made. Throws likewise; 13 if a piece of such a file is
+   * missing, 51 without the owner name that it wants.
+   */
+  openForClient(path: string, wanted: WantedUse): ClientFile {
+    const shared = this.#sharedOriginal(path, wanted);
+    if (shared !== undefined) return shared;
+    try {
+      return this.open(path, wanted);
+    } catch (error) {
+      if (!mayBeOriginal(error)) throw error;
+      const identity = this.#identify(path);
+      if (identity === undefined) throw error;
+      const original = this.#originals.open(keyOf(identity), path, wanted);
+      if (original === undefined) throw error;
+      return original;
+    }
   }
 
   /**
@@ -240,16 +265,19 @@ export class FileTable {
    * `PageFile.close`; after 18 and 132 the file stays open to whoever it was, since what it has taken
    * would be lost, and can be closed again.
    */
-  close(file: OpenFile, isLogged = true): void {
+  close(file: ClientFile, isLogged = true): void {
     const entry = this.#byFile.get(file);
-    if (entry === undefined) return;
+    if (entry === undefined) {
+      this.#originals.close(file);
+      return;
+    }
     if (entry.opens > 1) {
       entry.opens--;
       if (isLogged) this.#logOneLess(entry);
       return;
     }
     try {
-      file.pages.close();
+      entry.file.pages.close();
     } catch (error) {
       if (!isForWantOfRoom(error)) this.#drop(entry);
       throw error;
@@ -265,6 +293,7 @@ export class FileTable {
 
   /** Whoever has a file open is no more: it is closed as by a crash, whatever the system says to it. */
   abandonAll(): void {
+    this.#originals.closeAll();
     for (const entry of [...this.#byFile.values()]) {
       try {
         this.#drop(entry);
@@ -364,19 +393,42 @@ export class FileTable {
   }
 
   assertNotOpen(path: string): void {
-    if (this.#find(path) === undefined) return;
+    const identity = this.#identify(path);
+    if (identity === undefined) return;
+    const name = keyOf(identity);
+    if (!this.#byIdentity.has(name) && !this.#originals.has(name)) return;
     throw new BtrieveError(Status.FILE_INUSE, 'the file is open', { file: path });
   }
 
   #find(path: string): Entry | undefined {
-    let identity: FileIdentity | undefined;
+    const identity = this.#identify(path);
+    return identity === undefined ? undefined : this.#byIdentity.get(keyOf(identity));
+  }
+
+  #sharedOriginal(path: string, wanted: WantedUse): ClientFile | undefined {
+    if (this.#originals.isEmpty) return undefined;
+    const identity = this.#identify(path);
+    return identity === undefined ? undefined : this.#originals.share(keyOf(identity), wanted);
+  }
+
+  #identify(path: string): FileIdentity | undefined {
     try {
-      identity = this.#options.ports.files.identify(path);
+      return this.#options.ports.files.identify(path);
     } catch (error) {
       throw fileError('the file cannot be looked at', error, path);
     }
-    return identity === undefined ? undefined : this.#byIdentity.get(keyOf(identity));
   }
+}
+
+/** Not one of this engine, or one that may only be read. */
+function mayBeOriginal(error: unknown): boolean {
+  if (!(error instanceof BtrieveError)) return false;
+  const { status } = error;
+  return (
+    status === Status.NOT_A_BTRIEVE_FILE ||
+    status === Status.PERMISSION_ERROR ||
+    status === Status.ACCESS_TO_FILE_DENIED
+  );
 }
 
 function incompatible(path: string): BtrieveError {
