@@ -283,6 +283,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'maintenance/classic-file',
       'maintenance/clone-file',
       'maintenance/copy-records',
+      'maintenance/definition-for-copy',
       'maintenance/damaged-file',
       'maintenance/key-indexes',
       'maintenance/load-records',
