@@ -29,6 +29,14 @@ import { planRelease, type ReleasePlan } from './logging/release.js';
 import { TransactionLog } from './logging/transaction-log.js';
 import { originalOpener } from './originals/open-original.js';
 import {
+  Administration,
+  type AdministrationArguments,
+  type AdministrationFunction,
+} from './requester/administration.js';
+import { Requester } from './requester/requester.js';
+import type { ServedEngine } from './requester/server.js';
+import type { TcpPlace } from './requester/socket-thread.js';
+import {
   SETTINGS,
   completeSettings,
   readSettings,
@@ -40,8 +48,13 @@ export interface EngineOptions {
   /** Directory of the engine; made if it is not there. */
   readonly root: string;
   readonly settings?: Partial<Settings>;
-  /** The world outside; the real one if not given. */
+  /**
+   * The world outside; the real one if not given. With one that is given clients in other processes are
+   * served only if `settings` says so.
+   */
   readonly ports?: Ports;
+  /** For clients from other machines. */
+  readonly tcp?: TcpPlace;
 }
 
 /** Settings that can be changed while an engine runs. */
@@ -91,6 +104,12 @@ function stopAll(): void {
 
 const DIRECTORIES = ['etc', 'log', 'run'];
 
+/** What is only of interest when an engine is started. */
+interface Start {
+  readonly servesOthers: boolean;
+  readonly tcp: TcpPlace | undefined;
+}
+
 export class MicroKernel {
   readonly root: string;
   #settings: Settings;
@@ -101,6 +120,8 @@ export class MicroKernel {
   readonly #log: EngineLog;
   readonly #clients = new Set<Client>();
   readonly #timer: NodeJS.Timeout;
+  readonly #administration = new Administration();
+  readonly #requester: Requester | undefined;
   #isStopped = false;
 
   /**
@@ -120,7 +141,9 @@ export class MicroKernel {
       lock = lockRoot(ports.files, root);
       const stored = readSettings(ports.files, settingsFileOf(root));
       const settings = { ...given, ...stored, ...options.settings };
-      return new MicroKernel(root, settings, ports, lock);
+      const isAsked = options.ports === undefined || options.settings?.requester === true;
+      const start = { servesOthers: settings.requester && isAsked, tcp: options.tcp };
+      return new MicroKernel(root, settings, ports, lock, start);
     } catch (error) {
       const shown = fileError('the engine cannot be started', error, root);
       if (lock !== undefined) tellFailedStart(ports, root, shown);
@@ -129,7 +152,13 @@ export class MicroKernel {
     }
   }
 
-  private constructor(root: string, settings: Settings, ports: Ports, lock: FileHandle) {
+  private constructor(
+    root: string,
+    settings: Settings,
+    ports: Ports,
+    lock: FileHandle,
+    start: Start,
+  ) {
     this.root = root;
     this.#settings = settings;
     this.#ports = ports;
@@ -154,21 +183,114 @@ export class MicroKernel {
     if (running.size === 0) process.on('exit', stopAll);
     running.add(this);
     this.#tell('engine-started', `The engine of ${root} was started.`);
+    this.#addAdministration();
+    this.#requester = start.servesOthers ? this.#serveOthers(start.tcp) : undefined;
+  }
+
+  /** Without a thread for it the engine works all the same. */
+  #serveOthers(tcp: TcpPlace | undefined): Requester | undefined {
+    const { root } = this;
+    try {
+      return new Requester({ root, engine: this.#served(), files: this.#ports.files, tcp });
+    } catch (error) {
+      this.#warnOfRequester(error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
+  }
+
+  /** The engine as clients in other processes see it. */
+  #served(): ServedEngine {
+    const { log } = this.#log;
+    const { boundary, waits } = this.#files;
+    const { waitLockTimeoutMs } = this.#settings;
+    return {
+      ...{ boundary, waits, waitLockTimeoutMs, clock: this.#ports.clock },
+      client: (name, directory) => {
+        const { client, classic } = this.#newClient(name, directory);
+        return { classic, close: () => client.close() };
+      },
+      administer: (name, args) => this.administer(name, args),
+      beginGroup: () => log.beginGroup(),
+      get holdsGroup() {
+        return log.holdsGroup;
+      },
+      endGroup: () => log.endGroup(),
+      warn: (text) => this.#warnOfRequester(text),
+    };
+  }
+
+  #warnOfRequester(text: string): void {
+    const fields = { root: this.root };
+    this.#ports.events.write({ severity: 'W', id: 'requester-failed', fields, text });
+  }
+
+  /** What can be asked for from outside; see `docs/requester.md`. */
+  #addAdministration(): void {
+    const add = this.addAdministration.bind(this);
+    add('statistics', () => this.statistics());
+    add('settings', () => this.#settings);
+    add('configure', (change) => {
+      this.configure(change);
+      return this.#settings;
+    });
+    add('requester', () => this.#requester?.statistics);
+    add('files', () => this.statistics().files);
+    add('recoveries', () => this.recoveries);
+    add('flush', () => {
+      this.flush();
+      return { files: this.#files.files.length };
+    });
+    add('stop', ({ force }) => {
+      if (force !== true) throw notAskedTwice();
+      this.#resetAll();
+      this.#requester?.afterwards(() => this.stop());
+      return { pid: process.pid };
+    });
+  }
+
+  /** Adds something that `administer`, and clients in other processes, can ask for. */
+  addAdministration(name: string, work: AdministrationFunction): void {
+    this.#administration.add(name, work);
+  }
+
+  /** Does something that has a name: functions of plain JSON. Throws 1 for a name that there is not, 20. */
+  administer(name: string, args: AdministrationArguments = {}): unknown {
+    this.#assertRunning();
+    return this.#administration.run(name, args);
+  }
+
+  /** Everything that was changed is in the files, and on disk. Throws 18, 38. */
+  flush(): void {
+    this.#assertRunning();
+    for (const file of this.#files.files) file.pages.complete();
+    this.#log.log.flush();
+  }
+
+  /** Sleeps until clients in other processes can connect; false if they can not after so long. */
+  waitForRequester(timeoutMs: number): boolean {
+    return this.#requester?.waitUntilReady(timeoutMs) ?? false;
   }
 
   /** A client of this engine: what it opens, and where it stands, is its own. */
   client(options: { readonly name?: string } = {}): Client {
+    return this.#newClient(options.name).client;
+  }
+
+  #newClient(
+    name = `client ${this.#clients.size + 1}`,
+    directory = process.cwd(),
+  ): { client: Client; classic: ClassicClient } {
     this.#assertRunning();
     const classic = new ClassicClient({
-      name: options.name ?? `client ${this.#clients.size + 1}`,
+      name,
       files: this.#files,
       isWindows: process.platform === 'win32',
-      directory: process.cwd(),
+      directory,
       refusal: () => this.#refusal,
     });
     const client = new Client(classic, this.#files, (each) => this.#clients.delete(each));
     this.#clients.add(client);
-    return client;
+    return { client, classic };
   }
 
   #assertRunning(): void {
@@ -316,6 +438,13 @@ export class MicroKernel {
    */
   stop(): void {
     if (this.#isStopped) return;
+    const failures = this.#resetAll();
+    this.#letGo();
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** Closes what the clients have open. Throws 18 and 132; returns other failures. */
+  #resetAll(): unknown[] {
     const failures: unknown[] = [];
     for (const client of this.#clients) {
       try {
@@ -325,8 +454,7 @@ export class MicroKernel {
       }
     }
     if (failures.some(isForWantOfRoom)) throw failures.find(isForWantOfRoom);
-    this.#letGo();
-    if (failures.length > 0) throw failures[0];
+    return failures;
   }
 
   /** Stops in any case, and tells nobody but the event log what went wrong. */
@@ -346,6 +474,7 @@ export class MicroKernel {
     if (this.#isStopped) return;
     this.#isStopped = true;
     clearInterval(this.#timer);
+    this.#requester?.close();
     running.delete(this);
     if (running.size === 0) process.off('exit', stopAll);
     this.#clients.clear();
@@ -389,6 +518,11 @@ function openLog(ports: Ports, root: string, settings: Settings): EngineLog {
   const directory = logDirectory(root, settings.transactionLogDirectory);
   const log = TransactionLog.open({ ports, root, directory, settings });
   return new EngineLog(log, isLogging(settings), root, ports.events);
+}
+
+function notAskedTwice(): BtrieveError {
+  const message = 'a program works with this engine; it is stopped only if that is insisted on';
+  return new BtrieveError(Status.OPERATION_NOT_ALLOWED, message, { reason: 'stop' });
 }
 
 const ROOT_KEY_SIZE = 32;

@@ -29,6 +29,14 @@ export {
   type RootOptions,
   type RootSettings,
 } from './engine-root.js';
+export { connect, type ConnectOptions } from './requester/connect.js';
+export type { TcpAddress } from './requester/connection.js';
+export type { RemoteClient } from './requester/remote-client.js';
+export type {
+  AdministrationArguments,
+  AdministrationFunction,
+} from './requester/administration.js';
+export type { TcpPlace } from './requester/socket-thread.js';
 export type { EventListing, EventQuery, EventSeverity, LoggedEvent } from './event-log.js';
 export type { FileStanding } from './logging/file-standing.js';
 export type { ListedFile, ListedSegment, LogListing } from './logging/log-listing.js';

@@ -46,6 +46,8 @@ export interface Settings {
   readonly systemData: SystemDataSetting;
   /** A full index page gives entries to its neighbours before it is split, in all files. */
   readonly indexBalancing: boolean;
+  /** Clients in other processes are served, those of the same user. */
+  readonly requester: boolean;
 }
 
 /** What is known of a setting. */
@@ -143,6 +145,10 @@ export const SETTINGS: Readonly<Record<keyof Settings, SettingDescription>> = Ob
       false,
       'full index pages give to their neighbours before they are split, in all files',
     ),
+    needsRestart: true,
+  },
+  requester: {
+    ...onOff(true, 'clients in other processes are served, those of the same user'),
     needsRestart: true,
   },
 });

@@ -345,6 +345,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     use: number,
     work: (handle: Handle) => R,
   ): R {
+    this.#calls.passBoundary();
     try {
       this.#enter(handle, use);
       return work(handle);

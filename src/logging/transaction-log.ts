@@ -111,6 +111,9 @@ export class TransactionLog implements ChangeLog {
   #since = 0;
   #failure: BtrieveError | undefined;
   #isFoundSecured = false;
+  #isGrouping = false;
+  /** Highest LSN that was appended in the group under durability. */
+  #groupLsn = 0;
   /** Somebody has been told what is lost, and wants it no more. */
   #hasGivenUp = false;
   /** Files that are open and logged. */
@@ -358,7 +361,7 @@ export class TransactionLog implements ChangeLog {
       this.#frame.addOperation(lsn, this.#options.ports.clock.now(), client, part);
     }
     part.file.lastLsn = lsn;
-    if (this.#settings.transactionDurability) this.sync();
+    if (this.#settings.transactionDurability) this.#promise();
     else if (this.#frame.end >= FRAME_SIZE || this.#frame.isFull) this.#write();
     return lsn;
   }
@@ -375,9 +378,38 @@ export class TransactionLog implements ChangeLog {
       this.#frame.add(lsn, this.#options.ports.clock.now(), client, true, parts);
     }
     for (const { file } of parts) file.lastLsn = lsn;
-    if (this.#settings.transactionDurability) this.sync();
+    if (this.#settings.transactionDurability) this.#promise();
     else this.#write();
     return lsn;
+  }
+
+  /** What was appended is on disk, or will be when the group ends. */
+  #promise(): void {
+    if (!this.#isGrouping) this.sync();
+    else {
+      this.#groupLsn = this.lastLsn;
+      if (this.#frame.end >= FRAME_SIZE || this.#frame.isFull) this.#write();
+    }
+  }
+
+  /**
+   * Until `endGroup` what durability promises is kept by one sync at the end of it, and not by one for
+   * each: whoever is waiting for that must not be told before.
+   */
+  beginGroup(): void {
+    this.#isGrouping = true;
+    this.#groupLsn = 0;
+  }
+
+  /** Whether something in the group is promised and not on disk. */
+  get holdsGroup(): boolean {
+    return this.#groupLsn > this.#durableLsn;
+  }
+
+  /** Everything that the group has promised is on disk when it returns. Throws 38. */
+  endGroup(): void {
+    this.#isGrouping = false;
+    if (this.holdsGroup) this.sync();
   }
 
   /** Only when there is room for what it is for: each one that was given out is in the log. */

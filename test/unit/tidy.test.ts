@@ -32,6 +32,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'microkernel/replace-file',
       'microkernel/layout-table',
       'microkernel/chunked-array',
+      'microkernel/operation-boundary',
     ],
   },
   { layer: 'layout', modules: ['microkernel/layout'] },
@@ -241,6 +242,22 @@ const LAYERS: readonly LayerDeclaration[] = [
       'logging/recover-all',
     ],
   },
+  {
+    // Clients in other processes, as an engine serves them.
+    layer: 'requester',
+    mayImport: ['ground', 'calls', 'files', 'clients'],
+    modules: [
+      'requester/protocol',
+      'requester/waiting',
+      'requester/session',
+      'requester/server',
+      'requester/runtime-directory',
+      'requester/socket-worker',
+      'requester/socket-thread',
+      'requester/requester',
+      'requester/administration',
+    ],
+  },
   // The one place that knows everybody: builds and wires.
   {
     layer: 'engine',
@@ -254,6 +271,11 @@ const LAYERS: readonly LayerDeclaration[] = [
       'event-log',
       'engine-root',
     ],
+  },
+  {
+    // The other end.
+    layer: 'clients elsewhere',
+    modules: ['requester/connection', 'requester/remote-client', 'requester/connect'],
   },
   {
     // Texts and sequential files that come from elsewhere and go there.
@@ -686,6 +708,22 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'logging/engine-log': ['logging/recovery'],
   'logging/release': ['logging/log-listing'],
   'logging/recover-all': ['logging/engine-log'],
+  'requester/session': ['requester/protocol'],
+  'requester/server': ['requester/protocol', 'requester/session', 'requester/waiting'],
+  'requester/runtime-directory': ['requester/protocol'],
+  'requester/socket-thread': [
+    'requester/protocol',
+    'requester/runtime-directory',
+    'requester/socket-worker',
+  ],
+  'requester/requester': [
+    'requester/protocol',
+    'requester/runtime-directory',
+    'requester/server',
+    'requester/socket-thread',
+  ],
+  'requester/remote-client': ['requester/connection'],
+  'requester/connect': ['requester/connection', 'requester/remote-client'],
   client: ['typed-file'],
   engine: ['client', 'settings'],
   'engine-root': ['engine', 'event-log', 'settings'],
@@ -803,11 +841,17 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'microkernel/node-files',
     'microkernel/node-ports',
     'microkernel/io-worker',
+    'requester/socket-worker',
     'bin/terminal',
     'bin/text-files',
   ],
   'node:fs/promises': [],
-  'node:worker_threads': ['microkernel/node-files', 'microkernel/io-worker'],
+  'node:worker_threads': [
+    'microkernel/node-files',
+    'microkernel/io-worker',
+    'requester/socket-worker',
+    'requester/socket-thread',
+  ],
   yargs: ['bin/options'],
 };
 

@@ -72,13 +72,14 @@ export class ClassicClient {
     key: Uint8Array,
     keyNumber: number,
   ): number {
+    if (!this.#isBusy) this.#options.files.boundary.pass();
     const refusal = this.#options.refusal();
     if (refusal !== 0) return refusal;
     if (this.#isBusy) return Status.ALREADY_INSIDE_BTR_FUNCTION;
     this.#isBusy = true;
     this.lastError = undefined;
     this.calls.blocker = undefined;
-    if (this.#isWaiting) this.#stopWaiting();
+    if (this.#isWaiting) this.stopWaiting();
     let status: number;
     try {
       status = this.#checked(
@@ -119,8 +120,14 @@ export class ClassicClient {
     return bias === 0 || bias === Op.S_WAIT_LOCK || bias === Op.M_WAIT_LOCK;
   }
 
-  #stopWaiting(): void {
-    this.#options.files.waits.stop(this.calls);
+  /** The last call met a lock, and is one that is tried again until it succeeds. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
+  }
+
+  /** It is not tried again. */
+  stopWaiting(): void {
+    if (this.#isWaiting) this.#options.files.waits.stop(this.calls);
     this.#isWaiting = false;
   }
 
@@ -388,7 +395,8 @@ const NO_DATA = new Set<number>([
   Op.LOGIN,
 ]);
 
-function usesData({ op, keyOnly }: Call): boolean {
+/** Whether a call does something with the data buffer. */
+export function usesData({ op, keyOnly }: Call): boolean {
   return !keyOnly && !NO_DATA.has(op);
 }
 
@@ -399,7 +407,12 @@ const KEY_NUMBER_MIN = -128;
 const KEY_NUMBER_MAX = 255;
 
 /** 23 for a position block that is none, 160 for arguments of another kind. */
-function checkArguments(op: unknown, block: unknown, buffers: Buffers, keyNumber: unknown): number {
+export function checkArguments(
+  op: unknown,
+  block: unknown,
+  buffers: Buffers,
+  keyNumber: unknown,
+): number {
   if (!(block instanceof Uint8Array) || block.length < POSITION_BLOCK_SIZE) {
     return Status.POSITIONBLOCK_LENGTH;
   }

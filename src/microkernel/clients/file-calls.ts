@@ -59,6 +59,11 @@ export class FileCalls implements ClientState {
     this.directory = directory;
   }
 
+  /** An operation is about to begin. */
+  passBoundary(): void {
+    this.#files.boundary.pass();
+  }
+
   handle(id: number): Handle | undefined {
     return this.#handles.get(id);
   }

@@ -12,6 +12,7 @@ import type { FileDefinition } from '../definition/file-definition.js';
 import type { SystemDataPolicy } from '../definition/file-rules.js';
 import type { ChangeLog, LoggedFile } from '../change-log.js';
 import type { Holder } from '../fcr.js';
+import { OperationBoundary } from '../operation-boundary.js';
 import type { PageCache } from '../page-cache.js';
 import { closeQuietly, fileError } from '../page-device.js';
 import type { LogOfPages, PageFileSettings } from '../page-file.js';
@@ -92,6 +93,8 @@ export class FileTable {
   readonly #originals: OriginalFiles;
   /** Which client waits for which other. */
   readonly waits = new WaitGraph();
+  /** Passed by every operation, before it begins. */
+  readonly boundary = new OperationBoundary();
 
   constructor(options: FileTableOptions) {
     this.#options = options;

@@ -7,6 +7,8 @@
  */
 export class WaitGraph {
   readonly #waitsFor = new Map<object, object>();
+  /** Told of each client that need not wait any more for the one that it waited for. */
+  onFreed: ((client: object) => void) | undefined;
 
   /** A client waits for another one. False if that one waits for it, by whatever way: a deadlock. */
   wait(client: object, blocker: object): boolean {
@@ -27,7 +29,9 @@ export class WaitGraph {
   freed(client: object): void {
     if (this.#waitsFor.size === 0) return;
     for (const [waiting, blocker] of this.#waitsFor) {
-      if (blocker === client) this.#waitsFor.delete(waiting);
+      if (blocker !== client) continue;
+      this.#waitsFor.delete(waiting);
+      this.onFreed?.(waiting);
     }
   }
 }

@@ -30,7 +30,7 @@ export const SEEDED_LOG_FAULTS: readonly RecordFault[] = [
     edits: [
       {
         after: 'appendOperation(',
-        find: 'if (this.#settings.transactionDurability) this.sync();',
+        find: 'if (this.#settings.transactionDurability) this.#promise();',
         put: 'if (this.#settings.transactionDurability) this.#write();',
       },
     ],
@@ -43,7 +43,7 @@ export const SEEDED_LOG_FAULTS: readonly RecordFault[] = [
     edits: [
       {
         after: 'appendTransaction(',
-        find: 'if (this.#settings.transactionDurability) this.sync();',
+        find: 'if (this.#settings.transactionDurability) this.#promise();',
         put: 'if (this.#settings.transactionDurability) this.#write();',
       },
     ],

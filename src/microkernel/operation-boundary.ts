@@ -1,0 +1,40 @@
+/**
+ * The moments between two operations of an engine, at which it can do what others want of it.
+ *
+ * Who wants something adds to a word in shared memory; an operation begins by looking at that word, and
+ * does nothing else if it has not changed.
+ */
+export class OperationBoundary {
+  #words: Int32Array = new Int32Array(1);
+  #seen = 0;
+  #attend: (() => void) | undefined;
+
+  /** An operation is about to begin: everything is whole, and frames of the cache are free for reuse. */
+  pass(): void {
+    if (Atomics.load(this.#words, 0) !== this.#seen) this.#attend?.();
+  }
+
+  /** From here on the word is one that other threads have too, and this is what is done when it changes. */
+  open(words: Int32Array, attend: () => void): void {
+    this.#words = words;
+    this.#seen = Atomics.load(words, 0);
+    this.#attend = attend;
+  }
+
+  /** Nobody wants anything any more. */
+  close(): void {
+    this.#attend = undefined;
+    this.#words = new Int32Array(1);
+    this.#seen = 0;
+  }
+
+  /** What was wanted until now is being done. */
+  catchUp(): void {
+    this.#seen = Atomics.load(this.#words, 0);
+  }
+
+  /** Something is wanted: at the next operation, if not before. */
+  call(): void {
+    Atomics.add(this.#words, 0, 1);
+  }
+}

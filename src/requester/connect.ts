@@ -1,0 +1,85 @@
+/** Finds the engine of a root, in whichever process it runs, and becomes a client of it. */
+import { join, resolve } from 'node:path';
+import { isLocked } from '../logging/os-lock.js';
+import { nodePorts } from '../microkernel/node-ports.js';
+import type { FileSystem } from '../microkernel/ports.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+import { Connection, unanswered, type TcpAddress } from './connection.js';
+import { RemoteClient } from './remote-client.js';
+import { readEngineRecord } from './runtime-directory.js';
+
+export interface ConnectOptions {
+  /** Directory of the engine. */
+  readonly root?: string;
+  /** An engine that listens for other machines, in place of a root of this one. */
+  readonly tcp?: TcpAddress;
+  /** For events and messages. */
+  readonly name?: string;
+  /** Milliseconds that the engine has to answer. Default: 10,000. */
+  readonly timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 10_000;
+/** An engine that has just begun is asked again so often, in milliseconds. */
+const RETRY_MS = 10;
+
+/**
+ * A client of the engine that runs on a root.
+ *
+ * Throws 20 with the reason `no-engine` if none does, 3106 with the reason `unanswered` if it does not
+ * answer in time, naming its process, and with `not-served` if it has its requester switched off.
+ */
+export async function connect(options: ConnectOptions): Promise<RemoteClient> {
+  const { name = `process ${process.pid}`, timeoutMs = TIMEOUT_MS, tcp } = options;
+  const until = performance.now() + timeoutMs;
+  const connection =
+    tcp === undefined
+      ? await reach(resolve(options.root ?? ''), until)
+      : await Connection.open(tcp, timeoutMs);
+  try {
+    const left = Math.max(1, until - performance.now());
+    return await RemoteClient.begin(connection, name, timeoutMs, left);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+async function reach(root: string, until: number): Promise<Connection> {
+  const { files } = nodePorts({ worker: 'never' });
+  const begun = performance.now();
+  for (let pid = 0; ;) {
+    const record = readEngineRecord(files, root);
+    pid = record?.pid ?? pid;
+    const left = until - performance.now();
+    if (record !== undefined && left > 0) {
+      try {
+        return await Connection.open(record.socket, left);
+      } catch (error) {
+        if (!(error instanceof BtrieveError)) throw error;
+        // Nobody listens there: it has died, or is about to begin.
+      }
+    }
+    if (!isHeld(files, root)) throw noEngine(root);
+    if (performance.now() >= until) {
+      throw pid === 0 ? notServed(root) : unanswered(pid, Math.round(until - begun));
+    }
+    await new Promise((done) => setTimeout(done, RETRY_MS));
+  }
+}
+
+function isHeld(files: FileSystem, root: string): boolean {
+  return isLocked(files, join(root, 'run', 'engine.lock'));
+}
+
+function noEngine(root: string): BtrieveError {
+  const message = 'no engine runs on this root';
+  const details = { reason: 'no-engine', file: root };
+  return new BtrieveError(Status.RECORD_MANAGER_INACTIVE, message, details);
+}
+
+function notServed(root: string): BtrieveError {
+  const message = 'the engine of this root serves no clients in other processes';
+  const details = { reason: 'not-served', file: root };
+  return new BtrieveError(Status.NL_CONNECTION_FAILURE, message, details);
+}

@@ -1,0 +1,72 @@
+/** The requester of one engine: the thread of the sockets and what serves it, put together. */
+import { DiskError } from '../microkernel/disk-error.js';
+import type { FileSystem } from '../microkernel/ports.js';
+import { FrameWriter, KIND } from './protocol.js';
+import { requesterPlace } from './runtime-directory.js';
+import { Server, type ServedEngine } from './server.js';
+import { SocketThread, type RequesterLimits, type TcpPlace } from './socket-thread.js';
+
+export interface RequesterOptions {
+  readonly root: string;
+  readonly engine: ServedEngine;
+  readonly files: FileSystem;
+  readonly tcp?: TcpPlace | undefined;
+  readonly limits?: Partial<RequesterLimits>;
+}
+
+const LIMITS: RequesterLimits = { connections: 256, handshakeMs: 5000 };
+
+export class Requester {
+  readonly #thread: SocketThread;
+  readonly #server: Server;
+  readonly #options: RequesterOptions;
+  readonly #names: readonly string[];
+
+  /** Throws what the system says if there is no thread to be had. */
+  constructor(options: RequesterOptions) {
+    const { root, engine, tcp, limits } = options;
+    this.#options = options;
+    const place = requesterPlace(root);
+    this.#names = place.first === '' ? [place.record] : [place.socket, place.record];
+    this.#thread = new SocketThread({
+      ...{ place, tcp, limits: { ...LIMITS, ...limits } },
+      onMessage: () => this.#server.serve(),
+      onFailure: (message) => engine.warn(`Clients in other processes are not served: ${message}`),
+    });
+    this.#server = new Server(engine, this.#thread);
+    engine.boundary.open(this.#thread.words, this.#server.serve);
+  }
+
+  get statistics(): Server['statistics'] {
+    return this.#server.statistics;
+  }
+
+  /** Sleeps until clients can connect, for so many milliseconds at the most. */
+  waitUntilReady(timeoutMs: number): boolean {
+    return this.#thread.waitUntilReady(timeoutMs);
+  }
+
+  /** To be done when the answers that are being made have left. */
+  afterwards(work: () => void): void {
+    this.#server.afterwards(work);
+  }
+
+  /** Nobody is served any more, and nobody finds it. Before the lock of the root is let go of. */
+  close(): void {
+    this.#options.engine.boundary.close();
+    this.#server.close();
+    const end = new FrameWriter();
+    end.add({ connection: 0, id: 0, session: 0 }, KIND.END);
+    this.#thread.close(end.take(), () => {
+      for (const name of this.#names) this.#remove(name);
+    });
+  }
+
+  #remove(name: string): void {
+    try {
+      this.#options.files.remove(name);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+    }
+  }
+}
