@@ -191,15 +191,19 @@ export class MicroKernel {
   #serveOthers(tcp: TcpPlace | undefined): Requester | undefined {
     const { root } = this;
     try {
-      return new Requester({ root, engine: this.#served(), files: this.#ports.files, tcp });
+      return new Requester({ root, engine: this.served(), files: this.#ports.files, tcp });
     } catch (error) {
       this.#warnOfRequester(error instanceof Error ? error.message : String(error));
       return undefined;
     }
   }
 
-  /** The engine as clients in other processes see it. */
-  #served(): ServedEngine {
+  /**
+   * The engine as clients in other processes see it.
+   *
+   * @internal
+   */
+  served(): ServedEngine {
     const { log } = this.#log;
     const { boundary, waits } = this.#files;
     const { waitLockTimeoutMs } = this.#settings;
