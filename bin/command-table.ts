@@ -177,6 +177,20 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/events.js')).command,
   },
   {
+    name: 'identify',
+    summary:
+      'says of any files whether they are Btrieve files, of which format, and whether they are sound',
+    operands: [{ ...path('file|directory', 'what to look at'), isRepeated: true }],
+    owners: 1,
+    long: [{ name: 'quick', describe: 'headers only, instead of every record and index' }],
+    notes: [
+      'Nothing is changed. Of a directory all files in it and below it are looked at. Exit code 1: a',
+      'Btrieve file is damaged, or cannot be read as it is. The owner name is tried with each file.',
+    ],
+    examples: ['butil -identify orders.btr', 'butil -identify data --quick --json'],
+    load: async () => (await import('./commands/identify.js')).command,
+  },
+  {
     name: 'index',
     summary: 'makes an external index of a file',
     operands: [

@@ -124,13 +124,10 @@ export {
 export { dumpPage, type PageChoice, type PageDump } from './maintenance/page-dump.js';
 export { readAllPages } from './maintenance/cached-pages.js';
 export { fileDefinition } from './maintenance/opened-file.js';
-export {
-  recoverRecords,
-  type RecoverOptions,
-  type RecoverResult,
-  type RecoveryProblem,
-} from './maintenance/recover-records.js';
-export { identifyFile } from './legacy/identify-file.js';
+export { recoverRecords, type RecoverOptions } from './maintenance/recover-records.js';
+export type { RecoverResult, RecoveryProblem } from './maintenance/recovery-report.js';
+export { findFiles, type FoundFile } from './maintenance/found-files.js';
+export { identifyFile, isOriginalFile } from './legacy/identify-file.js';
 export type { FileIdentity, IdentifyOptions, LegacyProtection } from './legacy/identify.js';
 export { LegacyFile, type LegacyOpenOptions } from './legacy/legacy-file.js';
 export type { LegacyCursor, LegacyIndex } from './legacy/legacy-index.js';

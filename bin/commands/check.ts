@@ -1,5 +1,13 @@
 /** `butil -check`: is this data file whole, and if not, where is the damage? */
-import { checkFile, type CheckFinding, type FileReport } from '../../src/index.js';
+import {
+  BtrieveError,
+  checkFile,
+  identifyFile,
+  isOriginalFile,
+  type CheckFinding,
+  type FileReport,
+  type LegacyFinding,
+} from '../../src/index.js';
 import { EXIT, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 
@@ -11,10 +19,57 @@ export async function command(session: Session): Promise<Outcome> {
   const owner = await session.owner(0, file);
   const progress = session.progress('Checking', 'steps');
   try {
-    return check(file, owner, progress.tell);
+    const original = originalOf(file, owner);
+    return original ?? check(file, owner, progress.tell);
   } finally {
     progress.end();
   }
+}
+
+/** The check of a file that the original engine made; undefined for any other. */
+function originalOf(file: string, owner: string): Outcome | undefined {
+  const options = owner === '' ? {} : { owner };
+  if (!isOriginalFile(file)) return undefined;
+  const identity = identifyFile(file, options);
+  const { refusal, findings = [], findingCount = 0, warnings } = identity;
+  if (refusal !== undefined) {
+    const { status, reason, message } = refusal;
+    throw new BtrieveError(status as 2, plain(message, status), { reason, file });
+  }
+  const isWhole = findingCount === 0;
+  const more = findingCount - FINDINGS_SHOWN;
+  const lines = [
+    `File:            ${file}`,
+    `Format:          Btrieve ${identity.format ?? '?'}`,
+    `Page size:       ${identity.pageSize ?? 0} bytes`,
+    `Closed cleanly:  ${identity.isUnclean === true ? 'no' : 'yes'}`,
+    `Records:         ${identity.records ?? 0}`,
+    '',
+    ...(isWhole ? ['Nothing is wrong with this file.'] : []),
+    ...findings.slice(0, FINDINGS_SHOWN).map(describeLegacy),
+    ...(more > 0 ? [`… and ${more} more; --json lists up to 100.`] : []),
+    ...(isWhole ? [] : ['', `${findingCount} findings. Nothing was changed.`]),
+  ];
+  return {
+    exitCode: isWhole ? EXIT.DONE : EXIT.FINDINGS,
+    reason: isWhole ? 'whole' : 'damaged',
+    result: identity,
+    text: lines.join('\n'),
+    warnings: warnings.map(({ message }) => `${message}.`),
+  };
+}
+
+/** A message without what its class has added. */
+function plain(message: string, status: number): string {
+  return message.split(` (status ${status}, `)[0] ?? message;
+}
+
+function describeLegacy({ reason, message, offset, page }: LegacyFinding): string {
+  const place = [
+    ...(offset === undefined ? [] : [`offset ${offset}`]),
+    ...(page === undefined ? [] : [`page ${page}`]),
+  ].join(', ');
+  return `${reason}: ${place === '' ? '' : `${place}: `}${message}`;
 }
 
 function check(

@@ -7,7 +7,8 @@ export async function command(session: Session): Promise<Outcome> {
   const file = session.operand(0);
   const owner = await session.owner(0, file);
   const statistics = fileStatistics(await session.client(), file, owner);
-  return done(statReport(file, statistics), { file, ...statistics });
+  const warnings = statistics.original?.warnings.map(({ message }) => `${message}.`) ?? [];
+  return done(statReport(file, statistics), { file, ...statistics }, warnings);
 }
 
 const STARS = '*'.repeat(50);
@@ -53,7 +54,7 @@ function fileLines(file: FileStatistics): Line[] {
     ...where(file.preallocatedPages > 0, ['Unused Pages', file.unusedPreallocatedPages]),
     ...where(file.marksPagesCompressed, ['Page Compression', true]),
     ['Key Only', file.isKeyOnly],
-    ['Extended', false],
+    ['Extended', (file.original?.pieces ?? 1) > 1],
     ...where(file.hasOwner, ['Owner Name', true], ['Encrypted', file.isEncrypted]),
   ];
 }

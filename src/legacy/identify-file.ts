@@ -1,6 +1,6 @@
 /** The identification of a file on the real disk. */
 import { NodeFileSystem } from '../microkernel/node-files.js';
-import { identify, type FileIdentity, type IdentifyOptions } from './identify.js';
+import { beginsAsOriginal, identify, type FileIdentity, type IdentifyOptions } from './identify.js';
 
 /**
  * Says of any file whether it is an original Btrieve file, of which format and how sure that is, what
@@ -19,4 +19,9 @@ export function identifyFile(
   options: Omit<IdentifyOptions, 'files'> = {},
 ): FileIdentity {
   return identify(path, { ...options, files: new NodeFileSystem({ worker: 'never' }) });
+}
+
+/** Whether a file seems to be one of the original engine, be it damaged or of an unknown format. */
+export function isOriginalFile(path: string): boolean {
+  return beginsAsOriginal(path, new NodeFileSystem({ worker: 'never' }));
 }

@@ -87,6 +87,22 @@ export function identify(path: string, options: IdentifyOptions): FileIdentity {
   }
 }
 
+/** Whether a file begins as those of the original do, be it damaged. One that cannot be read does not. */
+export function beginsAsOriginal(path: string, files: FileSystem): boolean {
+  let volumes: LegacyVolumes | undefined;
+  try {
+    volumes = LegacyVolumes.openAlone(files, path);
+    readHeader(volumes);
+    return true;
+  } catch (error) {
+    const { status, reason } = refusalOf(error);
+    // Failures of the disk have the system's names.
+    return (status === Status.IO_ERROR && !/^E[A-Z]/.test(reason)) || reason === 'layout-unknown';
+  } finally {
+    volumes?.close();
+  }
+}
+
 type Base = Pick<FileIdentity, 'path' | 'size' | 'pieces' | 'warnings'>;
 
 /** If only a piece is missing, the file itself still tells what it is. */

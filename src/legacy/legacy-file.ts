@@ -113,6 +113,11 @@ export class LegacyFile {
     return this.header.records;
   }
 
+  /** How many files it consists of. */
+  get pieces(): number {
+    return this.#volumes.pieces;
+  }
+
   /** Bytes of the file, in all its pieces. */
   get size(): number {
     return this.#volumes.size;

@@ -2,7 +2,6 @@
  * The definition of a new file that is to hold what another one holds, be that of this engine or of the
  * original one: lengths, flags, keys by their numbers, collating sequences.
  */
-import type { LegacyKey } from '../legacy/legacy-definition.js';
 import {
   FILE_FLAG,
   FILE_VERSION,
@@ -37,23 +36,26 @@ const KEPT_FLAGS =
   FILE_FLAG.SYSTEM_DATA |
   FILE_FLAG.VATS;
 const OF_WHOLE_KEY =
-  KEY_FLAG.DUPLICATES | KEY_FLAG.MODIFIABLE | KEY_FLAG.NULL_ALL | KEY_FLAG.NULL_ANY;
+  KEY_FLAG.DUPLICATES |
+  KEY_FLAG.REPEATING |
+  KEY_FLAG.MODIFIABLE |
+  KEY_FLAG.NULL_ALL |
+  KEY_FLAG.NULL_ANY;
 const PAGE_STEP = 512;
 const PAGE_LARGEST = 16384;
 const VERSIONS: readonly number[] = Object.values(FILE_VERSION);
 
 /**
- * The definition of a file for the records of one of this definition. `legacyKeys`: of an original file, its
- * keys as that has them.
+ * The definition of a file for the records of one of this definition, which may be that of an original file.
  *
  * Throws what Create answers for a definition that no file can have: 24, 26 to 29, 45, 49.
  */
 export function definitionForCopy(
   source: FileDefinition,
   format: CopyFormat = {},
-  legacyKeys?: readonly LegacyKey[],
+  isOriginal = false,
 ): FileDefinition {
-  const wanted = legacyKeys === undefined ? source : ownTerms(source, legacyKeys);
+  const wanted = isOriginal ? ownTerms(source) : source;
   const reserved = wanted.pointerCount - wanted.keys.filter(isLinked).length;
   const description = {
     ...wanted,
@@ -90,22 +92,18 @@ function* candidates(
 }
 
 /** An original file in the terms in which files are made here. */
-function ownTerms(source: FileDefinition, legacyKeys: readonly LegacyKey[]): FileDefinition {
+function ownTerms(source: FileDefinition): FileDefinition {
   let flags = source.flags & KEPT_FLAGS;
   if ((flags & FILE_FLAG.VARIABLE) === 0) flags &= ~FILE_FLAG.VATS;
-  const keys = source.keys.map((key) => {
-    const found = legacyKeys.find(({ definition }) => definition.number === key.number);
-    return { ...key, segments: segmentsOf(key, found?.isLinked ?? isLinked(key)) };
-  });
+  const keys = source.keys.map((key) => ({ ...key, segments: segmentsOf(key) }));
   return { ...source, flags, keys, pointerCount: keys.filter(isLinked).length };
 }
 
-/** Segments agree on what is said of the whole key, and say how its duplicates are kept. */
-function segmentsOf({ segments }: KeyDefinition, isChained: boolean): readonly KeySegment[] {
+/** Segments agree on what is said of the whole key. */
+function segmentsOf({ segments }: KeyDefinition): readonly KeySegment[] {
   const whole = (segments[0]?.flags ?? 0) & OF_WHOLE_KEY;
-  const repeats = (whole & KEY_FLAG.DUPLICATES) !== 0 && !isChained ? KEY_FLAG.REPEATING : 0;
   return segments.map((segment) => {
-    const flags = (segment.flags & ~(OF_WHOLE_KEY | KEY_FLAG.REPEATING)) | whole | repeats;
+    const flags = (segment.flags & ~OF_WHOLE_KEY) | whole;
     return withKnownType({ ...segment, flags });
   });
 }

@@ -130,6 +130,8 @@ function withHandle<R>(
   const { calls } = client.internals;
   const handle = calls.openPath(path, dryRun ? 'read-only' : 'exclusive', owner);
   try {
+    const { original } = handle.file;
+    if (original !== undefined) throw original.refusal();
     if (!dryRun && handle.isReadOnly) {
       const message = 'without its owner name the file may only be read';
       throw new BtrieveError(Status.ACCESS_TO_FILE_DENIED, message, { file: path });

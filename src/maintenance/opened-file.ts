@@ -5,7 +5,9 @@ import type { FileDefinition } from '../microkernel/definition/file-definition.j
 import { absolutePath } from '../microkernel/clients/paths.js';
 import type { ClientFile } from '../microkernel/files/client-file.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
+import { isOriginalFile } from '../legacy/identify-file.js';
 import { definitionOfDamaged } from './damaged-file.js';
+import { definitionForCopy } from './definition-for-copy.js';
 
 /**
  * Opens a file for reading, looks at it, and closes it. Throws what Open answers: 11, 12, 30, 2, 46, 51,
@@ -29,15 +31,19 @@ export function openedFile<R>(
 }
 
 /**
- * The definition of a file; of one that is too damaged to be opened too, if its definition is sound.
- * Throws what Open answers.
+ * The definition of a file; of one that is too damaged to be opened too, if its definition is sound. Of an
+ * original file it is that of a file of this engine for the same records. Throws what Open answers.
  */
 export function fileDefinition(client: Client, path: string, owner = ''): FileDefinition {
   try {
-    return openedFile(client, path, owner, ({ definition }) => definition);
+    return openedFile(client, path, owner, ({ definition, original }) =>
+      original === undefined ? definition : definitionForCopy(definition, {}, true),
+    );
   } catch (error) {
     const isDamaged = error instanceof BtrieveError && error.status === Status.IO_ERROR;
     if (!isDamaged) throw error;
-    return definitionOfDamaged(absolutePath(path, client.internals.calls.directory), owner).file;
+    const absolute = absolutePath(path, client.internals.calls.directory);
+    if (isOriginalFile(absolute)) throw error;
+    return definitionOfDamaged(absolute, owner).file;
   }
 }

@@ -3,6 +3,7 @@
  * is on disk.
  */
 import { dirname } from 'node:path';
+import { beginsAsOriginal } from '../legacy/identify.js';
 import { isDataFile } from '../microkernel/fcr-choice.js';
 import { NodeFileSystem } from '../microkernel/node-files.js';
 import { closeQuietly, fileError } from '../microkernel/page-device.js';
@@ -75,7 +76,8 @@ function assertReplaceable(files: FileSystem, path: string, options: OutputOptio
     const message = 'the output would take the place of its own source';
     throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'same-file', file: path });
   }
-  if (options.overDataFile === true || !isDataFileAt(files, path)) return;
+  if (options.overDataFile === true) return;
+  if (!isDataFileAt(files, path) && !beginsAsOriginal(path, files)) return;
   const message = 'the output would take the place of a data file';
   throw new BtrieveError(Status.FILE_ALREADY_EXISTS, message, { reason: 'data-file', file: path });
 }

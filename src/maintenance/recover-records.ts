@@ -1,4 +1,5 @@
 /** RECOVER: what can be read of the records of a damaged file, into an unformatted file. */
+import { beginsAsOriginal } from '../legacy/identify.js';
 import {
   decodeDefinition,
   type StoredDefinition,
@@ -16,6 +17,8 @@ import { RecordStore } from '../microkernel/records/record-store.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { openDamaged, soundPages, storedDefinition } from './damaged-file.js';
 import { OutputFile } from './output-file.js';
+import { recoverOriginal } from './recover-original.js';
+import { ProblemList, type RecoverResult } from './recovery-report.js';
 import type { SoundPages } from './sound-pages.js';
 import type { Task } from './task.js';
 import { UnformattedWriter } from './unformatted-file.js';
@@ -32,33 +35,6 @@ export interface RecoverOptions {
   readonly files?: FileSystem;
 }
 
-/** Something that could not be read. */
-export interface RecoveryProblem {
-  /** For instance `data page 17` or `the record at address 340`. */
-  readonly place: string;
-  /** Stable word, for instance `checksum`. */
-  readonly reason: string;
-  readonly message: string;
-  /** In bytes, from the beginning of the file, where that is known. */
-  readonly offset?: number;
-}
-
-export interface RecoverResult {
-  readonly recovered: number;
-  /** Records that the file says it has. */
-  readonly expected: number;
-  /** At most `PROBLEMS_LISTED` of them. */
-  readonly problems: readonly RecoveryProblem[];
-  readonly problemCount: number;
-  /** Data pages of which nothing could be read. */
-  readonly lostPages: number;
-  /** Of those recovered: what the damaged page allocation table could not confirm. */
-  readonly unconfirmed: number;
-  /** Bytes of the unformatted file; 0 for a dry run. */
-  readonly bytes: number;
-}
-
-const PROBLEMS_LISTED = 1000;
 const PAGES_PER_STEP = 16;
 
 /**
@@ -68,7 +44,7 @@ const PAGES_PER_STEP = 16;
  *
  * Throws 12, 94, 30 (not a data file of this engine), 2 (no file control record is good, or the
  * definition is damaged and there is no file like it), 51 (the owner name is wanted), 85 (an engine has
- * the file open), 18 (disk full).
+ * the file open), 13 (a piece of an original file is missing), 18 (disk full).
  */
 export function* recoverRecords(
   source: string,
@@ -77,6 +53,9 @@ export function* recoverRecords(
 ): Task<RecoverResult> {
   const { dryRun = false, overDataFile = false } = options;
   const files = options.files ?? new NodeFileSystem({ worker: 'never' });
+  const { owner = '' } = options;
+  if (beginsAsOriginal(source, files))
+    return yield* recoverOriginal(source, output, { owner, dryRun, overDataFile, files });
   const handle = openDamaged(files, source);
   let target: OutputFile | undefined;
   try {
@@ -88,7 +67,8 @@ export function* recoverRecords(
     yield* recovery.run();
     writer?.end();
     target?.finish();
-    const { recovered, problems, problemCount, lostPages, unconfirmed } = recovery;
+    const { recovered, lostPages, unconfirmed } = recovery;
+    const { listed: problems, count: problemCount } = recovery.problems;
     const expected = pages.counter(COUNTER.RECORDS);
     const bytes = writer?.bytes ?? 0;
     return { recovered, expected, problems, problemCount, lostPages, unconfirmed, bytes };
@@ -146,8 +126,7 @@ class Recovery {
   recovered = 0;
   unconfirmed = 0;
   lostPages = 0;
-  problemCount = 0;
-  readonly problems: RecoveryProblem[] = [];
+  readonly problems = new ProblemList();
   readonly #pages: SoundPages;
   readonly #records: RecordStore;
   readonly #writer: UnformattedWriter | undefined;
@@ -216,17 +195,7 @@ class Recovery {
 
   #tell(place: string, error: unknown): void {
     if (error instanceof WritingFailed) throw error.cause;
-    if (!(error instanceof BtrieveError)) throw error;
-    this.problemCount++;
-    if (this.problems.length >= PROBLEMS_LISTED) return;
-    const { message, status, offset, reason = 'unreadable' } = error;
-    const [text = message] = message.split(` (status ${status}, `);
-    this.problems.push({
-      place,
-      reason,
-      message: text,
-      ...(offset === undefined ? {} : { offset }),
-    });
+    this.problems.add(place, error);
   }
 }
 

@@ -13,7 +13,7 @@ import {
   type FileDefinition,
 } from '../microkernel/definition/file-definition.js';
 import { INDEX_STATE } from '../microkernel/definition/definition-codec.js';
-import type { ClientFile } from '../microkernel/files/client-file.js';
+import type { ClientFile, OriginalFacts } from '../microkernel/files/client-file.js';
 import { hasOwner, isEncryptedFile } from '../microkernel/files/owner.js';
 import type { CollatingSequence } from '../microkernel/keys/collation.js';
 import {
@@ -87,7 +87,16 @@ export interface FileStatistics {
   readonly sequences: readonly string[];
   /** In which ways the file is not quite what was asked for. */
   readonly notes: readonly string[];
-  readonly identity: string;
+  /** Of a file of this engine. */
+  readonly identity?: string;
+  /** What is special about a file that the original engine made. */
+  readonly original?: {
+    readonly format: string;
+    readonly certainty: 'verified' | 'claimed';
+    readonly isUnclean: boolean;
+    readonly pieces: number;
+    readonly warnings: OriginalFacts['warnings'];
+  };
   /** Physical pages, and those of them that are free. */
   readonly pages: number;
   readonly freePages: number;
@@ -129,10 +138,16 @@ function statisticsOf(file: ClientFile): FileStatistics {
     keys: definition.keys.map((key) => keyStatistics(file, definition, key)),
     sequences: definition.sequences.map(sequenceName),
     notes: definition.notes,
-    identity: uuidText(control.uuid),
+    ...whoseFile(file),
     pages: control.physicalPages,
     freePages: control.freePhysical,
   };
+}
+
+function whoseFile({ original, pages }: ClientFile): Pick<FileStatistics, 'identity' | 'original'> {
+  if (original === undefined) return { identity: uuidText(pages.control.uuid) };
+  const { format, certainty, isUnclean, pieces, warnings } = original;
+  return { original: { format, certainty, isUnclean, pieces, warnings: [...warnings] } };
 }
 
 function keyStatistics(

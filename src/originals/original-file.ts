@@ -22,7 +22,11 @@ import type { FileTransaction } from '../microkernel/files/open-file.js';
 import type { Access } from '../microkernel/files/owner.js';
 import { RecordLocks } from '../microkernel/files/record-locks.js';
 import type { KeyCodec } from '../microkernel/keys/key-codec.js';
-import { allowsDuplicates, type KeyDefinition } from '../microkernel/keys/key-definition.js';
+import {
+  allowsDuplicates,
+  KEY_FLAG,
+  type KeyDefinition,
+} from '../microkernel/keys/key-definition.js';
 import type { FileIdentity } from '../microkernel/ports.js';
 import { Status } from '../microkernel/status.js';
 import { orderedWord } from '../microkernel/trees/index-page.js';
@@ -140,11 +144,12 @@ export class OriginalFile implements ClientFile {
     this.data = new OriginalData(file);
     this.stored = storedOf(file);
     this.pages = pagesOf(file, identity);
-    const { format, certainty, isUnclean } = file;
+    const { format, certainty, isUnclean, pieces } = file;
     this.original = {
       format,
       certainty,
       isUnclean,
+      pieces,
       get warnings() {
         return file.warnings;
       },
@@ -180,7 +185,7 @@ export class OriginalFile implements ClientFile {
 function storedOf({ definition, keys, header }: LegacyFile): StoredDefinition {
   const systemKey = keys.find(({ isSystem }) => isSystem);
   return {
-    file: definition,
+    file: { ...definition, keys: definition.keys.map((key) => withDuplicates(key, keys)) },
     keys: definition.keys.map(({ number }) => {
       const key = keys.find((each) => each.definition.number === number);
       const isUsable = key !== undefined && key.refusal === undefined;
@@ -197,6 +202,17 @@ function storedOf({ definition, keys, header }: LegacyFile): StoredDefinition {
       wrappedKey: new Uint8Array(WRAPPED_KEY_SIZE),
     },
   };
+}
+
+/** Whether duplicates have entries of their own is seen by the entries: old formats have no flag for it. */
+function withDuplicates(definition: KeyDefinition, keys: readonly LegacyKey[]): KeyDefinition {
+  const key = keys.find((each) => each.definition.number === definition.number);
+  if (key === undefined || !allowsDuplicates(definition)) return definition;
+  const segments = definition.segments.map((segment) => {
+    const others = segment.flags & ~KEY_FLAG.REPEATING;
+    return { ...segment, flags: key.isLinked ? others : others | KEY_FLAG.REPEATING };
+  });
+  return { ...definition, segments };
 }
 
 function pagesOf({ path, size, header }: LegacyFile, identity: FileIdentity): ClientPages {

@@ -7,9 +7,8 @@
  */
 import { test } from 'vitest';
 import { LegacyFile } from '../../src/legacy/legacy-file.js';
-import { createFile, MicroKernel, Op } from '../../src/index.js';
+import { createFile, fileDefinition, MicroKernel, Op } from '../../src/index.js';
 import { assert } from '../../src/microkernel/assert.js';
-import { definitionForCopy } from '../../src/maintenance/definition-for-copy.js';
 import { randomFrom } from '../crash/world.js';
 import { addressBytes, addressFrom, Caller, word, type CallResult } from '../support/caller.js';
 import { extendedReadBuffer, extendedRecords } from '../support/caller.js';
@@ -152,7 +151,7 @@ function play(original: TestOriginal, seed: number): void {
     const old = sideOf(caller, '/d/old.btr', original.owner);
     const { owner } = original;
     const legacy = LegacyFile.open('/d/old.btr', { files: ports.files, owner });
-    const definition = definitionForCopy(legacy.definition, {}, legacy.keys);
+    const definition = fileDefinition(client, '/d/old.btr', owner);
     createFile(client, '/d/new.btr', definition, { replace: false });
     const { block } = caller.open('/d/new.btr');
     for (const data of old.images) {

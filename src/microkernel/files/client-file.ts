@@ -122,6 +122,8 @@ export interface OriginalFacts {
   readonly certainty: 'verified' | 'claimed';
   /** It was not closed, or a change was under way. */
   readonly isUnclean: boolean;
+  /** How many files it consists of. */
+  readonly pieces: number;
   readonly warnings: readonly { readonly reason: string; readonly message: string }[];
   /** 46: what every attempt to change it is answered with. */
   refusal(): BtrieveError;

@@ -1,0 +1,136 @@
+/** `butil -identify`: what each of some files is, and whether it is sound. */
+import {
+  BtrieveError,
+  findFiles,
+  identifyFile,
+  type FileIdentity,
+  type FoundFile,
+} from '../../src/index.js';
+import { counted } from '../messages.js';
+import { EXIT, type Outcome } from '../outcome.js';
+import type { Session } from '../session.js';
+
+/** A file that could not even be looked at. */
+interface Unseen {
+  readonly path: string;
+  readonly status: number;
+  readonly message: string;
+}
+
+type Answer = FileIdentity | Unseen;
+
+const NOTES_SHOWN = 10;
+const WRONG_OWNER = 51;
+
+export async function command(session: Session): Promise<Outcome> {
+  const places = session.rest(0);
+  const owner = await session.owner(0, places.length === 1 ? (places[0] ?? '') : 'the files');
+  const found = places.flatMap((place) => findFiles(place));
+  const quick = session.isSet('quick');
+  const answers: Answer[] = [];
+  await session.follow('Identifying', look(found, { owner, quick }, answers));
+  const damaged = answers.filter((answer) => !isSound(answer));
+  const text = [...answers.flatMap(describe), '', summary(answers, damaged.length)];
+  return {
+    exitCode: damaged.length === 0 ? EXIT.DONE : EXIT.FINDINGS,
+    reason: damaged.length === 0 ? 'done' : 'findings',
+    result: { files: answers },
+    text: text.join('\n'),
+  };
+}
+
+function* look(
+  found: readonly FoundFile[],
+  options: { owner: string; quick: boolean },
+  answers: Answer[],
+): Generator<{ done: number; total: number; unit: string }, void, void> {
+  for (const [done, { path }] of found.entries()) {
+    yield { done, total: found.length, unit: 'files' };
+    answers.push(identityOf(path, options));
+  }
+}
+
+function identityOf(path: string, { owner, quick }: { owner: string; quick: boolean }): Answer {
+  try {
+    const identity = identifyFile(path, { ...(owner === '' ? {} : { owner }), quick });
+    // The name of others may still be one that this file need not be opened by.
+    const isOthers = owner !== '' && identity.refusal?.status === WRONG_OWNER;
+    return isOthers ? identifyFile(path, { quick }) : identity;
+  } catch (error) {
+    if (!(error instanceof BtrieveError)) throw error;
+    return { path, status: error.status, message: error.message };
+  }
+}
+
+/** Whether there is nothing to complain of; what is no Btrieve file is none of our business. */
+function isSound(answer: Answer): boolean {
+  if (!('kind' in answer)) return false;
+  if (answer.kind !== 'btrieve') return true;
+  return answer.isReadable && (answer.findingCount ?? 0) === 0;
+}
+
+function describe(answer: Answer): string[] {
+  if (!('kind' in answer)) return [`${answer.path}: cannot be looked at: ${answer.message}`];
+  if (answer.kind === 'other') return [`${answer.path}: no Btrieve file`];
+  if (answer.kind === 'isamite') return [`${answer.path}: a file of this engine (see -check)`];
+  const notes = [
+    ...(answer.refusal === undefined ? [] : [reasonOf(answer.refusal)]),
+    ...answer.warnings.map(({ message }) => message),
+    ...(answer.findings ?? []).map(({ message }) => message),
+  ];
+  const more = notes.length - NOTES_SHOWN;
+  return [
+    `${answer.path}: ${facts(answer)}; ${verdict(answer)}`,
+    ...notes.slice(0, NOTES_SHOWN).map((note) => `  ${note}`),
+    ...(more > 0 ? [`  … and ${counted(more, 'more note')}; --json lists up to 100`] : []),
+  ];
+}
+
+/** Why a file is not read, without what errors add to their messages. */
+function reasonOf({ message, status }: NonNullable<FileIdentity['refusal']>): string {
+  return message.split(` (status ${status}, `)[0] ?? message;
+}
+
+function facts(identity: FileIdentity): string {
+  const { format, pageSize, recordLength, records, keys, protection, pieces } = identity;
+  const kinds = [
+    ...(identity.isVariable === true ? ['variable'] : []),
+    ...(identity.isCompressed === true ? ['compressed'] : []),
+    ...(identity.isKeyOnly === true ? ['key-only'] : []),
+    ...(identity.hasSystemData === true ? ['system data'] : []),
+    ...(protection?.hasOwner === true ? ['owner name'] : []),
+    ...(protection?.isEncrypted === true ? ['encrypted'] : []),
+    ...(pieces > 1 ? [`${pieces} pieces`] : []),
+  ];
+  const known = [
+    `Btrieve ${format ?? 'of unknown format'}`,
+    ...(pageSize === undefined ? [] : [`pages of ${pageSize}`]),
+    ...(recordLength === undefined
+      ? []
+      : [`${counted(records ?? 0, 'record')} of ${recordLength}`]),
+    ...(keys === undefined ? [] : [counted(keys, 'key')]),
+    ...kinds,
+  ];
+  return known.join(', ');
+}
+
+function verdict({ isReadable, isUnclean, certainty, findingCount }: FileIdentity): string {
+  if (!isReadable) return 'cannot be read as it is';
+  const sure = certainty === 'claimed' ? ' (format known from hearsay)' : '';
+  const state = isUnclean === true ? 'not closed properly' : 'closed';
+  if (findingCount === undefined) return `${state}, not looked through${sure}`;
+  if (findingCount === 0) return `${state}, sound${sure}`;
+  return `${state}, ${counted(findingCount, 'finding')}${sure}`;
+}
+
+function summary(answers: readonly Answer[], damaged: number): string {
+  const count = (kind: FileIdentity['kind']): number =>
+    answers.filter((answer) => 'kind' in answer && answer.kind === kind).length;
+  return [
+    counted(answers.length, 'file'),
+    `${count('btrieve')} Btrieve`,
+    `${count('isamite')} of this engine`,
+    `${count('other')} others`,
+    `${damaged} with findings`,
+  ].join(', ');
+}

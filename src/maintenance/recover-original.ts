@@ -1,0 +1,156 @@
+/** RECOVER of an original file: whatever can be read of its records, into an unformatted file. */
+import { LegacyFile } from '../legacy/legacy-file.js';
+import type { LegacyCursor } from '../legacy/legacy-index.js';
+import type { FileSystem } from '../microkernel/ports.js';
+import { fileError } from '../microkernel/page-device.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+import { OutputFile } from './output-file.js';
+import { ProblemList, type RecoverResult } from './recovery-report.js';
+import { RECORDS_PER_STEP, type Task } from './task.js';
+import { UnformattedWriter } from './unformatted-file.js';
+
+export interface RecoverOriginalOptions {
+  readonly owner: string;
+  readonly dryRun: boolean;
+  readonly overDataFile: boolean;
+  readonly files: FileSystem;
+}
+
+/**
+ * Writes every record that can be read, in physical order. Where free slots cannot be told from records (formats
+ * 3 to 5, with their list damaged) the indexes lead to the records: each is walked from both ends to its
+ * damage. Throws what opening answers: 2, 13, 30, 51; and 18.
+ */
+export function* recoverOriginal(
+  source: string,
+  output: string,
+  { owner, dryRun, overDataFile, files }: RecoverOriginalOptions,
+): Task<RecoverResult> {
+  const file = LegacyFile.open(source, { files, owner });
+  let target: OutputFile | undefined;
+  try {
+    if (!dryRun) target = new OutputFile(output, { notOver: [source], overDataFile, files });
+    const writer = target && new UnformattedWriter(target.handle);
+    const recovery = new Recovery(file, writer);
+    yield* recovery.run();
+    writer?.end();
+    target?.finish();
+    const { recovered, problems } = recovery;
+    return {
+      recovered,
+      expected: file.recordCount,
+      problems: problems.listed,
+      problemCount: problems.count,
+      lostPages: 0,
+      unconfirmed: 0,
+      bytes: writer?.bytes ?? 0,
+    };
+  } catch (error) {
+    throw fileError('the file cannot be recovered', error, source);
+  } finally {
+    target?.discard();
+    file.close();
+  }
+}
+
+class Recovery {
+  recovered = 0;
+  readonly problems = new ProblemList();
+  readonly #file: LegacyFile;
+  readonly #writer: UnformattedWriter | undefined;
+  #buffer: Uint8Array = new Uint8Array(64 * 1024);
+
+  constructor(file: LegacyFile, writer: UnformattedWriter | undefined) {
+    this.#file = file;
+    this.#writer = writer;
+  }
+
+  *run(): Task<void> {
+    let hasSteps = true;
+    try {
+      this.#file.steps().first();
+    } catch (error) {
+      hasSteps = !this.#isWithoutSteps(error);
+    }
+    if (hasSteps) yield* this.#byPosition();
+    else yield* this.#byKeys();
+  }
+
+  /** A key-only file, or one whose free slots are not known. */
+  #isWithoutSteps(error: unknown): boolean {
+    if (!(error instanceof BtrieveError)) throw error;
+    if (error.status === Status.OPERATION_NOT_ALLOWED) return true;
+    const isUnknown = this.#file.records.free.failure !== undefined;
+    if (isUnknown) this.problems.add('the list of free slots', error);
+    return isUnknown;
+  }
+
+  *#byPosition(): Task<void> {
+    const steps = this.#file.steps();
+    for (let tried = 0; ; tried++) {
+      if (tried % RECORDS_PER_STEP === 0) yield this.#progress();
+      try {
+        if (!steps.next()) return;
+      } catch (error) {
+        this.problems.add('the pages', error);
+        continue;
+      }
+      this.#take(steps.address);
+    }
+  }
+
+  *#byKeys(): Task<void> {
+    const found = new Set<number>();
+    for (const { definition, refusal, isSystem } of this.#file.keys) {
+      if (refusal !== undefined) continue;
+      const { number } = definition;
+      const name = isSystem ? 'the system key' : `key ${number}`;
+      for (const isForward of [true, false]) {
+        const cursor = this.#file.index(number).cursor();
+        if (yield* this.#walk(cursor, isForward, name, found)) break;
+      }
+    }
+    for (const address of [...found].sort((a, b) => a - b)) this.#take(address);
+  }
+
+  /** Collects addresses. Returns whether it came to the end. */
+  *#walk(walk: LegacyCursor, isForward: boolean, name: string, found: Set<number>): Task<boolean> {
+    try {
+      let isThere = isForward ? walk.first() : walk.last();
+      for (; isThere; isThere = isForward ? walk.next() : walk.previous()) {
+        found.add(walk.address);
+        if (found.size % RECORDS_PER_STEP === 0) yield this.#progress();
+      }
+      return true;
+    } catch (error) {
+      this.problems.add(`the index of ${name}`, error);
+      return false;
+    }
+  }
+
+  #progress(): { done: number; total: number; unit: string } {
+    return { done: this.recovered, total: this.#file.recordCount, unit: 'records' };
+  }
+
+  #take(address: number): void {
+    const length = this.#read(address);
+    if (length < 0) return;
+    this.#writer?.write(this.#buffer, 0, length);
+    this.recovered++;
+  }
+
+  /** The length of the record that is in the buffer then; -1 if it cannot be read. */
+  #read(address: number): number {
+    try {
+      let length = this.#file.read(address, this.#buffer);
+      if (length > this.#buffer.length) {
+        this.#buffer = new Uint8Array(2 * length);
+        length = this.#file.read(address, this.#buffer);
+      }
+      return length;
+    } catch (error) {
+      this.problems.add(`the record at address ${address}`, error);
+      return -1;
+    }
+  }
+}

@@ -1,0 +1,234 @@
+/** `butil` on files of the original engine: what it reads, and that it never changes one. */
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { butil } from '../../bin/command-line.js';
+import { MADE } from '../support/legacy-catalogue.js';
+
+const FOLDER = fileURLToPath(new URL('../fixtures/legacy-made/', import.meta.url));
+let directory = '';
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'isamite-originals-'));
+});
+
+afterAll(() => rmSync(directory, { recursive: true }));
+
+beforeEach(() => {
+  rmSync(directory, { recursive: true });
+  mkdirSync(directory);
+});
+
+async function run(...words: readonly string[]) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await butil(words, {
+    platform: 'linux',
+    environment: { ISAMITE_ROOT: join(directory, 'root') },
+    out: (text) => out.push(text),
+    err: (text) => err.push(text),
+  });
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
+
+interface Answer {
+  readonly exitCode: number;
+  readonly status: number;
+  readonly reason: string;
+  readonly result: Readonly<Record<string, unknown>>;
+  readonly warnings: readonly string[];
+}
+
+async function json(...words: readonly string[]): Promise<Answer> {
+  const { out } = await run(...words, '--json');
+  return JSON.parse(out) as Answer;
+}
+
+function at(name: string): string {
+  return join(directory, name);
+}
+
+/** A made file, in the directory of the test. */
+function put(name: string, as = `${name}.btr`): string {
+  copyFileSync(`${FOLDER}${name}.btr`, at(as));
+  return at(as);
+}
+
+function records(name: string): string[] {
+  return MADE[name]!.records.map((record) => Buffer.from(record).toString('latin1'));
+}
+
+/** The records in an unformatted file. */
+function unformattedRecords(path: string): string[] {
+  const bytes = readFileSync(path);
+  const found: string[] = [];
+  for (let begin = 0; bytes[begin] !== 0x1a;) {
+    const comma = bytes.indexOf(0x2c, begin);
+    const end = comma + 1 + Number(bytes.toString('latin1', begin, comma));
+    found.push(bytes.toString('latin1', comma + 1, end));
+    begin = end + 2;
+  }
+  return found;
+}
+
+describe('reading', () => {
+  test.each(['3-fixed', '4-variable', '5-compressed', '6-fixed', '9.5-vat'])(
+    'SAVE and RECOVER of %s have every record',
+    async (name) => {
+      const path = put(name);
+      const before = readFileSync(path);
+      expect((await run('-save', path, at('a.seq'), 'N', '-1')).code).toBe(0);
+      expect((await run('-recover', path, at('b.seq'))).code).toBe(0);
+      expect(unformattedRecords(at('a.seq'))).toEqual(records(name));
+      expect(unformattedRecords(at('b.seq'))).toEqual(records(name));
+      expect(Buffer.compare(readFileSync(path), before)).toBe(0);
+    },
+  );
+
+  test.each(['3-fixed', '4-repeating', '6-fixed', '9.5-fixed', '5-compressed'])(
+    'CLONE and COPY make a file of this engine of %s',
+    async (name) => {
+      const path = put(name);
+      expect((await run('-clone', at('new.btr'), path)).code).toBe(0);
+      const copy = await json('-copy', path, at('new.btr'));
+      expect(copy.result).toMatchObject({ inserted: MADE[name]!.records.length });
+      expect((await run('-check', at('new.btr'))).code).toBe(0);
+      const [old, fresh] = [await json('-stat', path), await json('-stat', at('new.btr'))];
+      const keys = (answer: Answer): unknown =>
+        (answer.result['keys'] as Record<string, unknown>[]).map((key) => ({
+          ...key,
+          // Where repeating duplicates have entries of their own the original counts those.
+          distinctValues: key['repeatsDuplicates'] === true ? 0 : key['distinctValues'],
+        }));
+      expect(keys(fresh)).toEqual(keys(old));
+    },
+  );
+
+  test('STAT says what is special about the file', async () => {
+    const { result, warnings } = await json('-stat', put('9.5-compressed'));
+    expect(result).toMatchObject({ records: 30, original: { format: '9.5', isUnclean: true } });
+    expect(result['identity']).toBeUndefined();
+    expect(warnings.join()).toContain('not completed');
+    const old = await run('-stat', put('3-fixed'));
+    expect(old.out).toContain('File Version = 3.00');
+  });
+
+  test('DESCRIBE writes what CREATE takes', async () => {
+    const path = put('3-fixed');
+    expect((await run('-describe', path, at('a.des'))).code).toBe(0);
+    expect((await run('-create', at('new.btr'), at('a.des'))).code).toBe(0);
+    const again = await run('-describe', at('new.btr'));
+    expect(again.out).toContain('position=1 length=4');
+  });
+
+  test('CHECK finds it sound, or says what is not', async () => {
+    const path = put('6-fixed');
+    expect(await json('-check', path)).toMatchObject({ exitCode: 0, reason: 'whole' });
+    const bytes = readFileSync(path);
+    // The count of records in both headers.
+    for (const offset of [0x1a, 512 + 0x1a]) bytes.writeUInt16LE(99, offset + 2);
+    writeFileSync(path, bytes);
+    const damaged = await json('-check', path);
+    expect(damaged).toMatchObject({ exitCode: 1, reason: 'damaged' });
+  });
+
+  test('the owner name is asked for', async () => {
+    const path = put('4-owner');
+    expect((await json('-stat', path)).status).toBe(51);
+    expect((await json('-check', path)).status).toBe(51);
+    expect((await json('-recover', path, at('a.seq'))).status).toBe(51);
+    expect((await run('-stat', path, '-Osecret')).code).toBe(0);
+    expect((await run('-check', path, '-Osecret')).code).toBe(0);
+    expect((await run('-recover', path, at('a.seq'), '-Osecret')).code).toBe(0);
+  });
+});
+
+describe('RECOVER of a damaged one', () => {
+  test('has the records of all pages that are left', async () => {
+    const path = put('6-fixed');
+    const bytes = readFileSync(path);
+    const all = records('6-fixed');
+    const place = bytes.indexOf(Buffer.from(all[20] ?? '', 'latin1'));
+    // The page of that record says no more which it is.
+    bytes.fill(0xee, place - (place % 512), place - (place % 512) + 6);
+    writeFileSync(path, bytes);
+    const answer = await json('-recover', path, at('a.seq'));
+    expect(answer).toMatchObject({ exitCode: 1, reason: 'damaged' });
+    const found = unformattedRecords(at('a.seq'));
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.length).toBeLessThan(all.length);
+    expect(found.every((record) => all.includes(record))).toBe(true);
+  });
+
+  test('goes by the indexes where free slots are not known', async () => {
+    const path = put('4-descending');
+    const bytes = readFileSync(path);
+    // Head of the list of free slots, in the header.
+    bytes.writeUInt32LE(0x1234_5679, 0x10);
+    writeFileSync(path, bytes);
+    const { result } = await json('-recover', path, at('a.seq'));
+    expect(result['problemCount']).toBe(1);
+    const found = unformattedRecords(at('a.seq'));
+    expect(found).toEqual(records('4-descending'));
+  });
+});
+
+describe('what would change or replace one', () => {
+  test('is 46, and says how to convert it', async () => {
+    const path = put('6-fixed');
+    writeFileSync(
+      at('key.des'),
+      'position=1 length=4 duplicates=y modifiable=y type=integer alternate=n segment=n\n',
+    );
+    await run('-save', path, at('a.seq'));
+    for (const words of [
+      ['-drop', path, '0'],
+      ['-sindex', path, at('key.des')],
+      ['-setowner', path, '-Oabc', '0'],
+      ['-load', at('a.seq'), path],
+    ]) {
+      const { code, out, err } = await run(...words);
+      expect([words[0], code]).toEqual([words[0], 2]);
+      expect(out + err).toContain('butil -rebuild');
+    }
+    expect(Buffer.compare(readFileSync(path), readFileSync(`${FOLDER}6-fixed.btr`))).toBe(0);
+  });
+
+  test('no output takes its place', async () => {
+    const path = put('6-fixed');
+    const other = put('4-variable');
+    expect((await run('-save', other, path)).code).toBe(2);
+    expect((await run('-recover', other, path)).code).toBe(2);
+    expect((await run('-clone', path, other, '--yes')).code).toBe(2);
+    expect(Buffer.compare(readFileSync(path), readFileSync(`${FOLDER}6-fixed.btr`))).toBe(0);
+  });
+});
+
+describe('IDENTIFY', () => {
+  test('looks at whole directories, and leaves out pieces', async () => {
+    mkdirSync(at('data'));
+    put('6-fixed', 'data/a.btr');
+    put('4-owner', 'data/b.btr');
+    const whole = readFileSync(`${FOLDER}4-variable.btr`);
+    writeFileSync(at('data/c.btr'), whole.subarray(0, 6 * 512));
+    writeFileSync(at('data/c.^01'), whole.subarray(6 * 512));
+    writeFileSync(at('data/d.txt'), 'a text');
+    const { out, code } = await run('-identify', at('data'));
+    expect(code).toBe(1);
+    expect(out).toMatch(/a\.btr: Btrieve 6\.0, pages of 512, \d+ records of 32, .*; closed, sound/);
+    expect(out).toMatch(/b\.btr: .*owner name; cannot be read as it is\n {2}the file has an owner/);
+    expect(out).toMatch(/c\.btr: .*2 pieces; closed, sound/);
+    expect(out).toContain('d.txt: no Btrieve file');
+    expect(out).not.toContain('c.^01:');
+    expect(out).toContain('4 files, 3 Btrieve, 0 of this engine, 1 others, 1 with findings');
+    const named = await json('-identify', at('data'), '-Osecret');
+    expect(named.exitCode).toBe(0);
+    expect(named.result['files']).toHaveLength(4);
+  });
+
+  test('a name that leads nowhere', async () => {
+    expect((await json('-identify', at('none'))).status).toBe(12);
+  });
+});
