@@ -185,7 +185,8 @@ export const COMMANDS: readonly CommandEntry[] = [
     long: [{ name: 'quick', describe: 'headers only, instead of every record and index' }],
     notes: [
       'Nothing is changed. Of a directory all files in it and below it are looked at. Exit code 1: a',
-      'Btrieve file is damaged, or cannot be read as it is. The owner name is tried with each file.',
+      'Btrieve file is damaged, or cannot be read as it is. Each file is tried with all owner names, of',
+      'which --owner-file may have any number.',
     ],
     examples: ['butil -identify orders.btr', 'butil -identify data --quick --json'],
     load: async () => (await import('./commands/identify.js')).command,
@@ -237,6 +238,40 @@ export const COMMANDS: readonly CommandEntry[] = [
     operands: [SOURCE],
     owners: 1,
     load: async () => (await import('./commands/engine.js')).purge,
+  },
+  {
+    name: 'rebuild',
+    summary:
+      'makes new files of this engine of those of the original, or of its own; compares them',
+    operands: [
+      path('sourceFile|directory', 'what is to be rebuilt'),
+      optional(path('outputFile|directory', 'the new file; without it in place')),
+    ],
+    owners: 1,
+    long: [
+      { name: 'page-size', value: 'bytes', describe: 'of the new file; else that of the old one' },
+      {
+        name: 'format',
+        value: 'version',
+        describe: 'that the new file behaves like; else that of the old one, or 9.5',
+        choices: ['6.0', '6.1', '7.0', '8.0', '9.0', '9.5', '13.0'],
+      },
+      { ...YES, describe: 'the output may take the place of a data file of this engine' },
+      DRY_RUN,
+    ],
+    notes: [
+      'Records, keys with their numbers, collating sequences and the order of records are kept; the owner',
+      'name is not. The new file gets its name when it has been compared with the old one. In place, the',
+      'old file is kept as sourceFile.before-rebuild. A directory goes into another one, with all below',
+      'it; what is there already is left, so that the same command goes on where it was interrupted.',
+      'Each file of a directory is tried with all owner names of --owner-file.',
+    ],
+    examples: [
+      'butil -rebuild old/orders.btr new/orders.btr',
+      'butil -rebuild orders.btr --page-size 8192',
+      'butil -rebuild old new -Opam --json',
+    ],
+    load: async () => (await import('./commands/rebuild.js')).command,
   },
   {
     name: 'recover',

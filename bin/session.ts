@@ -107,6 +107,13 @@ export class Session {
     throw new NoOwnerName(`there is nobody to ask for the owner name of ${file}`);
   }
 
+  /** All owner names that are given; asks for the first if the command line says so. */
+  async owners(file: string): Promise<readonly string[]> {
+    const names: string[] = [];
+    while (this.hasOwner(names.length)) names.push(await this.owner(names.length, file));
+    return names.filter((name) => name !== '');
+  }
+
   #ownersFromFile(): readonly string[] {
     this.#names ??= this.#readNames().split(/\r?\n/);
     // The line break at the end of the last name begins no other one.

@@ -126,7 +126,19 @@ export { readAllPages } from './maintenance/cached-pages.js';
 export { fileDefinition } from './maintenance/opened-file.js';
 export { recoverRecords, type RecoverOptions } from './maintenance/recover-records.js';
 export type { RecoverResult, RecoveryProblem } from './maintenance/recovery-report.js';
-export { findFiles, type FoundFile } from './maintenance/found-files.js';
+export {
+  rebuildFile,
+  type RebuildOptions,
+  type RebuildResult,
+} from './maintenance/rebuild-file.js';
+export {
+  rebuildDirectory,
+  type RebuildDirectoryOptions,
+  type RebuiltFile,
+} from './maintenance/rebuild-directory.js';
+export type { Comparison, KeyComparison } from './maintenance/rebuild-comparison.js';
+export type { CopyFormat } from './maintenance/definition-for-copy.js';
+export { findFiles, isDirectory, type FoundFile } from './maintenance/found-files.js';
 export { identifyFile, isOriginalFile } from './legacy/identify-file.js';
 export type { FileIdentity, IdentifyOptions, LegacyProtection } from './legacy/identify.js';
 export { LegacyFile, type LegacyOpenOptions } from './legacy/legacy-file.js';

@@ -19,16 +19,22 @@ interface Unseen {
 
 type Answer = FileIdentity | Unseen;
 
+interface Options {
+  readonly owners: readonly string[];
+  /** Only what opening shows. */
+  readonly quick: boolean;
+}
+
 const NOTES_SHOWN = 10;
 const WRONG_OWNER = 51;
 
 export async function command(session: Session): Promise<Outcome> {
   const places = session.rest(0);
-  const owner = await session.owner(0, places.length === 1 ? (places[0] ?? '') : 'the files');
+  const owners = await session.owners(places.length === 1 ? (places[0] ?? '') : 'the files');
   const found = places.flatMap((place) => findFiles(place));
   const quick = session.isSet('quick');
   const answers: Answer[] = [];
-  await session.follow('Identifying', look(found, { owner, quick }, answers));
+  await session.follow('Identifying', look(found, { owners, quick }, answers));
   const damaged = answers.filter((answer) => !isSound(answer));
   const text = [...answers.flatMap(describe), '', summary(answers, damaged.length)];
   return {
@@ -41,7 +47,7 @@ export async function command(session: Session): Promise<Outcome> {
 
 function* look(
   found: readonly FoundFile[],
-  options: { owner: string; quick: boolean },
+  options: Options,
   answers: Answer[],
 ): Generator<{ done: number; total: number; unit: string }, void, void> {
   for (const [done, { path }] of found.entries()) {
@@ -50,12 +56,14 @@ function* look(
   }
 }
 
-function identityOf(path: string, { owner, quick }: { owner: string; quick: boolean }): Answer {
+function identityOf(path: string, { owners, quick }: Options): Answer {
   try {
-    const identity = identifyFile(path, { ...(owner === '' ? {} : { owner }), quick });
-    // The name of others may still be one that this file need not be opened by.
-    const isOthers = owner !== '' && identity.refusal?.status === WRONG_OWNER;
-    return isOthers ? identifyFile(path, { quick }) : identity;
+    for (const owner of owners) {
+      const identity = identifyFile(path, { owner, quick });
+      if (identity.refusal?.status !== WRONG_OWNER) return identity;
+    }
+    // The names of others may be wrong for a file that can be read without any.
+    return identifyFile(path, { quick });
   } catch (error) {
     if (!(error instanceof BtrieveError)) throw error;
     return { path, status: error.status, message: error.message };

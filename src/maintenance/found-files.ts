@@ -55,3 +55,15 @@ function listOf(files: FileSystem, path: string): string[] | undefined {
     throw error;
   }
 }
+
+/** Whether a path is that of a directory. One that leads nowhere is not. */
+export function isDirectory(path: string): boolean {
+  try {
+    return listOf(new NodeFileSystem({ worker: 'never' }), path) !== undefined;
+  } catch (error) {
+    if (error instanceof DiskError && error.code !== 'ENOENT')
+      throw fileError('the path cannot be looked at', error, path);
+    if (error instanceof DiskError) return false;
+    throw error;
+  }
+}

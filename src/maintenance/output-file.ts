@@ -83,7 +83,7 @@ function assertReplaceable(files: FileSystem, path: string, options: OutputOptio
 }
 
 /** Whether a file is a data file of this engine, be it damaged. */
-function isDataFileAt(files: FileSystem, path: string): boolean {
+export function isDataFileAt(files: FileSystem, path: string): boolean {
   const handle = files.open(path, 'read');
   try {
     return isDataFile(handle);

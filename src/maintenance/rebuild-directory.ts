@@ -1,0 +1,126 @@
+/**
+ * REBUILD of all data files in and below a directory, into another one.
+ *
+ * - Each file is made as a whole or not at all, so what is there already was finished: the same call goes on
+ *   where an earlier one ended.
+ * - One that cannot be rebuilt keeps no other from it, and is in the report.
+ */
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import type { Client } from '../client.js';
+import { isOriginalFile } from '../legacy/identify-file.js';
+import { absolutePath } from '../microkernel/clients/paths.js';
+import { NodeFileSystem } from '../microkernel/node-files.js';
+import { fileError } from '../microkernel/page-device.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+import type { CopyFormat } from './definition-for-copy.js';
+import { findFiles } from './found-files.js';
+import { isDataFileAt } from './output-file.js';
+import { rebuildFile, type RebuildResult } from './rebuild-file.js';
+import type { Task } from './task.js';
+
+/** What became of one file. */
+export type RebuiltFile = {
+  /** Below the directory. */
+  readonly name: string;
+} & (
+  | { readonly outcome: 'rebuilt'; readonly result: RebuildResult }
+  /** There is one of this name already. */
+  | { readonly outcome: 'there' }
+  /** It is no data file. */
+  | { readonly outcome: 'other' }
+  | {
+      readonly outcome: 'failed';
+      readonly status: number;
+      readonly reason: string;
+      readonly message: string;
+    }
+);
+
+export interface RebuildDirectoryOptions extends CopyFormat {
+  /** Owner names that each file is tried with. */
+  readonly owners?: readonly string[];
+  /** Reads the files, and makes nothing. */
+  readonly dryRun?: boolean;
+}
+
+/** Throws 12 and 94 for the directories, 85 if one is in the other, 18 (disk full). */
+export function* rebuildDirectory(
+  client: Client,
+  source: string,
+  output: string,
+  options: RebuildDirectoryOptions = {},
+): Task<RebuiltFile[]> {
+  const { directory } = client.internals.calls;
+  const [from, to] = [absolutePath(source, directory), absolutePath(output, directory)];
+  const disk = new NodeFileSystem({ worker: 'never' });
+  assertApart(from, to);
+  const found = findFiles(from);
+  const rebuilt: RebuiltFile[] = [];
+  for (const [done, { path, name }] of found.entries()) {
+    yield { done, total: found.length, unit: 'files' };
+    const target = join(to, name);
+    if (options.dryRun !== true) makeDirectory(disk, dirname(target));
+    rebuilt.push(yield* rebuildOne(client, { path, name, target, disk }, options));
+  }
+  return rebuilt;
+}
+
+function assertApart(from: string, to: string): void {
+  const inside = (a: string, b: string): boolean => !relative(a, b).split(sep).includes('..');
+  if (!inside(resolve(from), resolve(to)) && !inside(resolve(to), resolve(from))) return;
+  const message = 'the new files need a directory of their own, apart from that of the old ones';
+  throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'same-directory', file: to });
+}
+
+function makeDirectory(disk: NodeFileSystem, path: string): void {
+  try {
+    disk.makeDirectory(path);
+  } catch (error) {
+    throw fileError('the directory cannot be made', error, path);
+  }
+}
+
+interface OneFile {
+  readonly path: string;
+  readonly name: string;
+  readonly target: string;
+  readonly disk: NodeFileSystem;
+}
+
+function* rebuildOne(
+  client: Client,
+  { path, name, target, disk }: OneFile,
+  options: RebuildDirectoryOptions,
+): Task<RebuiltFile> {
+  try {
+    if (!isOriginalFile(path) && !isDataFileAt(disk, path)) return { name, outcome: 'other' };
+    if (disk.exists(target)) return { name, outcome: 'there' };
+    return { name, outcome: 'rebuilt', result: yield* withAnyOwner(client, path, target, options) };
+  } catch (error) {
+    const shown = fileError('the file cannot be rebuilt', error, path);
+    if (!(shown instanceof BtrieveError) || shown.status === Status.DISKFULL) throw shown;
+    const { status, reason = 'failed' } = shown;
+    const [message = ''] = shown.message.split(` (status ${status}, `);
+    return { name, outcome: 'failed', status, reason, message };
+  }
+}
+
+/** With each owner name in turn, and at last with none: that of others may be wrong for a file that needs none. */
+function* withAnyOwner(
+  client: Client,
+  path: string,
+  target: string,
+  { owners = [], ...options }: RebuildDirectoryOptions,
+): Task<RebuildResult> {
+  let failure: unknown;
+  for (const owner of [...owners, '']) {
+    try {
+      return yield* rebuildFile(client, path, target, { ...options, owner });
+    } catch (error) {
+      const isWrong = error instanceof BtrieveError && error.status === Status.INVALID_OWNER;
+      if (!isWrong) throw error;
+      failure ??= error;
+    }
+  }
+  throw failure;
+}

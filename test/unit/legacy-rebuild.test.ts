@@ -1,0 +1,347 @@
+/** Rebuilding: everything is kept and compared, nothing is half done, and directories go on where they ended. */
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  BtrieveError,
+  checkFile,
+  fileDefinition,
+  MicroKernel,
+  Op,
+  rebuildDirectory,
+  rebuildFile,
+  runTask,
+  type Client,
+  type RebuildOptions,
+  type RebuildResult,
+} from '../../src/index.js';
+import { AddressList, RecordsHash } from '../../src/maintenance/rebuild-comparison.js';
+import { KEY_FLAG } from '../../src/microkernel/keys/key-definition.js';
+import { KEY_TYPE } from '../../src/microkernel/keys/key-types.js';
+import { Caller } from '../support/caller.js';
+import {
+  madeOriginals,
+  REAL_FOLDER,
+  realOriginals,
+  type TestOriginal,
+} from '../support/originals.js';
+
+let directory = '';
+let engine: MicroKernel;
+let client: Client;
+let caller: Caller;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'isamite-rebuild-'));
+  engine = MicroKernel.start({ root: join(directory, 'root') });
+  client = engine.client();
+  caller = new Caller(client);
+});
+
+afterEach(() => {
+  engine.stop();
+  rmSync(directory, { recursive: true });
+});
+
+function at(name: string): string {
+  return join(directory, name);
+}
+
+function put(name: string, as: string): TestOriginal {
+  const original = madeOriginals().find((each) => each.name === name);
+  if (original === undefined) throw new Error(`there is no made file ${name}`);
+  writeFileSync(at(as), original.bytes());
+  return original;
+}
+
+function rebuild(from: string, to: string | undefined, options: RebuildOptions = {}) {
+  const target = to === undefined ? undefined : at(to);
+  return runTask(rebuildFile(client, at(from), target, options));
+}
+
+function answer(work: () => unknown): BtrieveError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof BtrieveError) return error;
+    throw error;
+  }
+  throw new Error('there was no refusal');
+}
+
+function expectSame(result: RebuildResult): void {
+  expect(result.isSame).toBe(true);
+  expect(result.sourceHash).toBe(result.outputHash);
+  expect(result.keys.filter(({ isSameOrder }) => !isSameOrder)).toEqual([]);
+}
+
+/** Every record in the order of a key, or as they lie: what `butil` has not compared itself. */
+function walk(path: string, keyNumber: number, owner = ''): string[] {
+  const { status, block } = caller.open(path, -2, owner);
+  expect(status).toBe(0);
+  const [first, next] = keyNumber < 0 ? [Op.STEP_FIRST, Op.STEP_NEXT] : [Op.GET_FIRST, Op.GET_NEXT];
+  const found: string[] = [];
+  for (let op: number = first; ; op = next) {
+    const { status: read, data } = caller.call(op, {
+      ...{ block, room: 200_000, keyNumber: Math.max(0, keyNumber) },
+    });
+    if (read !== 0) break;
+    found.push(Buffer.from(data).toString('base64'));
+  }
+  caller.call(Op.CLOSE, { block });
+  return found;
+}
+
+function expectRebuilt({ owner, bytes }: TestOriginal): void {
+  writeFileSync(at('old.btr'), bytes());
+  const result = rebuild('old.btr', 'new.btr', { owner });
+  expectSame(result);
+  const definition = fileDefinition(client, at('new.btr'));
+  for (const number of [-1, ...definition.keys.map((key) => key.number)])
+    expect(walk(at('new.btr'), number)).toEqual(walk(at('old.btr'), number, owner));
+  expect(checkFile(at('new.btr')).findings).toEqual([]);
+  expect(Buffer.compare(readFileSync(at('old.btr')), bytes())).toBe(0);
+  expect(readdirSync(directory).sort()).toEqual(['new.btr', 'old.btr', 'root']);
+}
+
+describe('every made file', () => {
+  test.each(madeOriginals())('$name', (original) => {
+    expectRebuilt(original);
+  });
+});
+
+describe.skipIf(REAL_FOLDER === undefined)('real files', () => {
+  test.each(realOriginals())('$name', (original) => {
+    expectRebuilt(original);
+  });
+});
+
+/** A file of this engine whose duplicates are in another order than its records lie. */
+function makeOwn(path: string): void {
+  const duplicates = { flags: KEY_FLAG.DUPLICATES | KEY_FLAG.MODIFIABLE };
+  const keys = [
+    [{ offset: 0, length: 4, type: KEY_TYPE.INTEGER }],
+    [{ offset: 4, length: 2, type: KEY_TYPE.UNSIGNED, ...duplicates }],
+    [{ offset: 6, length: 4, type: KEY_TYPE.AUTOINCREMENT }],
+  ];
+  expect(caller.create(path, { recordLength: 20, keys, flags: 0x200, version: 0x95 })).toBe(0);
+  const { block } = caller.open(path);
+  const insert = (number: number): void => {
+    const data = Buffer.alloc(20, number);
+    data.writeInt32LE(number, 0);
+    data.writeUInt16LE(number % 3, 4);
+    data.writeUInt32LE(1000 + number, 6);
+    expect(caller.call(Op.INSERT, { block, data }).status).toBe(0);
+  };
+  for (let number = 0; number < 30; number++) insert(number);
+  for (let number = 3; number < 12; number++) {
+    const key = Buffer.alloc(4);
+    key.writeInt32LE(number, 0);
+    expect(caller.call(Op.GET_EQUAL, { block, room: 20, key }).status).toBe(0);
+    expect(caller.call(Op.DELETE, { block }).status).toBe(0);
+  }
+  // These lie where the others were.
+  for (let number = 100; number < 105; number++) insert(number);
+  caller.call(Op.CLOSE, { block });
+}
+
+describe('a file of this engine', () => {
+  test('keeps the order of its duplicates, of its system keys and of its records', () => {
+    makeOwn(at('old.btr'));
+    const groups = walk(at('old.btr'), 1);
+    expect(groups).not.toEqual(walk(at('old.btr'), -1));
+    const result = rebuild('old.btr', 'new.btr', { pageSize: 8192 });
+    expectSame(result);
+    expect(result.keys.map(({ number }) => number)).toEqual([0, 1, 2, 125]);
+    for (const number of [-1, 0, 1, 2, 125])
+      expect(walk(at('new.btr'), number)).toEqual(walk(at('old.btr'), number));
+    expect(result.pageSize).toBe(8192);
+    expect(checkFile(at('new.btr')).findings).toEqual([]);
+  });
+
+  test('goes on as before: later duplicates come last', () => {
+    makeOwn(at('old.btr'));
+    rebuild('old.btr', 'new.btr');
+    const { block } = caller.open(at('new.btr'));
+    const data = Buffer.alloc(20, 0x77);
+    data.writeInt32LE(777, 0);
+    data.writeUInt16LE(1, 4);
+    data.writeUInt32LE(5000, 6);
+    expect(caller.call(Op.INSERT, { block, data }).status).toBe(0);
+    caller.call(Op.CLOSE, { block });
+    const group = walk(at('new.btr'), 1).filter((record) => {
+      return Buffer.from(record, 'base64').readUInt16LE(4) === 1;
+    });
+    expect(group.at(-1)).toBe(data.toString('base64'));
+  });
+});
+
+describe('in place', () => {
+  test('the old file is kept', () => {
+    const { bytes } = put('6-fixed', 'a.btr');
+    const before = walk(at('a.btr'), 0);
+    const result = rebuild('a.btr', undefined);
+    expect(result.keptAs).toBe(at('a.btr.before-rebuild'));
+    expect(Buffer.compare(readFileSync(at('a.btr.before-rebuild')), bytes())).toBe(0);
+    expect(walk(at('a.btr'), 0)).toEqual(before);
+    expect(checkFile(at('a.btr')).findings).toEqual([]);
+    expect(answer(() => rebuild('a.btr', undefined))).toMatchObject({ status: 59 });
+  });
+
+  test('one in pieces is refused', () => {
+    const { bytes } = put('4-variable', 'a.btr');
+    writeFileSync(at('a.btr'), bytes().subarray(0, 6 * 512));
+    writeFileSync(at('a.^01'), bytes().subarray(6 * 512));
+    expect(answer(() => rebuild('a.btr', undefined))).toMatchObject({ reason: 'pieces' });
+    expectSame(rebuild('a.btr', 'b.btr'));
+  });
+});
+
+describe('what keeps it from being done', () => {
+  test('an output that is there, or is the source', () => {
+    put('6-fixed', 'a.btr');
+    put('4-variable', 'b.btr');
+    expect(answer(() => rebuild('a.btr', 'b.btr')).status).toBe(59);
+    expect(answer(() => rebuild('a.btr', 'b.btr', { replace: true })).status).toBe(30);
+    expect(answer(() => rebuild('a.btr', 'a.btr'))).toMatchObject({ reason: 'same-file' });
+    makeOwn(at('c.btr'));
+    expect(answer(() => rebuild('a.btr', 'c.btr')).status).toBe(59);
+    const { block } = caller.open(at('c.btr'));
+    expect(answer(() => rebuild('a.btr', 'c.btr', { replace: true })).status).toBe(85);
+    caller.call(Op.CLOSE, { block });
+    expectSame(rebuild('a.btr', 'c.btr', { replace: true }));
+    expect(walk(at('c.btr'), 0)).toEqual(walk(at('a.btr'), 0));
+  });
+
+  test('damage: there is no new file', () => {
+    const { bytes } = put('6-fixed', 'a.btr');
+    const damaged = Uint8Array.from(bytes());
+    damaged.fill(0xee, 5 * 512, 6 * 512);
+    writeFileSync(at('a.btr'), damaged);
+    expect(answer(() => rebuild('a.btr', 'b.btr')).status).toBe(2);
+    expect(readdirSync(directory).sort()).toEqual(['a.btr', 'root']);
+  });
+
+  test('an owner name that is not given', () => {
+    put('4-owner', 'a.btr');
+    expect(answer(() => rebuild('a.btr', 'b.btr')).status).toBe(51);
+    const result = rebuild('a.btr', 'b.btr', { owner: 'secret' });
+    expect(result.notes.join()).toContain('no owner name');
+  });
+
+  test('an interruption leaves nothing', () => {
+    put('9.5-fixed', 'a.btr');
+    for (let steps = 1; ; steps++) {
+      const task = rebuildFile(client, at('a.btr'), at('b.btr'));
+      let isDone = false;
+      for (let step = 0; step < steps && !isDone; step++) isDone = task.next().done === true;
+      if (isDone) break;
+      task.return(undefined as never);
+      expect(readdirSync(directory).sort()).toEqual(['a.btr', 'root']);
+    }
+    expect(existsSync(at('b.btr'))).toBe(true);
+  });
+
+  test('what a crash left is replaced', () => {
+    put('6-fixed', 'a.btr');
+    makeOwn(at('b.btr.isamite-rebuild'));
+    expectSame(rebuild('a.btr', 'b.btr'));
+    expect(readdirSync(directory).sort()).toEqual(['a.btr', 'b.btr', 'root']);
+  });
+
+  test('a dry run makes nothing', () => {
+    put('6-fixed', 'a.btr');
+    const { records, version } = rebuild('a.btr', 'b.btr', { dryRun: true });
+    expect([records, version]).toEqual([walk(at('a.btr'), -1).length, 0x60]);
+    expect(readdirSync(directory).sort()).toEqual(['a.btr', 'root']);
+  });
+
+  test('a page size or a format that cannot be', () => {
+    put('6-fixed', 'a.btr');
+    expect(answer(() => rebuild('a.btr', 'b.btr', { pageSize: 700 })).status).toBe(24);
+    const { version } = rebuild('a.btr', 'b.btr', { version: 0xd0, pageSize: 4096 });
+    expect(version).toBe(0xd0);
+  });
+});
+
+describe('directories', () => {
+  function fill(): void {
+    mkdirSync(at('old/below'), { recursive: true });
+    put('6-fixed', 'old/a.btr');
+    put('4-owner', 'old/b.btr');
+    put('4-encrypted', 'old/below/c.btr');
+    makeOwn(at('old/below/d.btr'));
+    writeFileSync(at('old/read.me'), 'a text');
+  }
+
+  function run(owners: readonly string[] = []) {
+    const files = runTask(rebuildDirectory(client, at('old'), at('new'), { owners }));
+    return Object.fromEntries(files.map(({ name, outcome }) => [name, outcome]));
+  }
+
+  test('all files, and the rest at another time', () => {
+    fill();
+    expect(run(['nothing', 'secret'])).toEqual({
+      'a.btr': 'rebuilt',
+      'b.btr': 'rebuilt',
+      'below/c.btr': 'failed',
+      'below/d.btr': 'rebuilt',
+      'read.me': 'other',
+    });
+    expect(run(['MIKE'])).toEqual({
+      'a.btr': 'there',
+      'b.btr': 'there',
+      'below/c.btr': 'rebuilt',
+      'below/d.btr': 'there',
+      'read.me': 'other',
+    });
+    expect(walk(at('new/below/c.btr'), 0)).toEqual(walk(at('old/below/c.btr'), 0, 'MIKE'));
+  });
+
+  test('apart from each other', () => {
+    fill();
+    const into = (target: string) => () => runTask(rebuildDirectory(client, at('old'), at(target)));
+    expect(answer(into('old'))).toMatchObject({ reason: 'same-directory' });
+    expect(answer(into('old/new'))).toMatchObject({ reason: 'same-directory' });
+    expect(answer(into('.'))).toMatchObject({ reason: 'same-directory' });
+    expect(existsSync(at('old/new'))).toBe(false);
+  });
+
+  test('a file that may not be read keeps no other from it', () => {
+    fill();
+    chmodSync(at('old/a.btr'), 0o400);
+    expect(run()['a.btr']).toBe('rebuilt');
+  });
+});
+
+describe('what the comparison is made of', () => {
+  test('places of addresses', () => {
+    const list = new AddressList();
+    for (let i = 0; i < 3000; i++) list.add(3 * i);
+    expect([list.placeOf(0), list.placeOf(3), list.placeOf(8997)]).toEqual([0, 1, 2999]);
+    expect([list.placeOf(1), list.placeOf(9000)]).toEqual([-1, -1]);
+    expect(new AddressList().placeOf(0)).toBe(-1);
+  });
+
+  test('the hash knows records whatever their order, and how many of each there are', () => {
+    const hash = (...records: readonly string[]): string => {
+      const sum = new RecordsHash();
+      for (const record of records) sum.add(Buffer.from(record), record.length);
+      return sum.text;
+    };
+    expect(hash('a', 'b', 'c')).toBe(hash('c', 'a', 'b'));
+    expect(hash('a', 'a', 'b')).not.toBe(hash('a', 'b', 'b'));
+    expect(hash('ab', 'c')).not.toBe(hash('a', 'bc'));
+    expect(hash()).toHaveLength(64);
+  });
+});
