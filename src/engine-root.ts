@@ -30,13 +30,14 @@ export interface RootOptions {
   readonly files?: FileSystem;
 }
 
-interface Place {
+/** A root, absolute, and the disk it is on. */
+export interface Place {
   readonly root: string;
   readonly files: FileSystem;
 }
 
 /** Does something with a root. What the disk refuses becomes a `BtrieveError` that says what was wanted. */
-function at<R>({ root, files }: RootOptions, what: string, work: (place: Place) => R): R {
+export function at<R>({ root, files }: RootOptions, what: string, work: (place: Place) => R): R {
   const place = { root: resolve(root), files: files ?? nodePorts({ worker: 'never' }).files };
   try {
     return work(place);

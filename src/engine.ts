@@ -19,6 +19,7 @@ import { nodePorts } from './microkernel/node-ports.js';
 import { readFully, writeFully } from './microkernel/disk-error.js';
 import type { FileHandle, FileSystem, Ports } from './microkernel/ports.js';
 import { BtrieveError, Status } from './microkernel/status.js';
+import { blogFilesAt } from './archival/blog-places.js';
 import { EngineLog } from './logging/engine-log.js';
 import { NO_LOG } from './logging/holder.js';
 import { logDirectory } from './logging/log-directory.js';
@@ -183,6 +184,7 @@ export class MicroKernel {
     if (running.size === 0) process.on('exit', stopAll);
     running.add(this);
     this.#tell('engine-started', `The engine of ${root} was started.`);
+    if (!settings.archivalLoggingSelectedFiles) tellIgnoredBlog(ports, root);
     this.#addAdministration();
     this.#requester = start.servesOthers ? this.#serveOthers(start.tcp) : undefined;
   }
@@ -597,4 +599,13 @@ function assertRunningSetting(given: string): void {
 function tellFailedStart({ events }: Ports, root: string, { message }: Error): void {
   const text = `The engine was not started: ${message}`;
   events.write({ severity: 'E', id: 'engine-start-failed', fields: { root }, text });
+}
+
+/** A configuration that has no effect: somebody may count on it. */
+function tellIgnoredBlog({ files, events }: Ports, root: string): void {
+  for (const path of blogFilesAt(files, root)) {
+    const text =
+      'No file is archived: the setting archivalLoggingSelectedFiles is off, so blog.cfg has no effect.';
+    events.write({ severity: 'W', id: 'blog-ignored', fields: { path }, text });
+  }
 }

@@ -37,6 +37,20 @@ export type {
   AdministrationFunction,
 } from './requester/administration.js';
 export type { TcpPlace } from './requester/socket-thread.js';
+export {
+  addToRootBlog,
+  checkRootBlog,
+  declareRootBackup,
+  removeFromRootBlog,
+  type BackupDeclaration,
+  type BlogChange,
+  type BlogCheckOptions,
+  type BlogEntryReport,
+  type BlogOptions,
+  type BlogReport,
+} from './blog-root.js';
+export type { BlogEntry, BlogProblem, BlogReason } from './archival/blog-config.js';
+export type { DeclaredBackup } from './archival/declared-backups.js';
 export type { EventListing, EventQuery, EventSeverity, LoggedEvent } from './event-log.js';
 export type { FileStanding } from './logging/file-standing.js';
 export type { ListedFile, ListedSegment, LogListing } from './logging/log-listing.js';

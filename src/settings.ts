@@ -48,6 +48,8 @@ export interface Settings {
   readonly indexBalancing: boolean;
   /** Clients in other processes are served, those of the same user. */
   readonly requester: boolean;
+  /** The data files that `blog.cfg` names have archival logs. */
+  readonly archivalLoggingSelectedFiles: boolean;
 }
 
 /** What is known of a setting. */
@@ -149,6 +151,10 @@ export const SETTINGS: Readonly<Record<keyof Settings, SettingDescription>> = Ob
   },
   requester: {
     ...onOff(true, 'clients in other processes are served, those of the same user'),
+    needsRestart: true,
+  },
+  archivalLoggingSelectedFiles: {
+    ...onOff(false, 'the data files that blog.cfg names have archival logs'),
     needsRestart: true,
   },
 });

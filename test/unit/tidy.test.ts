@@ -258,6 +258,20 @@ const LAYERS: readonly LayerDeclaration[] = [
       'requester/administration',
     ],
   },
+  {
+    // Which files are archived, and where to; not the archiving.
+    layer: 'blog.cfg',
+    mayImport: ['ground', 'layout', 'structures', 'pages', 'log'],
+    modules: [
+      'archival/blog-config',
+      'archival/blog-places',
+      'archival/blog-check',
+      'archival/blog-editor',
+      'archival/blog-watcher',
+      'archival/archived-files',
+      'archival/declared-backups',
+    ],
+  },
   // The one place that knows everybody: builds and wires.
   {
     layer: 'engine',
@@ -270,6 +284,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'engine',
       'event-log',
       'engine-root',
+      'blog-root',
     ],
   },
   {
@@ -735,6 +750,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'requester/connect': ['requester/connection', 'requester/remote-client'],
   client: ['typed-file'],
   engine: ['client', 'settings'],
+  'blog-root': ['engine', 'engine-root', 'settings'],
   'engine-root': ['engine', 'event-log', 'settings'],
   'maintenance/describe': ['maintenance/description-language'],
   'maintenance/description-buffers': ['maintenance/description-file'],
@@ -838,6 +854,10 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   ],
   'maintenance/sound-pages': ['maintenance/task'],
   'maintenance/stat-report': ['maintenance/opened-file'],
+  'archival/blog-check': ['archival/blog-config'],
+  'archival/blog-places': ['archival/blog-config'],
+  'archival/blog-editor': ['archival/blog-check', 'archival/blog-config'],
+  'archival/archived-files': ['archival/blog-check', 'archival/blog-config'],
   'bin/description': ['bin/text-files'],
   'bin/engine-for-command': ['bin/console'],
   'bin/failures': [
@@ -868,12 +888,14 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
 
 /** Who may name a third party or a part of Node that reaches outside. Other `node:` parts are free. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
+  chokidar: ['archival/blog-watcher'],
   'fs-ext': ['microkernel/node-files'],
   'node:fs': [
     'microkernel/node-files',
     'microkernel/node-ports',
     'microkernel/io-worker',
     'requester/socket-worker',
+    'archival/blog-watcher',
     'bin/terminal',
     'bin/text-files',
   ],
