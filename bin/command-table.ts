@@ -31,6 +31,30 @@ const UNFORMATTED = path('unformattedFile', 'an unformatted (sequential) file');
 /** In the order of the alphabet. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: 'blog',
+    summary: 'shows and changes which data files are archived, and into which archival logs',
+    operands: [
+      optional(word('add|remove|list|check|backed-up', 'what to do; list')),
+      optional(
+        path('file[=log]', 'a data file; for add with its archival log, or a directory for it'),
+      ),
+      optional(path('copy', 'for backed-up: the copy, which says what is in it')),
+    ],
+    owners: 0,
+    long: [DRY_RUN],
+    usage: '[list | check | add file[=log] | remove file | backed-up file [copy]]',
+    notes: [
+      'Only a separator at its end makes a log a directory. check says what each entry of blog.cfg means,',
+      'and what is wrong with it (exit code 1); backed-up keeps that a backup was made.',
+    ],
+    examples: [
+      'butil -blog add orders.btr=/mnt/disk2/logs/',
+      'butil -blog check',
+      'butil -blog backed-up orders.btr /mnt/backup/orders.btr',
+    ],
+    load: async () => (await import('./commands/blog.js')).command,
+  },
+  {
     name: 'cache',
     summary: 'reads the pages of a file into memory',
     operands: [SOURCE],

@@ -369,6 +369,7 @@ const LAYERS: readonly LayerDeclaration[] = [
     layer: 'commands',
     mayImport: ['public API', 'version', 'command support'],
     modules: [
+      'bin/commands/blog',
       'bin/commands/check',
       'bin/commands/clone',
       'bin/commands/config',
