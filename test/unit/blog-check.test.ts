@@ -72,6 +72,7 @@ describe('what is on the disk', () => {
     const { files, reasons: told } = found(withText(disk, `${text}${right}`));
     expect(told).toEqual([...reasons, '2:1 warning not-there']);
     expect(files).toContain('/d/data/right.btr');
+    expect(new Set(files).size).toBe(files.length);
   });
 
   test('a second entry counts if the first one is wrong', () => {

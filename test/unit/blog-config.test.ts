@@ -78,6 +78,7 @@ describe('what is documented', () => {
   test('a line has 256 characters, counted as characters', () => {
     const fits = `/${'ä'.repeat(LINE_LIMIT - 2)}😀`;
     expect(parseBlog(fits, POSIX).entries).toHaveLength(1);
+    expect(problem(`${fits}x`, POSIX).reason).toBe('line-too-long');
     expect(problem(`/a.btr\n${fits}x /b.btr\n/c.btr`, POSIX)).toEqual({
       reason: 'line-too-long',
       line: 2,
