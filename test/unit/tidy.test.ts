@@ -233,6 +233,17 @@ const LAYERS: readonly LayerDeclaration[] = [
     ],
   },
   {
+    layer: 'archive',
+    mayImport: ['ground', 'layout', 'structures', 'pages'],
+    modules: [
+      'archival/archive-layout',
+      'archival/archive-segment',
+      'archival/archive-frames',
+      'archival/archive-records',
+      'archival/archive-reader',
+    ],
+  },
+  {
     layer: 'recovery',
     modules: [
       'logging/recovery',
@@ -714,6 +725,15 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'logging/log-directory': ['logging/log-segment', 'logging/log-state', 'logging/os-lock'],
   'logging/log-records': ['logging/log-layout'],
   'logging/log-frames': ['logging/log-layout'],
+  'archival/archive-segment': ['archival/archive-layout'],
+  'archival/archive-frames': ['archival/archive-layout'],
+  'archival/archive-records': ['archival/archive-layout'],
+  'archival/archive-reader': [
+    'archival/archive-frames',
+    'archival/archive-layout',
+    'archival/archive-records',
+    'archival/archive-segment',
+  ],
   'logging/log-reader': [
     'logging/log-frames',
     'logging/log-layout',
