@@ -12,7 +12,7 @@ import { join, resolve } from 'node:path';
 import { Client } from './client.js';
 import { ClassicClient } from './microkernel/clients/client.js';
 import { FileTable } from './microkernel/files/file-table.js';
-import { isForWantOfRoom } from './microkernel/files/open-file.js';
+import { isForWantOfRoom, type OpenFile } from './microkernel/files/open-file.js';
 import { PageCache } from './microkernel/page-cache.js';
 import { closeQuietly, fileError } from './microkernel/page-device.js';
 import { nodePorts } from './microkernel/node-ports.js';
@@ -20,6 +20,8 @@ import { readFully, writeFully } from './microkernel/disk-error.js';
 import type { FileHandle, FileSystem, Ports } from './microkernel/ports.js';
 import { BtrieveError, Status } from './microkernel/status.js';
 import { blogFilesAt } from './archival/blog-places.js';
+import type { ArchiveLog, ArchiveStatistics } from './archival/archive-log.js';
+import { EngineArchive, type ArchivedSelection } from './archival/engine-archive.js';
 import { EngineLog } from './logging/engine-log.js';
 import { NO_LOG } from './logging/holder.js';
 import { logDirectory } from './logging/log-directory.js';
@@ -56,6 +58,18 @@ export interface EngineOptions {
   readonly ports?: Ports;
   /** For clients from other machines. */
   readonly tcp?: TcpPlace;
+  /** Which files are archived, and where to; counts while `archivalLoggingSelectedFiles` is on. */
+  readonly archive?: ArchivedSelection;
+}
+
+/** A cut of an archival log, or a point in it. */
+export interface ArchivePoint {
+  readonly file: string;
+  readonly log: string;
+  /** Changes of the file up to here; decimal. */
+  readonly changeSeq: string;
+  /** ISO 8601, UTC. */
+  readonly time: string;
 }
 
 /** Settings that can be changed while an engine runs. */
@@ -79,6 +93,8 @@ export interface EngineStatistics {
     readonly records: number;
     readonly dirtyPages: number;
     readonly unflushedOperations: number;
+    /** Undefined if the file is not archived. */
+    readonly archive: ArchiveStatistics | undefined;
   }[];
   readonly log: {
     /** Highest number of a transaction, and the highest that is on disk; decimal. */
@@ -109,6 +125,7 @@ const DIRECTORIES = ['etc', 'log', 'run'];
 interface Start {
   readonly servesOthers: boolean;
   readonly tcp: TcpPlace | undefined;
+  readonly archive: ArchivedSelection | undefined;
 }
 
 export class MicroKernel {
@@ -119,6 +136,9 @@ export class MicroKernel {
   readonly #cache: PageCache;
   readonly #files: FileTable;
   readonly #log: EngineLog;
+  readonly #archive: EngineArchive;
+  /** Files that a transaction works in are to be looked at again. */
+  #isArchiveStale = false;
   readonly #clients = new Set<Client>();
   readonly #timer: NodeJS.Timeout;
   readonly #administration = new Administration();
@@ -143,7 +163,8 @@ export class MicroKernel {
       const stored = readSettings(ports.files, settingsFileOf(root));
       const settings = { ...given, ...stored, ...options.settings };
       const isAsked = options.ports === undefined || options.settings?.requester === true;
-      const start = { servesOthers: settings.requester && isAsked, tcp: options.tcp };
+      const { tcp, archive } = options;
+      const start = { servesOthers: settings.requester && isAsked, tcp, archive };
       return new MicroKernel(root, settings, ports, lock, start);
     } catch (error) {
       const shown = fileError('the engine cannot be started', error, root);
@@ -167,8 +188,12 @@ export class MicroKernel {
     this.#cache = new PageCache({ size: settings.cacheAllocationSize });
     const { operationBundleLimit, initiationTimeLimitMs, fileGrowthFactor } = settings;
     this.#log = openLog(ports, root, settings);
+    const selection = settings.archivalLoggingSelectedFiles ? start.archive : undefined;
+    const policy = () => this.#settings.archiveFailure;
+    this.#archive = new EngineArchive({ ports, selection, policy });
     this.#files = new FileTable({
       ports,
+      archives: this.#archive,
       cache: this.#cache,
       holder: { log: NO_LOG, session: 0, root },
       log: this.#log,
@@ -408,6 +433,65 @@ export class MicroKernel {
     this.#ports.events.write({ severity: 'W', id: 'log-released', fields, text });
   }
 
+  /**
+   * What `archive` says of files has changed: files that are open are archived from here on, or no more.
+   * Those that a transaction works in follow when it has ended. Throws what kept one from being written.
+   */
+  archiveChanged(): void {
+    this.#assertRunning();
+    this.#isArchiveStale = !this.#files.archivesChanged();
+  }
+
+  /**
+   * Finishes the current segment of the archival log of an open file, so that a copy of the file made from
+   * here on needs only those that follow. Durable when it returns. Throws 111 (not archived), 18, 2.
+   */
+  archiveCut(path: string): ArchivePoint {
+    const [file, log] = this.#archived(path);
+    file.pages.complete();
+    log.cut();
+    return pointOf(file, log, this.#ports.clock.now());
+  }
+
+  /**
+   * Names this moment in the archival log of an open file, or in those of all of them, for roll-forward to
+   * stop at. Open transactions fall behind it. Durable when it returns. Throws 111 (not archived), 18, 2.
+   */
+  archiveMark(path: string | undefined, name: string): ArchivePoint[] {
+    this.#assertRunning();
+    const archived = this.#files.files.filter((file) => this.#archive.logOf(file) !== undefined);
+    const paths = path === undefined ? archived.map(({ pages }) => pages.path) : [path];
+    const files = paths.map((each) => this.#archived(each));
+    for (const [file] of files) file.pages.complete();
+    return files.map(([file, log]) => pointOf(file, log, log.mark(name)));
+  }
+
+  #archived(path: string): [OpenFile, ArchiveLog] {
+    this.#assertRunning();
+    const file = this.#files.openAt(resolve(path));
+    const log = file === undefined ? undefined : this.#archive.logOf(file);
+    if (file !== undefined && log !== undefined) return [file, log];
+    const message = 'the file is not open, or not archived';
+    const details = { reason: 'not-archived', file: resolve(path) };
+    throw new BtrieveError(Status.ARCH_FILE_NOT_LOGGED, message, details);
+  }
+
+  /**
+   * A file that its archival log says is an older copy (148) goes on as it is, under a timeline of its own;
+   * its log is finished, and another one begins. Durable when it returns.
+   *
+   * Throws 88 if the file is open, and what opening it does.
+   */
+  acceptAsItIs(path: string, options: { owner?: string } = {}): void {
+    this.#assertRunning();
+    const { owner = '' } = options;
+    const place = resolve(path);
+    this.#files.acceptAsItIs(place, owner);
+    // The log follows when the file is opened next.
+    const wanted = { isExclusive: true, readOnly: false, owner };
+    this.#files.close(this.#files.open(place, wanted));
+  }
+
   /** What was done to files that needed the log, since the engine started. */
   get recoveries(): readonly RecoveryReport[] {
     return this.#log.reports;
@@ -422,6 +506,7 @@ export class MicroKernel {
         records: file.data.recordCount,
         dirtyPages: file.pages.statistics.dirtyPages,
         unflushedOperations: file.pages.statistics.unflushedOperations,
+        archive: this.#archive.statisticsOf(file),
       })),
       cache: { inUse: this.#cache.memoryInUse, size: this.#cache.size },
       log: {
@@ -503,6 +588,7 @@ export class MicroKernel {
 
   #idle(): void {
     for (const file of this.#files.files) file.pages.idle();
+    if (this.#isArchiveStale) this.#isArchiveStale = !this.#files.archivesChanged();
     this.#log.log.idle();
   }
 
@@ -514,6 +600,12 @@ export class MicroKernel {
   #tell(id: string, text: string): void {
     this.#ports.events.write({ severity: 'I', id, fields: { root: this.root }, text });
   }
+}
+
+function pointOf({ pages }: OpenFile, log: ArchiveLog, time: number): ArchivePoint {
+  const { path: file, control } = pages;
+  const changeSeq = String(control.changeSeq);
+  return { file, log: log.path, changeSeq, time: new Date(time).toISOString() };
 }
 
 function isLogging({ transactionLogging, transactionDurability }: Settings): boolean {

@@ -18,6 +18,8 @@ import { BtrieveError, Status } from './microkernel/status.js';
 /** Which new files get a system key. */
 export type SystemDataSetting = 'none' | 'if-needed' | 'always';
 
+export type ArchiveFailureSetting = 'stop' | 'degrade';
+
 export interface Settings {
   /** Bytes of memory for pages: 1 MiB to 64 GiB. Raised where a file could not work within it. */
   readonly cacheAllocationSize: number;
@@ -44,12 +46,14 @@ export interface Settings {
    * unique key, all.
    */
   readonly systemData: SystemDataSetting;
+  /** Changes of selected files are kept in archival logs. */
+  readonly archivalLoggingSelectedFiles: boolean;
+  /** When an archival log cannot be written: its file is not either, or goes on and the log says so. */
+  readonly archiveFailure: ArchiveFailureSetting;
   /** A full index page gives entries to its neighbours before it is split, in all files. */
   readonly indexBalancing: boolean;
   /** Clients in other processes are served, those of the same user. */
   readonly requester: boolean;
-  /** The data files that `blog.cfg` names have archival logs. */
-  readonly archivalLoggingSelectedFiles: boolean;
 }
 
 /** What is known of a setting. */
@@ -142,6 +146,20 @@ export const SETTINGS: Readonly<Record<keyof Settings, SettingDescription>> = Ob
     needsRestart: true,
     text: 'which new files get a system key: none, those without a unique key, all',
   },
+  archivalLoggingSelectedFiles: {
+    ...onOff(false, 'changes of the files in blog.cfg are kept in archival logs'),
+    needsRestart: true,
+  },
+  archiveFailure: {
+    kind: 'choice',
+    choices: ['stop', 'degrade'],
+    least: 0,
+    most: 0,
+    usual: 'stop',
+    unit: '',
+    needsRestart: true,
+    text: 'when an archival log cannot be written: its file is not either, or goes on, and the log says what is missing',
+  },
   indexBalancing: {
     ...onOff(
       false,
@@ -151,10 +169,6 @@ export const SETTINGS: Readonly<Record<keyof Settings, SettingDescription>> = Ob
   },
   requester: {
     ...onOff(true, 'clients in other processes are served, those of the same user'),
-    needsRestart: true,
-  },
-  archivalLoggingSelectedFiles: {
-    ...onOff(false, 'the data files that blog.cfg names have archival logs'),
     needsRestart: true,
   },
 });

@@ -144,8 +144,10 @@ export class ArchiveRecordWriter {
   lastChangeSeq = 0;
   lastTime = 0;
   #isEmpty = true;
-  /** Where the record of steps is that another one can be added to; 0: nowhere. */
-  #stepsAt = 0;
+  /** Where the record of steps, or of a gap, is that another one can be added to; 0: nowhere. */
+  #runAt = 0;
+  /** Empty: of steps. */
+  #runReason: GapReason | '' = '';
   readonly #clients = new Map<string, number>();
   readonly #encoder = new TextEncoder();
 
@@ -197,28 +199,36 @@ export class ArchiveRecordWriter {
 
   /** One more operation that changed no record. */
   addStep(changeSeq: number, time: number): void {
-    if (this.#stepsAt > 0) {
-      setU53(this.#view, this.#stepsAt + ARCHIVE_STEPS.changeSeq, changeSeq);
-      setU53(this.#view, this.#stepsAt + ARCHIVE_STEPS.time, time);
-      this.lastChangeSeq = changeSeq;
-      this.lastTime = time;
-      return;
-    }
+    if (this.#extendRun('', changeSeq, time)) return;
     const at = this.#begin(ARCHIVE_STEPS, ARCHIVE_RECORD.STEPS, 0);
     setU53(this.#view, at + ARCHIVE_STEPS.firstChangeSeq, changeSeq);
     setU53(this.#view, at + ARCHIVE_STEPS.changeSeq, changeSeq);
     setU53(this.#view, at + ARCHIVE_STEPS.time, time);
     this.#note(changeSeq, changeSeq, time);
-    this.#stepsAt = at;
+    this.#runAt = at;
+    this.#runReason = '';
+  }
+
+  /** Steps and gaps have their numbers at the same places. */
+  #extendRun(reason: GapReason | '', changeSeq: number, time: number): boolean {
+    if (this.#runAt === 0 || this.#runReason !== reason) return false;
+    setU53(this.#view, this.#runAt + ARCHIVE_STEPS.changeSeq, changeSeq);
+    setU53(this.#view, this.#runAt + ARCHIVE_STEPS.time, time);
+    this.lastChangeSeq = changeSeq;
+    this.lastTime = time;
+    return true;
   }
 
   addGap(first: number, last: number, reason: GapReason, time: number): void {
+    if (first === this.lastChangeSeq + 1 && this.#extendRun(reason, last, time)) return;
     const at = this.#begin(ARCHIVE_GAP, ARCHIVE_RECORD.GAP, 0);
     this.#view.setUint8(at + ARCHIVE_GAP.reason, GAP_REASONS.indexOf(reason));
     setU53(this.#view, at + ARCHIVE_GAP.firstChangeSeq, first);
     setU53(this.#view, at + ARCHIVE_GAP.changeSeq, last);
     setU53(this.#view, at + ARCHIVE_GAP.time, time);
     this.#note(first, last, time);
+    this.#runAt = at;
+    this.#runReason = reason;
   }
 
   addStructure(one: Omit<ArchivedStructure, 'kind'>): void {
@@ -265,7 +275,7 @@ export class ArchiveRecordWriter {
     this.#isEmpty = false;
     this.lastChangeSeq = last;
     this.lastTime = time;
-    this.#stepsAt = 0;
+    this.#runAt = 0;
   }
 
   #client(name: string): number {

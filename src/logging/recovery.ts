@@ -19,7 +19,7 @@ import type { EventLog } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { isHeldBy, NO_LOG } from './holder.js';
 import { LogReader, type LoggedHistory, type LogProblem } from './log-reader.js';
-import type { ReadPart } from './log-records.js';
+import type { ReadPart, ReadTransaction } from './log-records.js';
 import type { TransactionLog } from './transaction-log.js';
 
 /** What was done to a file. */
@@ -113,13 +113,15 @@ function apply(
   const { uuid, timeline } = history;
   let transactions = 0;
   let changes = 0;
-  for (const { lsn, parts } of found.transactions(history, pages.control.appliedLsn)) {
+  for (const transaction of found.transactions(history, pages.control.appliedLsn)) {
+    const { lsn, parts } = transaction;
     const part = parts.find(
       (each) => each.timeline === timeline && Buffer.compare(each.uuid, uuid) === 0,
     );
     if (part === undefined) continue;
     assertNext(file, part, lsn);
     changes += redoPart(file, part);
+    archiveAgain(file, transaction, part);
     pages.appliedLsn = lsn;
     data.endOperation();
     // The next one may be large, and is not to find the cache full in the middle of it.
@@ -130,6 +132,19 @@ function apply(
   if (transactions === 0) return undefined;
   pages.complete();
   return { file: pages.path, transactions, changes, lsn: pages.control.appliedLsn };
+}
+
+/** What of the archival log went with the crash comes again. */
+function archiveAgain(
+  { archive }: OpenFile,
+  { lsn, time, client, isTransaction, parts }: ReadTransaction,
+  part: ReadPart,
+): void {
+  const { changeSeq, changes: bytes, count, isSealed } = part;
+  const changes = { bytes, length: bytes.length, count };
+  const participants = parts.filter((each) => each !== part);
+  const rest = { time, client, isTransaction, participants, isSealed };
+  archive?.record({ changes, changeSeq, lsn, ...rest });
 }
 
 /** One operation, which the caller ends if it succeeds. */

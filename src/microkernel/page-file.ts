@@ -22,6 +22,7 @@
  *   edited, only the frame that `edit` returned.
  */
 import { dirname } from 'node:path';
+import type { ArchiveSink } from './archive-sink.js';
 import { assert } from './assert.js';
 import { setU53, u53 } from './bytes.js';
 import { ABSENT, ChunkedInt32 } from './chunked-array.js';
@@ -187,6 +188,8 @@ export class PageFile implements FrameOwner, PageView {
   #isRecovering = false;
   /** With the next claim it goes on under a timeline of its own: another file has the one it has. */
   #isCopy = false;
+  /** Where what is written is kept as well. Set between operations, with everything on disk. */
+  archive: ArchiveSink | undefined;
   readonly #work: PrivateWork;
 
   /** Creates an empty file; see `createFile`. */
@@ -262,6 +265,7 @@ export class PageFile implements FrameOwner, PageView {
       fileGrowthFactor: this.#settings.fileGrowthFactor,
       confirmPath: () => this.#confirmPath(),
       makeDurable: (lsn) => this.#options.log?.makeDurable(lsn),
+      archive: () => this.archive,
       completed: ({ appliedLsn }) => (this.#flushedLsn = appliedLsn),
     });
     this.#flushedLsn = control.appliedLsn;
@@ -722,6 +726,7 @@ export class PageFile implements FrameOwner, PageView {
     if (this.#changed) {
       this.#changed = false;
       this.#control.changeSeq++;
+      this.archive?.ended(this.#control.changeSeq);
       if (this.#operations++ === 0) this.#firstChangeAt = this.#ports.clock.monotonic();
     }
     if (this.#operations > 0 || this.#transaction.active) this.#drive();
@@ -880,7 +885,8 @@ export class PageFile implements FrameOwner, PageView {
 
   #overfull(): boolean {
     const isFull = this.cache.busyShare >= 2 * DIRTY_SHARE || this.#freedShare >= DIRTY_SHARE;
-    return isFull || this.#operations >= 2 * this.#settings.operationBundleLimit;
+    if (isFull || this.archive?.isOverfull === true) return true;
+    return this.#operations >= 2 * this.#settings.operationBundleLimit;
   }
 
   #timeIsUp(): boolean {
@@ -891,7 +897,7 @@ export class PageFile implements FrameOwner, PageView {
 
   #isDue(): boolean {
     if (this.#operations < this.#retryAfter) return false;
-    if (this.#isHastened) return true;
+    if (this.#isHastened || this.archive?.isLarge === true) return true;
     if (this.#operations >= this.#settings.operationBundleLimit) return true;
     if (this.cache.busyShare >= DIRTY_SHARE && this.#dirtyCount > 0) return true;
     if (this.#freedShare >= DIRTY_SHARE / 2) return true;

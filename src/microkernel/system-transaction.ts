@@ -1,16 +1,18 @@
 /**
  * The system transaction: takes a file from generation G to G+1, beside whatever else goes on.
  *
- *     idle ──begin──▶ reserve ──▶ place ──▶ release ──▶ table ──▶ sync ──▶ flip ──▶ idle
- *                        │                                                   ▲
- *                        └─ disk full: undone, as if it had never begun      └─ the commit point
+ *     idle ──begin──▶ archive ──▶ reserve ──▶ place ──▶ release ──▶ table ──▶ sync ──▶ flip ──▶ idle
+ *                        │           │                                                   ▲
+ *                        └───────────┴─ disk full: undone, as if it had never begun      └─ the commit point
  *
+ * - archive: of a file that has an archival log, what G+1 adds is handed to the system there; its sync
+ *   goes on beside what follows.
  * - reserve: the file is extended by written zeros if it has too few free pages. Disk full here is
  *   a clean refusal.
  * - place: each changed page gets a physical page that G does not use, is stamped and on its way.
  * - release: pages that G+1 has no use for are free in its bitmaps.
  * - table: changed PAT pages go to the copies that G does not use.
- * - sync: everything so far is on disk.
+ * - sync: everything so far is on disk, in the archival log as well.
  * - flip: the other FCR is written and synced. Before its bytes are on disk the file is G, from
  *   then on it is G+1.
  *
@@ -23,6 +25,7 @@
  *
  * It is advanced in slices at operation boundaries and never waits unless asked to finish.
  */
+import type { ArchiveSink } from './archive-sink.js';
 import { assert } from './assert.js';
 import { u32 } from './bytes.js';
 import { DiskError } from './disk-error.js';
@@ -68,12 +71,24 @@ export interface SystemTransactionParts {
   readonly confirmPath: () => void;
   /** Waits until what has been logged up to an LSN is on disk. */
   readonly makeDurable: (lsn: number) => void;
+  /** Where what a generation adds is kept as well; undefined if nowhere. */
+  readonly archive: () => ArchiveSink | undefined;
   /** A generation is on disk. */
   readonly completed: (record: ControlRecord) => void;
 }
 
 type Phase =
-  'idle' | 'reserve' | 'extend' | 'grow' | 'place' | 'drop' | 'release' | 'table' | 'sync' | 'flip';
+  | 'idle'
+  | 'archive'
+  | 'reserve'
+  | 'extend'
+  | 'grow'
+  | 'place'
+  | 'drop'
+  | 'release'
+  | 'table'
+  | 'sync'
+  | 'flip';
 
 /** A page of either space as one number, for sets. */
 export function pageKey(space: PageSpace, page: number): number {
@@ -105,6 +120,7 @@ export class SystemTransaction {
   /** The first region of a grown file that has no PAT pages yet. */
   #nextRegion = 0;
   #toDrop: Iterator<number> | undefined;
+  #archive: ArchiveSink | undefined;
 
   constructor(parts: SystemTransactionParts) {
     this.#parts = parts;
@@ -122,7 +138,9 @@ export class SystemTransaction {
     this.#released = [];
     this.#pieces = [];
     this.#toDrop = cut.freed.values();
-    this.#phase = 'reserve';
+    this.#archive = this.#parts.archive();
+    this.#archive?.begin(cut.record, this.#generation);
+    this.#phase = this.#archive === undefined ? 'reserve' : 'archive';
   }
 
   /** Goes as far as it can until `until` (of the monotonic clock) without waiting for the disk. */
@@ -154,7 +172,8 @@ export class SystemTransaction {
   undo(): Cut {
     const cut = this.#currentCut();
     assert(UNDOABLE.has(this.#phase), 'a system transaction is undone too late');
-    this.#settle();
+    if (this.#phase !== 'archive') this.#settleDevice();
+    this.#archive?.undo();
     this.#phase = 'idle';
     this.#cut = undefined;
     return cut;
@@ -170,6 +189,8 @@ export class SystemTransaction {
   /** One step; false if the disk is not ready for the next. */
   #step(): boolean {
     switch (this.#phase) {
+      case 'archive':
+        return this.#writeArchive();
       case 'reserve':
         return this.#reserve();
       case 'extend':
@@ -185,12 +206,25 @@ export class SystemTransaction {
       case 'table':
         return this.#writeTable();
       case 'sync':
-        return this.#whenSettled(() => this.#flip());
+        return this.#isArchived() && this.#whenSettled(() => this.#flip());
       case 'flip':
         return this.#whenSettled(() => this.#complete());
       case 'idle':
         return false;
     }
+  }
+
+  /** The log first: what is archived of a transaction over several files must not be lost there. */
+  #writeArchive(): boolean {
+    this.#parts.makeDurable(this.#currentCut().record.appliedLsn);
+    if (this.#archive?.written() === false) return false;
+    this.#archive?.beginSync();
+    this.#phase = 'reserve';
+    return true;
+  }
+
+  #isArchived(): boolean {
+    return this.#archive?.synced() ?? true;
   }
 
   #whenSettled(next: () => void): boolean {
@@ -224,6 +258,11 @@ export class SystemTransaction {
   }
 
   #settle(): void {
+    if (this.#phase === 'archive' || this.#phase === 'sync') this.#archive?.settle();
+    if (this.#phase !== 'archive') this.#settleDevice();
+  }
+
+  #settleDevice(): void {
     try {
       this.#parts.device.handle.settle();
     } catch (error) {
@@ -449,13 +488,14 @@ export class SystemTransaction {
     this.#parts.completed(this.#currentCut().record);
     this.#phase = 'idle';
     this.#cut = undefined;
+    this.#archive = undefined;
   }
 }
 
 /** Until the file has grown, nothing has happened but that it is longer than it says. */
-const UNDOABLE: ReadonlySet<Phase> = new Set<Phase>(['reserve', 'extend']);
+const UNDOABLE: ReadonlySet<Phase> = new Set<Phase>(['archive', 'reserve', 'extend']);
 
-/** The file could not grow: the disk or the format has no room. Carries the error to show. */
+/** The file, or its archival log, could not grow: there is no room. Carries the error to show. */
 export class GrowthRefused extends Error {
   readonly shown: BtrieveError;
 

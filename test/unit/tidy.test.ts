@@ -57,6 +57,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'microkernel/page-cache',
       'microkernel/page-cipher',
       'microkernel/change-log',
+      'microkernel/archive-sink',
       'microkernel/page-device',
       'microkernel/page-view',
       'microkernel/private-pages',
@@ -241,8 +242,12 @@ const LAYERS: readonly LayerDeclaration[] = [
       'archival/archive-frames',
       'archival/archive-records',
       'archival/archive-reader',
+      'archival/open-segment',
+      'archival/archive-log',
+      'archival/archive-opening',
     ],
   },
+  { layer: 'archives', modules: ['archival/engine-archive'] },
   {
     layer: 'recovery',
     modules: [
@@ -463,6 +468,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'microkernel/page-table',
   ],
   'microkernel/system-transaction': [
+    'microkernel/archive-sink',
     'microkernel/control-pages',
     'microkernel/free-space',
     'microkernel/logical-pages',
@@ -471,6 +477,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'microkernel/page-table',
   ],
   'microkernel/page-file': [
+    'microkernel/archive-sink',
     'microkernel/control-pages',
     'microkernel/file-creation',
     'microkernel/file-opening',
@@ -728,6 +735,22 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'archival/archive-segment': ['archival/archive-layout'],
   'archival/archive-frames': ['archival/archive-layout'],
   'archival/archive-records': ['archival/archive-layout'],
+  'archival/open-segment': ['archival/archive-layout', 'archival/archive-segment'],
+  'archival/archive-log': [
+    'archival/archive-frames',
+    'archival/archive-layout',
+    'archival/archive-records',
+    'archival/archive-segment',
+    'archival/open-segment',
+  ],
+  'archival/archive-opening': [
+    'archival/archive-frames',
+    'archival/archive-layout',
+    'archival/archive-log',
+    'archival/archive-reader',
+    'archival/archive-segment',
+    'archival/open-segment',
+  ],
   'archival/archive-reader': [
     'archival/archive-frames',
     'archival/archive-layout',

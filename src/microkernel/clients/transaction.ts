@@ -15,6 +15,7 @@
  * - Locks that were granted inside are released at the end; those from before go when the position block
  *   locks something inside, else they stay.
  */
+import type { ArchivedParticipant } from '../archive-sink.js';
 import type { ChangeLog, LogPart } from '../change-log.js';
 import type { FileTable } from '../files/file-table.js';
 import { isForWantOfRoom, OpenFile } from '../files/open-file.js';
@@ -158,8 +159,12 @@ export class Transaction implements ActiveTransaction {
     const parts = [...this.#parts].filter(([, pages]) => pages.hasChanges);
     for (const [file, pages] of parts) file.pages.prepareToPublish(pages);
     const lsn = this.#logOrNot(parts);
+    const all = participantsOf(parts);
     try {
-      for (const [file, pages] of parts) publish(file, pages, lsn);
+      for (const [file, pages] of parts) {
+        this.#archive(file, pages, lsn, all);
+        publish(file, pages, lsn);
+      }
     } finally {
       this.abort();
     }
@@ -184,11 +189,26 @@ export class Transaction implements ActiveTransaction {
     let log: ChangeLog | undefined;
     for (const [{ pages, data }, { changes }] of parts) {
       const { journal } = data;
-      if (journal === undefined || changes.count === 0) continue;
+      if (journal?.log === undefined || changes.count === 0) continue;
       log = journal.log;
       logged.push(journal.part(changes, pages.control.changeSeq + 1));
     }
     return log?.appendTransaction(logged, this.client.name) ?? 0;
+  }
+
+  /** What it changes in a file is part of what the next system transaction archives. */
+  #archive(
+    { pages: { control }, data }: OpenFile,
+    { changes }: PrivatePages,
+    lsn: number,
+    all: readonly ArchivedParticipant[],
+  ): void {
+    const archive = data.journal?.archive;
+    if (archive === undefined || changes.count === 0) return;
+    const participants = all.filter(({ uuid }) => uuid !== control.uuid);
+    const { name: client } = this.client;
+    const changeSeq = control.changeSeq + 1;
+    archive.record({ changes, changeSeq, lsn, client, isTransaction: true, participants });
   }
 
   /** What it has changed, and has not been published, is as if it had not been. */
@@ -208,6 +228,18 @@ export class Transaction implements ActiveTransaction {
     this.#parts.clear();
     this.client.transaction = undefined;
   }
+}
+
+/** The files that a transaction is about to have changed; none if nobody wants to know. */
+function participantsOf(
+  parts: readonly (readonly [OpenFile, PrivatePages])[],
+): ArchivedParticipant[] {
+  if (parts.length < 2 || parts.every(([{ data }]) => data.journal?.archive === undefined))
+    return [];
+  return parts.map(([{ pages }]) => {
+    const { uuid, timeline, changeSeq } = pages.control;
+    return { uuid, timeline, changeSeq: changeSeq + 1, path: pages.path };
+  });
 }
 
 /** Throws what makes the file unusable; everything else has been seen to. */

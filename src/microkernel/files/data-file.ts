@@ -260,7 +260,8 @@ export class DataFile {
   #log(changes: ChangeList): void {
     if (this.journal === undefined) return;
     const { pages } = this;
-    pages.appliedLsn = this.journal.append(changes, pages.control.changeSeq + 1);
+    const lsn = this.journal.append(changes, pages.control.changeSeq + 1);
+    if (lsn > 0) pages.appliedLsn = lsn;
     changes.clear();
   }
 

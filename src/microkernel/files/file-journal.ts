@@ -1,35 +1,44 @@
 /**
- * The way from one open data file into the log.
+ * The way from one open data file into the log, and into its archival log.
  *
  * Owns: under which name the log knows the file, and who is at work in it.
  */
+import type { FileArchive } from '../archive-sink.js';
 import { ChangeList } from '../change-list.js';
 import type { ChangeLog, LoggedFile, LogPart } from '../change-log.js';
 
 export class FileJournal {
-  readonly log: ChangeLog;
+  /** Undefined while nothing is logged. */
+  readonly log: ChangeLog | undefined;
   readonly file: LoggedFile;
+  /** Undefined if the file is not archived. */
+  readonly archive: FileArchive | undefined;
   /** Name of the client whose operation is under way. */
   client = '';
   /** Used again for each operation. */
   readonly #part: { file: LoggedFile; changes: ChangeList; changeSeq: number };
 
-  constructor(log: ChangeLog, file: LoggedFile) {
+  constructor(log: ChangeLog | undefined, file: LoggedFile, archive?: FileArchive) {
     this.log = log;
     this.file = file;
+    this.archive = archive;
     this.#part = { file, changes: new ChangeList(), changeSeq: 0 };
   }
 
   /** Before changes of about so many bytes. Throws 18, 38. */
   reserve(bytes: number): void {
-    this.log.reserve(bytes);
+    this.log?.reserve(bytes);
   }
 
-  /** One operation outside of transactions. Returns its LSN. Throws 38. */
+  /** One operation outside of transactions. Returns its LSN; 0 if it has none. Throws 38. */
   append(changes: ChangeList, changeSeq: number): number {
     this.#part.changes = changes;
     this.#part.changeSeq = changeSeq;
-    return this.log.appendOperation(this.#part, this.client);
+    const lsn = this.log?.appendOperation(this.#part, this.client) ?? 0;
+    const { client } = this;
+    const rest = { client, isTransaction: false, participants: [] };
+    this.archive?.record({ changes, changeSeq, lsn, ...rest });
+    return lsn;
   }
 
   /** Its part of a transaction. */

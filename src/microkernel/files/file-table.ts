@@ -10,6 +10,7 @@ import type { ClientFile } from './client-file.js';
 import { OriginalFiles, type OpenOriginal } from './original-files.js';
 import type { FileDefinition } from '../definition/file-definition.js';
 import type { SystemDataPolicy } from '../definition/file-rules.js';
+import type { FileArchive } from '../archive-sink.js';
 import type { ChangeLog, LoggedFile } from '../change-log.js';
 import type { Holder } from '../fcr.js';
 import { OperationBoundary } from '../operation-boundary.js';
@@ -23,6 +24,27 @@ import { finishDropping } from './indexes.js';
 import { isForWantOfRoom, OpenFile } from './open-file.js';
 import type { RootKey } from './owner.js';
 import { WaitGraph } from './wait-graph.js';
+
+/** The archival logs of an engine, as files use them. */
+export interface FileArchives {
+  /**
+   * The one of a file that is being opened, or is open and completed; undefined if it has none. Throws 114,
+   * 148 and what keeps it from being written.
+   */
+  open(file: OpenFile, wanted: ArchiveUse): FileArchive | undefined;
+  /** The file is closed, or archived no more. */
+  close(archive: FileArchive): void;
+  /** The file at a path is about to be created over. */
+  beforeReplace(path: string): void;
+}
+
+/** How a file is to be used that is or may be archived. */
+export interface ArchiveUse {
+  /** Who only reads may open a copy that is to be rolled forward. */
+  readonly readOnly: boolean;
+  /** A copy goes on as it is, under a timeline of its own. */
+  readonly acceptsCopy: boolean;
+}
 
 interface Entry {
   readonly identity: string;
@@ -55,6 +77,7 @@ export interface FileLog {
 
 export interface FileTableOptions {
   readonly log?: FileLog;
+  readonly archives?: FileArchives;
   readonly ports: Ports;
   readonly cache: PageCache;
   readonly holder: Holder;
@@ -77,6 +100,8 @@ interface WantedUse {
   readonly isUnlogged?: boolean;
   /** What the log has for the file, and cannot be read, is given up. */
   readonly givesUpLog?: boolean;
+  /** It is taken as it is, though its archival log says that it is an older copy. */
+  readonly acceptsCopy?: boolean;
   readonly isExclusive: boolean;
   readonly readOnly: boolean;
   readonly owner: string;
@@ -187,6 +212,7 @@ export class FileTable {
     const isFinished = !readOnly;
     const added = { identity, file, opens: 1, isExclusive, isFinished, loggedOpens: 0, logged };
     if (wanted.isUnlogged !== true) this.#logOneMore(added);
+    else if (file.archive !== undefined) file.archive.isBlind = true;
     this.#byIdentity.set(identity, added);
     this.#byFile.set(file, added);
     return file;
@@ -201,15 +227,45 @@ export class FileTable {
   #setLogged({ file, logged }: Entry, isLogged: boolean): void {
     const { log } = this.#options;
     if (log === undefined || logged === undefined) return;
+    const { archive } = file;
     const isWritable = file.data.journal !== undefined || isLogged;
     if (isWritable) file.pages.reclaim();
+    if (archive !== undefined) archive.isBlind = !isLogged;
     if (isLogged && log.changes !== undefined) {
       log.add(logged);
-      file.data.journal = new FileJournal(log.changes, logged);
-    } else {
-      file.data.journal = undefined;
-      log.remove(logged);
+      file.data.journal = new FileJournal(log.changes, logged, archive);
+      return;
     }
+    const isNoted = isLogged && archive !== undefined;
+    file.data.journal = isNoted ? new FileJournal(undefined, logged, archive) : undefined;
+    log.remove(logged);
+  }
+
+  /**
+   * Which files are archived, and where to, was changed. Files that a transaction works in stay as they
+   * are; returns whether there were any. Throws what kept a file from being written.
+   */
+  archivesChanged(): boolean {
+    let isDone = true;
+    for (const entry of this.#byFile.values()) {
+      if (entry.file.transactions.size > 0) isDone = false;
+      else this.#archiveAnew(entry);
+    }
+    return isDone;
+  }
+
+  #archiveAnew(entry: Entry): void {
+    const { archives } = this.#options;
+    const { file, isFinished } = entry;
+    if (archives === undefined) return;
+    file.pages.complete();
+    const use = { readOnly: !isFinished, acceptsCopy: false };
+    const archive = archives.open(file, use);
+    if (archive === file.archive) return;
+    const before = file.archive;
+    file.archive = archive;
+    this.#setLogged(entry, entry.loggedOpens > 0);
+    if (before !== undefined) archives.close(before);
   }
 
   /** Logging was switched on or off. Throws what kept a file from being written. */
@@ -224,10 +280,12 @@ export class FileTable {
     try {
       const file = OpenFile.open(ports, cache, path, { ...options, mode: 'write' });
       try {
+        this.#archive(file, wanted);
         if (wanted.givesUpLog !== true) log?.recover(file);
         if (!readOnly) this.#end(file);
       } catch (error) {
         file.pages.abandon();
+        if (file.archive !== undefined) this.#options.archives?.close(file.archive);
         throw error;
       }
       return file;
@@ -240,10 +298,22 @@ export class FileTable {
     }
   }
 
+  #archive(file: OpenFile, { readOnly, acceptsCopy = false }: WantedUse): void {
+    file.archive = this.#options.archives?.open(file, { readOnly, acceptsCopy });
+  }
+
   #finish(entry: Entry): void {
     if (entry.isFinished) return;
+    // Who only read may have opened a copy that its archival log does not let be written.
+    if (entry.file.archive === undefined) this.#archiveAnewForWriting(entry);
     this.#end(entry.file);
     entry.isFinished = true;
+  }
+
+  #archiveAnewForWriting(entry: Entry): void {
+    const use = { readOnly: false, acceptsCopy: false };
+    entry.file.archive = this.#options.archives?.open(entry.file, use);
+    this.#setLogged(entry, entry.loggedOpens > 0);
   }
 
   /** Ends what a crash left half done. */
@@ -312,6 +382,8 @@ export class FileTable {
     try {
       entry.file.pages.abandon();
     } finally {
+      const { archive } = entry.file;
+      if (archive !== undefined) this.#options.archives?.close(archive);
       const isClean = entry.file.pages.isClosedCleanly;
       if (entry.logged !== undefined && isClean) this.#options.log?.remove(entry.logged);
     }
@@ -338,10 +410,25 @@ export class FileTable {
     }
   }
 
+  /**
+   * A file that its archival log says is an older copy goes on as it is, under a timeline of its own.
+   * Durable when it returns. Throws like `open`; 88 if the file is open.
+   */
+  acceptAsItIs(path: string, owner: string): void {
+    const wanted = { isExclusive: true, readOnly: false, acceptsCopy: true, owner };
+    const file = this.open(path, wanted);
+    try {
+      file.pages.prepare();
+    } finally {
+      this.close(file);
+    }
+  }
+
   /** Creates a file; see `createDataFile`. 85 if the old one is open here. */
   create(path: string, definition: FileDefinition, replace: boolean): void {
-    const { ports, cache, holder } = this.#options;
+    const { ports, cache, holder, archives } = this.#options;
     this.assertNotOpen(path);
+    if (replace) archives?.beforeReplace(path);
     createDataFile(ports, cache, path, definition, { holder, replace });
   }
 
@@ -393,6 +480,11 @@ export class FileTable {
       const message = 'there is no such directory';
       throw new BtrieveError(Status.DIRECTORY_ERROR, message, { file: path, cause });
     }
+  }
+
+  /** The open file that a path names; undefined if it is not open. */
+  openAt(path: string): OpenFile | undefined {
+    return this.#find(path)?.file;
   }
 
   assertNotOpen(path: string): void {

@@ -5,6 +5,7 @@
  * Owns: how a stored definition becomes records and keys, and how it changes when an index is made or
  * dropped or an owner is set.
  */
+import type { ArchivedForm, FileArchive } from '../archive-sink.js';
 import type { Holder } from '../fcr.js';
 import {
   decodeDefinition,
@@ -104,6 +105,7 @@ export class OpenFile {
   stored: StoredDefinition;
   /** Milliseconds since 1970. */
   readonly openedAt: number;
+  #archive: FileArchive | undefined;
   readonly #layout: SlotLayout;
   readonly #random: Random;
   readonly #rootKey: RootKey;
@@ -144,6 +146,16 @@ export class OpenFile {
     const form = formOf(stored.file, this.#layout);
     this.data = new DataFile(pages, form, this.#keys(), this.#layout, now);
     this.#admit();
+  }
+
+  /** The archival log of the file; undefined if it has none. Changes between operations only. */
+  get archive(): FileArchive | undefined {
+    return this.#archive;
+  }
+
+  set archive(archive: FileArchive | undefined) {
+    this.#archive = archive;
+    this.pages.archive = archive;
   }
 
   get definition(): FileDefinition {
@@ -196,7 +208,12 @@ export class OpenFile {
     let stored: StoredDefinition;
     try {
       stored = work();
-      storeDefinition(pages, encodeDefinition(stored));
+      const definition = encodeDefinition(stored);
+      storeDefinition(pages, definition);
+      const changeSeq = pages.control.changeSeq + 1;
+      const client = this.data.journal?.client ?? '';
+      const form = formChange(before, stored);
+      if (form !== undefined) this.#archive?.recordForm({ ...form, definition, changeSeq, client });
     } catch (error) {
       throw pages.failOperation(error);
     } finally {
@@ -360,6 +377,34 @@ export class OpenFile {
     this.pages.cache.admit(this.pages.pageSize, CACHE_SHARE * room);
     this.pages.endOperation();
   }
+}
+
+/** What a new definition is to those who have the old one; undefined if nothing. */
+function formChange(
+  before: StoredDefinition,
+  after: StoredDefinition,
+): Pick<ArchivedForm, 'what' | 'keyNumber'> | undefined {
+  const [had, has] = [before, after].map((each) => rootsInUse(each)) as [Roots, Roots];
+  for (const [root, keyNumber] of has) {
+    if (!had.has(root)) return { what: 'create-index', keyNumber };
+  }
+  for (const [root, keyNumber] of had) {
+    if (!has.has(root)) return { what: 'drop-index', keyNumber };
+  }
+  if (before.owner === after.owner) return undefined;
+  return { what: hasOwner(after.owner) ? 'set-owner' : 'clear-owner', keyNumber: -1 };
+}
+
+type Roots = ReadonlyMap<number, number>;
+
+/** Numbers of the keys that can be used, by the roots of their trees. */
+function rootsInUse({ file, keys, systemKey }: StoredDefinition): Roots {
+  const roots = new Map<number, number>();
+  for (const [index, { state, root }] of keys.entries()) {
+    if (state === INDEX_STATE.IN_USE) roots.set(root, file.keys[index]?.number ?? -1);
+  }
+  if (systemKey?.state === INDEX_STATE.IN_USE) roots.set(systemKey.root, SYSTEM_KEY);
+  return roots;
 }
 
 /** There is no room for what a file has taken, now. */

@@ -1,0 +1,143 @@
+/**
+ * The archival logs of an engine: which files have one, and what happens when that changes.
+ *
+ * Owns: the log of each open file that is archived. No two files share one.
+ */
+import type { FileArchive } from '../microkernel/archive-sink.js';
+import { DiskError } from '../microkernel/disk-error.js';
+import type { ArchiveUse, FileArchives } from '../microkernel/files/file-table.js';
+import type { OpenFile } from '../microkernel/files/open-file.js';
+import { fileError } from '../microkernel/page-device.js';
+import type { FileIdentity, Ports } from '../microkernel/ports.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+import { ArchiveLog, type ArchiveFailurePolicy, type ArchiveStatistics } from './archive-log.js';
+import { openArchive } from './archive-opening.js';
+import { setAside } from './open-segment.js';
+
+/** Which files are archived, and where to. */
+export interface ArchivedSelection {
+  /** Path of the log of a data file; undefined if it is not archived. */
+  logFor(path: string, identity: FileIdentity): string | undefined;
+}
+
+export interface EngineArchiveOptions {
+  readonly ports: Ports;
+  readonly selection: ArchivedSelection | undefined;
+  readonly policy: () => ArchiveFailurePolicy;
+}
+
+export class EngineArchive implements FileArchives {
+  readonly #options: EngineArchiveOptions;
+  readonly #logs = new Map<OpenFile, ArchiveLog>();
+
+  constructor(options: EngineArchiveOptions) {
+    this.#options = options;
+  }
+
+  /** The log of an open file; undefined if it has none. */
+  logOf(file: OpenFile): ArchiveLog | undefined {
+    return this.#logs.get(file);
+  }
+
+  statisticsOf(file: OpenFile): ArchiveStatistics | undefined {
+    return this.#logs.get(file)?.statistics;
+  }
+
+  open(file: OpenFile, use: ArchiveUse): FileArchive | undefined {
+    const { pages } = file;
+    const path = this.#options.selection?.logFor(pages.path, pages.identity);
+    const before = this.#logs.get(file);
+    if (before !== undefined && before.path === path) return before;
+    if (path === undefined) return undefined;
+    this.#assertAlone(file, path);
+    try {
+      return this.#open(file, path);
+    } catch (error) {
+      const shown = fileError('the archival log cannot be opened', error, path);
+      if (!isOlder(shown)) throw shown;
+      // Who only reads may look at a copy that nobody has anything to add to.
+      if (use.readOnly && pages.control.holder === undefined) return undefined;
+      if (!use.acceptsCopy) throw shown;
+      this.#accept(file, path);
+      return undefined;
+    }
+  }
+
+  #open(file: OpenFile, path: string): ArchiveLog {
+    const { ports, policy } = this.#options;
+    const { pages } = file;
+    const filePath = pages.path;
+    const position = openArchive({ ports, path, filePath, control: pages.control });
+    const parts = { ports, path, filePath, policy };
+    const log = new ArchiveLog(
+      { ...parts, control: () => pages.control, seal: () => pages.seal },
+      position,
+    );
+    this.#logs.set(file, log);
+    return log;
+  }
+
+  #accept({ pages }: OpenFile, path: string): void {
+    pages.becomeCopy();
+    const text =
+      'The file is older than its archival log and was taken as it is: it goes on under a timeline of its own.';
+    const fields = { file: pages.path, log: path };
+    this.#options.ports.events.write({ severity: 'W', id: 'archive-accepted', fields, text });
+  }
+
+  #assertAlone(file: OpenFile, path: string): void {
+    const identity = this.#identify(path);
+    for (const [other, log] of this.#logs) {
+      if (other === file) continue;
+      const theirs = this.#identify(log.path);
+      const isSame = theirs?.device === identity?.device && theirs?.inode === identity?.inode;
+      if (log.path !== path && (identity === undefined || !isSame)) continue;
+      const message =
+        'two data files have the same archival log; give each one of its own (blog.cfg)';
+      throw new BtrieveError(Status.ARCH_LOGFILE_INVALID, message, {
+        reason: 'archive-shared',
+        file: path,
+        found: other.pages.path,
+      });
+    }
+  }
+
+  #identify(path: string): FileIdentity | undefined {
+    try {
+      return this.#options.ports.files.identify(path);
+    } catch (error) {
+      if (error instanceof DiskError) return undefined;
+      throw error;
+    }
+  }
+
+  close(archive: FileArchive): void {
+    for (const [file, log] of this.#logs) {
+      if (log !== archive) continue;
+      this.#logs.delete(file);
+      log.close();
+      if (file.archive === archive) return;
+      const text = 'The file is archived no more.';
+      const fields = { file: file.pages.path, log: log.path };
+      this.#options.ports.events.write({ severity: 'I', id: 'archive-ended', fields, text });
+    }
+  }
+
+  /** What its log has of the file that goes is kept as a finished segment. */
+  beforeReplace(path: string): void {
+    const { selection, ports } = this.#options;
+    const identity = ports.files.identify(path);
+    if (selection === undefined || identity === undefined) return;
+    const log = selection.logFor(path, identity);
+    if (log === undefined) return;
+    try {
+      setAside(ports.files, log);
+    } catch (error) {
+      throw fileError('the archival log cannot be set aside', error, log);
+    }
+  }
+}
+
+function isOlder(error: unknown): boolean {
+  return error instanceof BtrieveError && error.reason === 'older-than-archive';
+}
