@@ -22,6 +22,16 @@ import { BtrieveError, Status } from './microkernel/status.js';
 import { blogFilesAt } from './archival/blog-places.js';
 import type { ArchiveLog, ArchiveStatistics } from './archival/archive-log.js';
 import { EngineArchive, type ArchivedSelection } from './archival/engine-archive.js';
+import { ActiveSets } from './continuous/active-sets.js';
+import {
+  ContinuousOperations,
+  type ContinuousFile,
+  type EndContinuousOptions,
+  type EndedFile,
+  type EndingProgress,
+  type StartContinuousOptions,
+} from './continuous/continuous-operations.js';
+import { DeltaFileSystem } from './continuous/delta-files.js';
 import { EngineLog } from './logging/engine-log.js';
 import { NO_LOG } from './logging/holder.js';
 import { logDirectory } from './logging/log-directory.js';
@@ -107,6 +117,8 @@ export interface EngineStatistics {
     /** Files that the log has changes of, and that were not opened since the start. */
     readonly waitingFiles: readonly string[];
   };
+  /** Files in continuous operation. */
+  readonly continuous: readonly ContinuousFile[];
   /** Bytes of memory taken for pages, and the bound. */
   readonly cache: { readonly inUse: number; readonly size: number };
 }
@@ -139,6 +151,7 @@ export class MicroKernel {
   readonly #archive: EngineArchive;
   /** Files that a transaction works in are to be looked at again. */
   #isArchiveStale = false;
+  readonly #continuous: ContinuousOperations;
   readonly #clients = new Set<Client>();
   readonly #timer: NodeJS.Timeout;
   readonly #administration = new Administration();
@@ -149,8 +162,9 @@ export class MicroKernel {
    * Starts an engine. What `settings` does not say `etc/engine.json` says, and else the defaults.
    *
    * Throws 85 if another one has the root, 160 for a setting that is none (also in that file) or a log
-   * directory that is not there or was changed while the log is needed (reason `log-directory`), 20 if
-   * the system's locks cannot be had.
+   * directory that is not there or was changed while the log is needed (reason `log-directory`), 2 if the list
+   * of files in continuous operation is damaged (reason `continuous-list`), 20 if the system's locks cannot be
+   * had.
    */
   static start(options: EngineOptions): MicroKernel {
     const given = completeSettings(options.settings);
@@ -183,17 +197,27 @@ export class MicroKernel {
   ) {
     this.root = root;
     this.#settings = settings;
-    this.#ports = ports;
+    const disk = ports.files;
+    const sets = new ActiveSets(disk, root);
+    const laidOver = new DeltaFileSystem(disk, () => sets.all);
+    this.#ports = { ...ports, files: laidOver };
     this.#lock = lock;
     this.#cache = new PageCache({ size: settings.cacheAllocationSize });
     const { operationBundleLimit, initiationTimeLimitMs, fileGrowthFactor } = settings;
-    this.#log = openLog(ports, root, settings);
+    this.#log = openLog(this.#ports, root, settings);
     const selection = settings.archivalLoggingSelectedFiles ? start.archive : undefined;
     const policy = () => this.#settings.archiveFailure;
-    this.#archive = new EngineArchive({ ports, selection, policy });
+    this.#archive = new EngineArchive({ ports: this.#ports, selection, policy });
+    this.#continuous = new ContinuousOperations({
+      ...{ root, ports, disk, laidOver, sets },
+      table: () => this.#files,
+      isArchived: (path) => this.#isArchived(path),
+      allowsArchived: () => this.#settings.continuousOperationsWithArchivalLogging,
+    });
     this.#files = new FileTable({
-      ports,
+      ports: this.#ports,
       archives: this.#archive,
+      continuous: this.#continuous,
       cache: this.#cache,
       holder: { log: NO_LOG, session: 0, root },
       log: this.#log,
@@ -466,6 +490,12 @@ export class MicroKernel {
     return files.map(([file, log]) => pointOf(file, log, log.mark(name)));
   }
 
+  #isArchived(path: string): boolean {
+    const file = this.#files.openAt(path);
+    if (file !== undefined) return this.#archive.logOf(file) !== undefined;
+    return this.#archive.selects(path);
+  }
+
   #archived(path: string): [OpenFile, ArchiveLog] {
     this.#assertRunning();
     const file = this.#files.openAt(resolve(path));
@@ -492,6 +522,60 @@ export class MicroKernel {
     this.#files.close(this.#files.open(place, wanted));
   }
 
+  /**
+   * Puts files into continuous operation, all at one moment, or none: from then on each data file stays as it
+   * is to the byte, for any tool to copy, and its changes go to a delta beside it (`name.^^^`). Clients work on.
+   * It lasts, over crashes and restarts, until `endContinuous`. The result is what `continuous` says of them.
+   *
+   * Throws, with nothing changed: 12, 30, 46, 51, 94 as opening does; 85 (two data files differ in the extension
+   * only, reason `same-name`; there is a file of the name of the delta, `delta-exists`; an archival log,
+   * `archived`), 88 (the file is in already, or open exclusively), 160 (no file), 18, 2; 20 if the engine was
+   * stopped.
+   */
+  startContinuous(
+    paths: readonly string[],
+    options: StartContinuousOptions = {},
+  ): ContinuousFile[] {
+    this.#assertRunning();
+    return this.#continuous.start(paths, options);
+  }
+
+  /**
+   * Takes files, or all (`by`: all that this one put in), out of continuous operation: what is in the deltas goes
+   * to the data files, and the deltas go. With `discard` they go as they are: the frozen files are the files.
+   *
+   * Throws 41 if a file is not in, before anything is done; 18 if there is no room: that file stays in; 85 (to
+   * be discarded and open; or `replaced`: another file is in its place); 2 (its delta is missing, reason
+   * `delta-missing`; or writing failed, upon which the next opening goes on with it); 20.
+   */
+  endContinuous(which: readonly string[] | 'all', options: EndContinuousOptions = {}): EndedFile[] {
+    const steps = this.endingContinuous(which, options);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
+  }
+
+  /** The same in steps, between which clients work on; ended early, a file stays in. */
+  *endingContinuous(
+    which: readonly string[] | 'all',
+    options: EndContinuousOptions = {},
+  ): Generator<EndingProgress, EndedFile[], void> {
+    this.#assertRunning();
+    const ended = yield* this.#continuous.ending(which, options);
+    if (options.discard === true) {
+      const { log } = this.#log;
+      for (const { file } of ended) log.forget(log.filesAt(file));
+    }
+    return ended;
+  }
+
+  /** The files in continuous operation. */
+  continuous(): ContinuousFile[] {
+    this.#assertRunning();
+    return this.#continuous.list();
+  }
+
   /** What was done to files that needed the log, since the engine started. */
   get recoveries(): readonly RecoveryReport[] {
     return this.#log.reports;
@@ -508,6 +592,7 @@ export class MicroKernel {
         unflushedOperations: file.pages.statistics.unflushedOperations,
         archive: this.#archive.statisticsOf(file),
       })),
+      continuous: this.#continuous.list(),
       cache: { inUse: this.#cache.memoryInUse, size: this.#cache.size },
       log: {
         lastLsn: String(this.#log.log.lastLsn),

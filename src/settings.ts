@@ -54,6 +54,8 @@ export interface Settings {
   readonly indexBalancing: boolean;
   /** Clients in other processes are served, those of the same user. */
   readonly requester: boolean;
+  /** A file that has an archival log may be put into continuous operation. */
+  readonly continuousOperationsWithArchivalLogging: boolean;
 }
 
 /** What is known of a setting. */
@@ -171,6 +173,10 @@ export const SETTINGS: Readonly<Record<keyof Settings, SettingDescription>> = Ob
     ...onOff(true, 'clients in other processes are served, those of the same user'),
     needsRestart: true,
   },
+  continuousOperationsWithArchivalLogging: onOff(
+    false,
+    'a file that has an archival log may be put into continuous operation',
+  ),
 });
 
 const NAMES = Object.keys(SETTINGS) as (keyof Settings)[];

@@ -39,6 +39,14 @@ export class EngineArchive implements FileArchives {
     return this.#logs.get(file);
   }
 
+  /** Whether a file that may be open or not is to have a log. */
+  selects(path: string): boolean {
+    const { selection } = this.#options;
+    if (selection === undefined) return false;
+    const identity = this.#identify(path);
+    return identity !== undefined && selection.logFor(path, identity) !== undefined;
+  }
+
   statisticsOf(file: OpenFile): ArchiveStatistics | undefined {
     return this.#logs.get(file)?.statistics;
   }

@@ -25,7 +25,7 @@ import type { FileHandle } from './ports.js';
 import { BtrieveError, Status } from './status.js';
 
 export class ControlPages {
-  readonly #handle: FileHandle;
+  #handle: FileHandle;
   readonly #pageSize: number;
   /** Shared memory, so that the worker writes from it. */
   readonly #bytes = new Uint8Array(new SharedArrayBuffer(FCR.size));
@@ -40,6 +40,24 @@ export class ControlPages {
     this.#current = control.claiming ? control.baseSlot : current;
     this.#durable = control.durableSlot;
     this.#spared = [this.#current, this.#durable];
+  }
+
+  /** Number of the copy that is current. */
+  get current(): number {
+    return this.#current;
+  }
+
+  /** The same copies are at another place from here on. */
+  useHandle(handle: FileHandle): void {
+    this.#handle = handle;
+  }
+
+  /** From here on these are the copies of `other`, in which the same record is current. */
+  follow(other: ControlPages): void {
+    this.#handle = other.#handle;
+    this.#current = other.#current;
+    this.#durable = other.#durable;
+    this.#spared = other.#spared;
   }
 
   /** The file is in use from here on. Takes two generations. */

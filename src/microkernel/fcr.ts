@@ -59,6 +59,8 @@ export interface ControlRecord {
   physicalPages: number;
   regions: number;
   freePhysical: number;
+  /** Of these, those that the frozen generation uses; 0 of a file that is not in continuous operation. */
+  heldPhysical: number;
   physicalCursor: number;
   /** Data pages, then index and variable pages. */
   spaces: readonly [SpaceCounts, SpaceCounts];
@@ -106,6 +108,7 @@ export function newControlRecord(pageSize: number, uuid: Uint8Array, seed: numbe
     physicalPages: 0,
     regions: 0,
     freePhysical: 0,
+    heldPhysical: 0,
     physicalCursor: 0,
     spaces: [
       { pages: 0, free: 0, firstFree: 0 },
@@ -145,6 +148,7 @@ export function encodeFcr(record: ControlRecord, slot: number, into: Uint8Array)
   setU32(view, FCR.physicalPages, record.physicalPages);
   setU32(view, FCR.regions, record.regions);
   setU32(view, FCR.freePhysical, record.freePhysical);
+  setU32(view, FCR.heldPhysical, record.heldPhysical);
   setU32(view, FCR.physicalCursor, record.physicalCursor);
   record.spaces.forEach((counts, space) => encodeSpace(view, space, counts));
   setU32(view, FCR.patXor, record.patXor);
@@ -251,6 +255,7 @@ function decodeNumbers(from: Uint8Array, view: DataView): ControlRecord {
     physicalPages: u32(view, FCR.physicalPages),
     regions: u32(view, FCR.regions),
     freePhysical: u32(view, FCR.freePhysical),
+    heldPhysical: u32(view, FCR.heldPhysical),
     physicalCursor: u32(view, FCR.physicalCursor),
     spaces: [decodeSpace(view, 0), decodeSpace(view, 1)],
     patXor: u32(view, FCR.patXor),
@@ -340,6 +345,9 @@ function implausibleCounts(
   const usable = geometry.usablePages(record.physicalPages);
   if (record.freePhysical > usable) {
     return wrong('free physical pages', `at most ${usable}`, record.freePhysical);
+  }
+  if (record.heldPhysical > record.freePhysical) {
+    return wrong('held physical pages', `at most ${record.freePhysical}`, record.heldPhysical);
   }
   for (const counts of record.spaces) {
     const limit = regions * geometry.entries;

@@ -10,8 +10,11 @@
  *   is released in the bitmaps only after all its own pages have been taken, and no more are taken
  *   before it is complete.
  * - `freePhysical` of the control record counts the clear bits.
+ * - Of a file in continuous operation, no page that its frozen generation uses is handed out either;
+ *   `heldPhysical` counts the clear bits of such pages.
  */
 import { ChunkedInt32 } from './chunked-array.js';
+import type { FrozenPages } from './continuous/frozen-pages.js';
 import type { ControlRecord } from './fcr.js';
 import type { PageCache } from './page-cache.js';
 import type { PageDevice } from './page-device.js';
@@ -34,6 +37,7 @@ export class FreeSpace {
   readonly #full = new ChunkedInt32();
   /** Regions passed since a free page was found last. */
   #barren = 0;
+  #frozen: FrozenPages | undefined;
 
   constructor(
     cache: PageCache,
@@ -59,8 +63,18 @@ export class FreeSpace {
     return NOT_YET;
   }
 
-  /** The page is free; it can be taken by the next system transaction. */
-  release(physical: number): void {
+  /** From here on the pages that a frozen generation uses are spared, or are not any more. */
+  spare(frozen: FrozenPages | undefined): void {
+    this.#frozen = frozen;
+    this.#full.reset();
+    this.#barren = 0;
+  }
+
+  /**
+   * The page is free; it can be taken by the next system transaction, unless a frozen generation uses it:
+   * then the result is true.
+   */
+  release(physical: number): boolean {
     const region = this.#geometry.regionOf(physical);
     const bit = this.#geometry.bitOf(physical);
     const frame = this.#table.frame(region * 2);
@@ -69,7 +83,9 @@ export class FreeSpace {
     if (!testBit(view, bitmapAt, bit)) throw this.#usedTwice(physical);
     this.#table.change(frame);
     setBit(view, bitmapAt, bit, false);
+    if (this.#frozen?.uses(physical) === true) return true;
     this.#full.clear(region);
+    return false;
   }
 
   /** The file has grown from so many pages: the region that was its last has more room now. */
@@ -117,7 +133,10 @@ export class FreeSpace {
     const frame = this.#table.frame(region * 2);
     const view = this.#cache.slabOf(frame).view;
     const bitmapAt = this.#cache.baseOf(frame) + geometry.bitmapAt;
-    const bit = findClearBit(view, bitmapAt, from, end);
+    let bit = findClearBit(view, bitmapAt, from, end);
+    while (bit < end && this.#frozen?.uses(first + bit) === true) {
+      bit = findClearBit(view, bitmapAt, bit + 1, end);
+    }
     if (bit >= end) {
       if (from === 0) this.#full.set(region, 0);
       return NOT_YET;

@@ -68,7 +68,8 @@ export const FCR = layout(512, {
   counters: [128, 'sixteen 8-byte numbers kept for the layers above'],
   holderRootLength: [2, 'bytes of the path that follows'],
   holderRoot: [160, 'root directory of the holder, UTF-8; cut if longer'],
-  reservedC: [62, 'zero'],
+  heldPhysical: [4, 'in a delta: free physical pages that the frozen file uses; else zero'],
+  reservedC: [58, 'zero'],
 });
 
 /** States of a file, as the FCR has them. */
@@ -250,6 +251,34 @@ export const OWN_PAGE = layout(32, {
   position: [4, 'pages of this height that come before it in the part'],
 });
 
+/** 'ISAMITD' and a byte that stops a text viewer. */
+export const DELTA_MAGIC = Uint8Array.of(0x49, 0x53, 0x41, 0x4d, 0x49, 0x54, 0x44, 0x1a);
+
+/** The version of the delta format that this engine writes. */
+export const DELTA_VERSION = 1;
+
+/** Longest name of who put a file into continuous operation, in UTF-8 bytes. */
+export const DELTA_BY_SIZE = 64;
+
+/** The first bytes of a delta; the rest of its first page is zero. Page `p` of the file lies at `p + 1`. */
+export const DELTA = layout(512, {
+  magic: [8, '`ISAMITD` and 0x1A'],
+  checksum: [4, 'CRC-32 of the 500 bytes that follow'],
+  version: [2, 'version of this structure'],
+  pageSize: [2, 'bytes in a page, of the file and of the delta'],
+  uuid: [16, 'identity of the file'],
+  timeline: [4, 'timeline of the file'],
+  frozenMark: [4, 'CRC-32 of the FCR of the frozen file, as copy 0 that follows itself'],
+  generation: [8, 'generation of the frozen file'],
+  since: [8, 'when it was frozen, in milliseconds since 1970'],
+  set: [16, 'id of the set that the file was frozen with'],
+  byLength: [2, 'bytes of the name that follows'],
+  rootLength: [2, 'bytes of the path that follows that'],
+  by: [64, 'who froze it, UTF-8; cut if longer'],
+  root: [160, 'root directory of the engine that did, UTF-8; cut if longer'],
+  reserved: [212, 'zero'],
+});
+
 /** One entry of a PAT page. Physical page 0 stands for a free number. */
 export const PAT_ENTRY = layout(8, {
   physicalPage: [4, 'where the page lies; 0: the number is free'],
@@ -273,4 +302,5 @@ export const LAYOUTS: Readonly<Record<string, Layout>> = Object.freeze({
   FRAGMENT_ENTRY,
   PART_ROOT,
   OWN_PAGE,
+  DELTA,
 });

@@ -35,7 +35,8 @@ export interface PageProblem {
 }
 
 export class PageDevice {
-  readonly handle: FileHandle;
+  /** Another one when the file is put into continuous operation, and when it is taken out. */
+  handle: FileHandle;
   readonly pageSize: number;
   readonly seed: number;
   /** Of a protected file. */

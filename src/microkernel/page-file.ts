@@ -26,6 +26,9 @@ import type { ArchiveSink } from './archive-sink.js';
 import { assert } from './assert.js';
 import { setU53, u53 } from './bytes.js';
 import { ABSENT, ChunkedInt32 } from './chunked-array.js';
+import type { FrozenState } from './continuous/delta-file.js';
+import { OverlayHandle } from './continuous/overlay-handle.js';
+import { RollIn, type RollInProgress } from './continuous/roll-in.js';
 import { ControlPages } from './control-pages.js';
 import { DiskError } from './disk-error.js';
 import { copyControlRecord, NUMBER_LIMIT, type ControlRecord, type Holder } from './fcr.js';
@@ -40,7 +43,7 @@ import { PageTable, retiredPat } from './page-table.js';
 import type { PageView } from './page-view.js';
 import { PatGeometry, SPACE, type PageSpace } from './pat.js';
 import { PRIVATE_SHARE, PrivateWork, type PrivatePages } from './private-pages.js';
-import type { FileIdentity, Ports } from './ports.js';
+import type { FileHandle, FileIdentity, Ports } from './ports.js';
 import { BtrieveError, Status } from './status.js';
 import {
   checkPhysical,
@@ -129,6 +132,11 @@ function checkedSettings(file: string, given: Partial<PageFileSettings>): PageFi
   return settings;
 }
 
+/** What rolling in a delta finds while nothing but the end of the file was written. */
+function isFull(error: unknown): boolean {
+  return error instanceof DiskError && ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(error.code);
+}
+
 /** The frame of each page in the cache, by space. */
 type FrameMaps = readonly [ChunkedInt32, ChunkedInt32];
 
@@ -190,6 +198,8 @@ export class PageFile implements FrameOwner, PageView {
   #isCopy = false;
   /** Where what is written is kept as well. Set between operations, with everything on disk. */
   archive: ArchiveSink | undefined;
+  /** The file is in continuous operation: its changes go to a delta. */
+  #overlay: OverlayHandle | undefined;
   readonly #work: PrivateWork;
 
   /** Creates an empty file; see `createFile`. */
@@ -269,6 +279,131 @@ export class PageFile implements FrameOwner, PageView {
       completed: ({ appliedLsn }) => (this.#flushedLsn = appliedLsn),
     });
     this.#flushedLsn = control.appliedLsn;
+    if (handle instanceof OverlayHandle) this.#useOverlay(handle);
+  }
+
+  // -------------------------------------------------------------------------------------------
+  // Continuous operation: see `continuous/`.
+
+  /** The delta over the frozen file; undefined of a file that is not in continuous operation. */
+  get overlay(): OverlayHandle | undefined {
+    return this.#overlay;
+  }
+
+  /** The file as such, on which a delta is laid; not for writing. */
+  get handle(): FileHandle {
+    return this.#device.handle;
+  }
+
+  /**
+   * Takes everything that is committed to the disk and leaves the file there as a clean close does, open
+   * all the same. Until it is changed again, it is what the result says. Throws like `prepare` and
+   * `complete`.
+   */
+  freeze(): FrozenState {
+    assert(this.#overlay === undefined, 'a frozen file is frozen');
+    this.prepare();
+    this.endOperation();
+    const isPrivatelyGrown = [SPACE.DATA, SPACE.OTHER].some(
+      (space) => this.#work.numbersGivenOut(space as PageSpace).next().done !== true,
+    );
+    // Numbers that only transactions know may need regions that are not there yet.
+    if (isPrivatelyGrown && this.#operations === 0) this.#operations = 1;
+    this.complete();
+    this.#closeCleanly(() => this.#committedRecord());
+    this.#throwFailure();
+    this.#claimed = false;
+    this.#isClean = false;
+    return { control: this.#committedRecord(), slot: this.#controlPages.current };
+  }
+
+  /** From here on changes go to the delta. To be called right after `freeze`. */
+  layOver(overlay: OverlayHandle): void {
+    assert(!this.#claimed && !this.#changed, 'a delta is laid over what is not frozen');
+    this.#device.handle = overlay;
+    this.#useOverlay(overlay);
+  }
+
+  #useOverlay(overlay: OverlayHandle): void {
+    this.#overlay = overlay;
+    this.#controlPages.useHandle(overlay);
+    this.#space.spare(overlay.frozenPages);
+  }
+
+  /**
+   * Rolls the delta into the data file, in steps between which others may work in the file: when it has
+   * ended, the data file has everything, and what follows goes to it. `removeDelta` makes that final.
+   *
+   * Throws like `complete`; after 18 and 132 the file is in continuous operation as before. What else goes
+   * wrong ends all writing until the file is opened again.
+   */
+  *rollIn(removeDelta: () => void): Generator<RollInProgress, void, void> {
+    const overlay = this.#overlay;
+    assert(overlay !== undefined, 'there is no delta to be rolled in');
+    this.#throwFailure();
+    const work = new RollIn(overlay);
+    try {
+      const steps = work.passes();
+      for (;;) {
+        const step = this.#rollingIn(overlay, () => steps.next());
+        if (step.done === true) break;
+        yield step.value;
+      }
+      this.#finishRollIn(overlay, work, removeDelta);
+    } finally {
+      work.end();
+    }
+  }
+
+  #finishRollIn(overlay: OverlayHandle, work: RollIn, removeDelta: () => void): void {
+    const isChanged = this.#control.generation !== overlay.frozen.control.generation;
+    // Leftovers go, and the file says who has it in use, before that is copied.
+    if (isChanged && !this.#claimed) this.prepare();
+    this.endOperation();
+    this.complete();
+    if (isChanged) {
+      const record = this.#committedRecord();
+      this.#controlPages.follow(
+        this.#rollingIn(overlay, () => {
+          this.#confirmPath();
+          return work.finish(record);
+        }),
+      );
+    }
+    try {
+      removeDelta();
+    } catch (error) {
+      throw this.#failRollIn(error);
+    }
+    this.#device.handle = overlay.data;
+    this.#controlPages.useHandle(overlay.data);
+    this.#overlay = undefined;
+    this.#space.spare(undefined);
+    this.#control.heldPhysical = 0;
+    // PAT pages may lie in the other copy now.
+    this.#table.releaseAll();
+    closeQuietly(overlay.delta);
+  }
+
+  #rollingIn<R>(overlay: OverlayHandle, work: () => R): R {
+    try {
+      return work();
+    } catch (error) {
+      if (!isFull(error)) throw this.#failRollIn(error);
+      const { physicalPages } = overlay.frozen.control;
+      try {
+        overlay.data.truncate(physicalPages * this.pageSize);
+      } catch (cause) {
+        throw this.#failRollIn(cause);
+      }
+      throw fileError('the file cannot grow by what its delta has', error, this.path);
+    }
+  }
+
+  #failRollIn(error: unknown): Error {
+    const failure = this.#device.writeError('rolling in the delta failed', error);
+    this.#fail(failure);
+    return failure;
   }
 
   /** LSN up to which changes are in the file on disk. */
@@ -604,6 +739,8 @@ export class PageFile implements FrameOwner, PageView {
   /** Before `publish`: throws what stands in its way, with nothing changed. */
   prepareToPublish({ roomyData, roomyVariable, tallies }: PrivatePages): void {
     this.#throwFailure();
+    // It may have been frozen since the transaction first changed it.
+    if (!this.#claimed) this.#claim();
     if (this.#overfull()) this.#makeRoom();
     this.reserve(roomyData.touched.size + 2 * roomyVariable.touched.size + tallies.length);
   }
@@ -711,7 +848,8 @@ export class PageFile implements FrameOwner, PageView {
   #giveNumberBack(space: PageSpace, page: number): void {
     this.#logical.free(space, page);
     this.#freed.add(pageKey(space, page));
-    if (this.#operations > 0) return;
+    // A file that is frozen meanwhile says nothing of the number; the next change takes care of it.
+    if (this.#operations > 0 || !this.#claimed) return;
     this.#operations = 1;
     this.#firstChangeAt = this.#ports.clock.monotonic();
   }
@@ -1165,12 +1303,13 @@ export class PageFile implements FrameOwner, PageView {
     if (this.#device.handle.size() > size) this.#device.handle.truncate(size);
   }
 
-  #closeCleanly(): void {
+  /** `recordOf` makes what the FCR is to say of the control record. */
+  #closeCleanly(recordOf = (): ControlRecord => this.#control): void {
     try {
       this.#confirmPath();
       this.#control.generation++;
       this.#control.holder = undefined;
-      this.#controlPages.closeCleanly(this.#control);
+      this.#controlPages.closeCleanly(recordOf());
       this.#isClean = true;
     } catch (error) {
       this.#fail(this.#device.writeError('closing the file failed', error));
@@ -1178,7 +1317,8 @@ export class PageFile implements FrameOwner, PageView {
   }
 
   #confirmPath(): void {
-    const found = this.#identifyPath();
+    this.#confirmDelta();
+    const found = this.#identifyPath(this.path);
     const { device, inode } = this.#identity;
     if (found?.device === device && found.inode === inode) return;
     throw new BtrieveError(
@@ -1190,9 +1330,21 @@ export class PageFile implements FrameOwner, PageView {
     );
   }
 
-  #identifyPath(): FileIdentity | undefined {
+  /** Changes in a delta that has lost its name are lost with the process. */
+  #confirmDelta(): void {
+    const delta = this.#overlay?.delta;
+    if (delta === undefined) return;
+    const [found, own] = [this.#identifyPath(delta.path), delta.identity()];
+    if (found?.device === own.device && found.inode === own.inode) return;
+    const message =
+      'the delta of the file was removed or replaced while it is in continuous operation; put it back ' +
+      'and open the file again';
+    throw new BtrieveError(Status.IO_ERROR, message, { reason: 'replaced', file: delta.path });
+  }
+
+  #identifyPath(path: string): FileIdentity | undefined {
     try {
-      return this.#ports.files.identify(this.path);
+      return this.#ports.files.identify(path);
     } catch (error) {
       throw this.#device.writeError('the place of the file cannot be looked at', error);
     }

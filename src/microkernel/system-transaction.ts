@@ -116,6 +116,8 @@ export class SystemTransaction {
   #next = 0;
   #pieces: WritePiece[] = [];
   #released: number[] = [];
+  /** How many of these a frozen generation goes on using. */
+  #held = 0;
   #grownTo = 0;
   /** The first region of a grown file that has no PAT pages yet. */
   #nextRegion = 0;
@@ -136,6 +138,7 @@ export class SystemTransaction {
     this.#generation = this.#parts.control.generation + 1;
     this.#next = 0;
     this.#released = [];
+    this.#held = 0;
     this.#pieces = [];
     this.#toDrop = cut.freed.values();
     this.#archive = this.#parts.archive();
@@ -304,7 +307,8 @@ export class SystemTransaction {
   #pagesNeeded(scarce: number): number {
     const { control, geometry } = this.#parts;
     const { frames, record, spare } = this.#currentCut();
-    const missing = frames.length + Math.max(scarce, spare) - control.freePhysical;
+    const free = control.freePhysical - control.heldPhysical;
+    const missing = frames.length + Math.max(scarce, spare) - free;
     const usable = geometry.usablePages(control.physicalPages);
     const forPages = frames.length > 0 && missing > 0 ? geometry.pagesFor(usable + missing) : 0;
     const highest = Math.max(record.spaces[0].pages, record.spaces[1].pages);
@@ -424,8 +428,9 @@ export class SystemTransaction {
 
   #release(): boolean {
     const end = Math.min(this.#released.length, this.#next + PAGES_PER_LOOK);
-    for (; this.#next < end; this.#next++)
-      this.#parts.space.release(this.#released[this.#next] ?? 0);
+    for (; this.#next < end; this.#next++) {
+      if (this.#parts.space.release(this.#released[this.#next] ?? 0)) this.#held++;
+    }
     if (this.#next === this.#released.length) {
       this.#next = 0;
       this.#phase = 'table';
@@ -470,6 +475,7 @@ export class SystemTransaction {
     record.physicalPages = control.physicalPages;
     record.regions = control.regions;
     record.freePhysical = control.freePhysical + this.#released.length;
+    record.heldPhysical = control.heldPhysical + this.#held;
     record.physicalCursor = control.physicalCursor;
     record.patXor = control.patXor;
     record.patSum = control.patSum;
@@ -483,6 +489,7 @@ export class SystemTransaction {
     this.#parts.logical.settled();
     control.generation = this.#generation;
     control.freePhysical += this.#released.length;
+    control.heldPhysical += this.#held;
     table.settleChanged();
     cache.settle(this.#currentCut().frames);
     this.#parts.completed(this.#currentCut().record);

@@ -72,6 +72,7 @@ const anyRecord: fc.Arbitrary<ControlRecord> = anySize
       physicalPages: fc.constant(physicalPages),
       regions: fc.constant(regions),
       freePhysical: fc.nat(geometry.usablePages(physicalPages)),
+      heldPhysical: fc.constant(0),
       physicalCursor: fc.nat(physicalPages),
       spaces: fc.tuple(anyCounts, anyCounts),
       patXor: anyU32,

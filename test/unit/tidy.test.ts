@@ -66,6 +66,11 @@ const LAYERS: readonly LayerDeclaration[] = [
       'microkernel/fcr-choice',
       'microkernel/file-creation',
       'microkernel/file-opening',
+      'microkernel/continuous/delta-file',
+      'microkernel/continuous/frozen-pages',
+      'microkernel/continuous/overlay-handle',
+      'microkernel/continuous/restore-frozen',
+      'microkernel/continuous/roll-in',
       'microkernel/free-space',
       'microkernel/logical-pages',
       'microkernel/system-transaction',
@@ -288,6 +293,15 @@ const LAYERS: readonly LayerDeclaration[] = [
       'archival/declared-backups',
     ],
   },
+  {
+    layer: 'continuous operation',
+    mayImport: ['ground', 'structures', 'pages', 'files'],
+    modules: [
+      'continuous/active-sets',
+      'continuous/delta-files',
+      'continuous/continuous-operations',
+    ],
+  },
   // The one place that knows everybody: builds and wires.
   {
     layer: 'engine',
@@ -457,7 +471,24 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'microkernel/page-device',
     'microkernel/page-table',
   ],
+  'microkernel/continuous/frozen-pages': ['microkernel/page-device', 'microkernel/page-table'],
+  'microkernel/continuous/overlay-handle': [
+    'microkernel/continuous/delta-file',
+    'microkernel/continuous/frozen-pages',
+  ],
+  'microkernel/continuous/restore-frozen': [
+    'microkernel/continuous/delta-file',
+    'microkernel/page-device',
+    'microkernel/page-table',
+  ],
+  'microkernel/continuous/roll-in': [
+    'microkernel/continuous/overlay-handle',
+    'microkernel/control-pages',
+    'microkernel/page-device',
+    'microkernel/page-table',
+  ],
   'microkernel/free-space': [
+    'microkernel/continuous/frozen-pages',
     'microkernel/page-cache',
     'microkernel/page-device',
     'microkernel/page-table',
@@ -478,6 +509,9 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   ],
   'microkernel/page-file': [
     'microkernel/archive-sink',
+    'microkernel/continuous/delta-file',
+    'microkernel/continuous/overlay-handle',
+    'microkernel/continuous/roll-in',
     'microkernel/control-pages',
     'microkernel/file-creation',
     'microkernel/file-opening',
@@ -491,6 +525,8 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'microkernel/private-pages',
     'microkernel/system-transaction',
   ],
+  'continuous/delta-files': ['continuous/active-sets'],
+  'continuous/continuous-operations': ['continuous/active-sets', 'continuous/delta-files'],
   'microkernel/trees/b-tree': ['microkernel/trees/index-page'],
   'microkernel/trees/check-tree': ['microkernel/trees/b-tree', 'microkernel/trees/index-page'],
   'microkernel/definition/slot-layout': ['microkernel/definition/file-definition'],

@@ -75,9 +75,21 @@ export interface FileLog {
   recover(file: OpenFile): void;
 }
 
+/** Continuous operation, as the table has to know of it. */
+export interface ContinuousUse {
+  isIn(path: string): boolean;
+  /** Throws 85 if a file may not be removed, renamed or created over. */
+  assertFree(path: string): void;
+  /** Settles what lies beside a file that is about to be opened. Throws 85. */
+  beforeOpen(path: string): void;
+  /** Ends what was interrupted. Throws 2. */
+  opened(file: OpenFile): void;
+}
+
 export interface FileTableOptions {
   readonly log?: FileLog;
   readonly archives?: FileArchives;
+  readonly continuous?: ContinuousUse;
   readonly ports: Ports;
   readonly cache: PageCache;
   readonly holder: Holder;
@@ -195,6 +207,9 @@ export class FileTable {
    */
   open(path: string, wanted: WantedUse): OpenFile {
     const entry = this.#find(path);
+    if (wanted.isExclusive && this.#options.continuous?.isIn(path) === true) {
+      throw incompatible(path, 'the file is in continuous operation, which excludes exclusive use');
+    }
     if (entry !== undefined) {
       if (entry.isExclusive || wanted.isExclusive) throw incompatible(path);
       if (!wanted.readOnly) this.#finish(entry);
@@ -275,13 +290,15 @@ export class FileTable {
 
   #openNew(path: string, wanted: WantedUse): OpenFile {
     const { readOnly, owner } = wanted;
-    const { ports, cache, log, ...rest } = this.#options;
+    const { ports, cache, log, continuous, ...rest } = this.#options;
     const options = { ...rest, owner, log: log?.pages };
+    continuous?.beforeOpen(path);
     try {
       const file = OpenFile.open(ports, cache, path, { ...options, mode: 'write' });
       try {
         this.#archive(file, wanted);
         if (wanted.givesUpLog !== true) log?.recover(file);
+        continuous?.opened(file);
         if (!readOnly) this.#end(file);
       } catch (error) {
         file.pages.abandon();
@@ -429,6 +446,7 @@ export class FileTable {
     const { ports, cache, holder, archives } = this.#options;
     this.assertNotOpen(path);
     if (replace) archives?.beforeReplace(path);
+    this.#options.continuous?.assertFree(path);
     createDataFile(ports, cache, path, definition, { holder, replace });
   }
 
@@ -459,6 +477,7 @@ export class FileTable {
   #alone(path: string, work: () => void): void {
     const { files } = this.#options.ports;
     this.assertNotOpen(path);
+    this.#options.continuous?.assertFree(path);
     let handle: FileHandle | undefined;
     try {
       handle = holdAlone(files, path);
@@ -526,8 +545,10 @@ function mayBeOriginal(error: unknown): boolean {
   );
 }
 
-function incompatible(path: string): BtrieveError {
-  const message = 'the file is open, and exclusive use excludes any other';
+function incompatible(
+  path: string,
+  message = 'the file is open, and exclusive use excludes any other',
+): BtrieveError {
   return new BtrieveError(Status.INCOMPATIBLE_MODE_ERROR, message, { file: path });
 }
 

@@ -202,6 +202,7 @@ export class OpenFile {
    */
   change(work: () => StoredDefinition): void {
     const { pages, stored: before } = this;
+    this.assertNotFrozen();
     // The log says nothing of what follows, so what it has said before must be in the file.
     if (this.data.journal !== undefined) pages.complete();
     pages.prepare();
@@ -240,6 +241,15 @@ export class OpenFile {
       if (isForWantOfRoom(error)) passWantOfRoom(() => this.change(() => before));
       throw error;
     }
+  }
+
+  /** Throws 85 if the file is in continuous operation: its definition and its owner stay as they are. */
+  assertNotFrozen(): void {
+    if (this.pages.overlay === undefined) return;
+    const message =
+      'the file is in continuous operation, and its form cannot change before that ends';
+    const details = { reason: 'continuous', file: this.pages.path };
+    throw new BtrieveError(Status.FILE_INUSE, message, details);
   }
 
   #adopt(stored: StoredDefinition): void {

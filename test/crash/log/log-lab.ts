@@ -35,6 +35,8 @@ export interface LogScenario {
   readonly share?: number;
   /** Tried with failing calls as well. */
   readonly fails?: boolean;
+  /** Looks at an engine that has come back, with all files looked at. */
+  readonly after?: (player: LogPlayer) => void;
 }
 
 export interface LogTally {
@@ -189,6 +191,7 @@ export class LogLab {
       after = comeBack(disk, moment.history, {
         ...{ step: moment.index, isKill, seed: seed + 1000 * (DEPTH - depth + 1) },
         settings: this.#scenario.settingsAfter ?? this.#scenario.settings ?? {},
+        after: this.#scenario.after,
       });
     } catch (error) {
       throw new LogLabFailure(this.#scenario.name, seed, name, error);
@@ -257,6 +260,7 @@ export interface ReturnOptions {
   readonly step: number;
   readonly isKill: boolean;
   readonly settings: Partial<Settings>;
+  readonly after?: LogScenario['after'];
 }
 
 /**
@@ -272,6 +276,7 @@ export function comeBack(disk: SimFileSystem, history: History, options: ReturnO
   history.find(found, step, isKill);
   const next = history.from(statesOf(history, found));
   player.history = next;
+  options.after?.(player);
   goOn(player);
   crashOnce(player, options);
   player.abandon();
@@ -307,7 +312,7 @@ function goOn(player: LogPlayer): void {
 }
 
 /** A second crash, by kill or by power cut, its recovery, a clean stop, and the check of all files. */
-function crashOnce(player: LogPlayer, { seed, settings }: ReturnOptions): void {
+function crashOnce(player: LogPlayer, { seed, settings, after }: ReturnOptions): void {
   const { history, disk } = player;
   const isKill = history.last % 2 === 0;
   const dead = isKill ? disk.processDeath() : disk.powerCut();
@@ -315,6 +320,7 @@ function crashOnce(player: LogPlayer, { seed, settings }: ReturnOptions): void {
   const again = new LogPlayer(dead, history, { seed: seed + 77, settings, first: dead.steps });
   const found = dumpAll(again, history);
   history.find(found, step, isKill);
+  after?.(again);
   again.engine.stop();
   again.files.assertNothingOpen();
   for (const [path, state] of statesOf(history, found)) {

@@ -1,11 +1,13 @@
 /** How much is looked at, and the table that is printed. */
-import { LogLab, type LogTally } from './log-lab.js';
+import { LogLab, type LogScenario, type LogTally } from './log-lab.js';
 import { LOG_SCENARIOS } from './log-scenarios.js';
 
 export interface LogTierOptions {
   readonly seed: number;
   /** States of one scenario. */
   readonly limit: number;
+  /** Default: those of the log. */
+  readonly scenarios?: readonly LogScenario[];
   /** Only scenarios whose name contains this. */
   readonly scenario?: string;
   /** Only this state, as a failure printed it. */
@@ -17,7 +19,7 @@ export interface LogTierOptions {
 export function runLogTier(options: LogTierOptions): LogTally & { scenarios: number } {
   const { seed, scenario: wanted = '', state } = options;
   const total = { scenarios: 0, states: 0, repeated: 0, deeper: 0, kills: 0, milliseconds: 0 };
-  for (const scenario of LOG_SCENARIOS) {
+  for (const scenario of options.scenarios ?? LOG_SCENARIOS) {
     if (!scenario.name.includes(wanted)) continue;
     const limit = state === undefined ? options.limit : Infinity;
     const only = state === undefined ? {} : { only: state };

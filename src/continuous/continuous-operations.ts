@@ -1,0 +1,611 @@
+/**
+ * Continuous operation: data files are frozen, so that any tool can copy them, while their changes go to
+ * deltas; and taken out again.
+ *
+ * Invariants:
+ * - All files of a call are put in at one moment, or none: writing the list of the root is that moment.
+ * - The data file does not change by one byte from then on until it is taken out.
+ * - What a crash interrupts is ended by the next opening of the file, without an operator.
+ *
+ * Source: Btrieve API Guide, Continuous Operation; Advanced Operations Guide, Continuous Operations.
+ */
+import { dirname, join, resolve } from 'node:path';
+import {
+  createDelta,
+  deltaPathOf,
+  findFrozen,
+  frozenMark,
+  isUnused,
+  readDeltaHeader,
+  stemOf,
+  type DeltaHeader,
+  type FrozenState,
+} from '../microkernel/continuous/delta-file.js';
+import { OverlayHandle } from '../microkernel/continuous/overlay-handle.js';
+import { restoreFrozen } from '../microkernel/continuous/restore-frozen.js';
+import { DiskError } from '../microkernel/disk-error.js';
+import { isDataFile } from '../microkernel/fcr-choice.js';
+import type { FileTable } from '../microkernel/files/file-table.js';
+import { isForWantOfRoom, type OpenFile } from '../microkernel/files/open-file.js';
+import { closeQuietly, fileError } from '../microkernel/page-device.js';
+import type { FileHandle, FileSystem, Ports } from '../microkernel/ports.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+import {
+  activeSetsFileOf,
+  readActiveFiles,
+  type ActiveFile,
+  type ActiveSets,
+} from './active-sets.js';
+import { standingOf, type DeltaFileSystem } from './delta-files.js';
+
+export interface StartContinuousOptions {
+  /** Who does it: `/A` of butil ends what butil put in. Default: `api`. */
+  readonly by?: string;
+  /** Owner name, for encrypted files that nobody has open. */
+  readonly owner?: string;
+}
+
+export interface EndContinuousOptions {
+  /** Of all files, only those that this one put in. */
+  readonly by?: string;
+  /** Gives up what was changed since the start: the frozen file is the file. */
+  readonly discard?: boolean;
+  readonly owner?: string;
+}
+
+/** A file in continuous operation. */
+export interface ContinuousFile {
+  readonly file: string;
+  readonly delta: string;
+  /** ISO 8601, UTC. */
+  readonly since: string;
+  readonly by: string;
+  readonly set: string;
+  /** `missing`: its delta is; `replaced`: another file is in its place. */
+  readonly state: 'active' | 'ending' | 'missing' | 'replaced';
+  /** Length of the delta, holes included. */
+  readonly deltaBytes: number;
+  /** By how many bytes the file has grown since, if it is open. */
+  readonly growthBytes?: number;
+}
+
+/** What became of one file. */
+export interface EndedFile {
+  readonly file: string;
+  /** `gone`: neither it nor its delta was there. */
+  readonly outcome: 'rolled-in' | 'discarded';
+  readonly deltaBytes: number;
+}
+
+/** How far taking files out is. */
+export interface EndingProgress {
+  readonly file: string;
+  readonly done: number;
+  readonly total: number;
+  readonly unit: string;
+}
+
+export interface ContinuousParts {
+  readonly root: string;
+  readonly ports: Ports;
+  /** The disk as it is, without deltas laid over anything. */
+  readonly disk: FileSystem;
+  readonly laidOver: DeltaFileSystem;
+  readonly sets: ActiveSets;
+  readonly table: () => FileTable;
+  /** Whether a file has an archival log. */
+  readonly isArchived: (path: string) => boolean;
+  /** Whether it may be put in all the same. */
+  readonly allowsArchived: () => boolean;
+}
+
+interface Started {
+  readonly path: string;
+  readonly file: OpenFile;
+  frozen?: FrozenState;
+  header?: DeltaHeader;
+  delta?: FileHandle;
+}
+
+export class ContinuousOperations {
+  readonly #parts: ContinuousParts;
+  /** Being rolled in by somebody just now. */
+  readonly #busy = new Set<string>();
+
+  constructor(parts: ContinuousParts) {
+    this.#parts = parts;
+  }
+
+  // -------------------------------------------------------------------------------------------
+  // Putting files in
+
+  /**
+   * Throws, with nothing changed: 12, 30, 46, 51, 94 as opening does; 85 (the rule of names, an archived
+   * file, a delta that is there), 88 (a file that is in), 160 (no file), 18, 2.
+   */
+  start(
+    paths: readonly string[],
+    { by = 'api', owner = '' }: StartContinuousOptions = {},
+  ): ContinuousFile[] {
+    const places = paths.map((path) => resolve(path));
+    if (places.length === 0)
+      throw refused(Status.INVALID_PARAMETER_TO_MKDE, 'no file is named', '', 'no-file');
+    for (const path of places) this.#checkPlace(path, places);
+    const started: Started[] = [];
+    try {
+      for (const path of places) started.push({ path, file: this.#open(path, owner) });
+      this.#freeze(started, by);
+    } finally {
+      for (const { file } of started) this.#close(file);
+    }
+    return this.list().filter(({ file }) => places.includes(file));
+  }
+
+  #checkPlace(path: string, all: readonly string[]): void {
+    const { disk, isArchived, allowsArchived, laidOver } = this.#parts;
+    if (laidOver.find(path) !== undefined) {
+      throw refused(
+        Status.INCOMPATIBLE_MODE_ERROR,
+        'the file is in continuous operation',
+        path,
+        'continuous',
+      );
+    }
+    if (!look(path, () => disk.exists(path))) {
+      throw refused(Status.FILE_NOT_FOUND, 'there is no such file', path, 'ENOENT');
+    }
+    if (isArchived(path) && !allowsArchived()) {
+      const message =
+        'the file has an archival log; the setting continuousOperationsWithArchivalLogging allows both';
+      throw refused(Status.FILE_INUSE, message, path, 'archived');
+    }
+    const delta = deltaPathOf(path);
+    if (delta === path || look(path, () => disk.exists(delta))) {
+      const message = `${delta} is in the way: remove it if it is of no use, and else end its continuous operation`;
+      throw refused(Status.FILE_INUSE, message, path, 'delta-exists');
+    }
+    const other = all.find((each, at) => deltaPathOf(each) === delta && all.indexOf(path) !== at);
+    const sibling = other ?? this.#siblingOf(path);
+    if (sibling === undefined && all.indexOf(path) === all.lastIndexOf(path)) return;
+    const message = `${sibling ?? path} differs from it in the extension only, so that both would have one delta`;
+    throw refused(Status.FILE_INUSE, message, path, 'same-name');
+  }
+
+  /** Another data file in the directory whose delta would have the same name. */
+  #siblingOf(path: string): string | undefined {
+    const { disk } = this.#parts;
+    const directory = dirname(path);
+    const stem = stemOf(path);
+    return look(path, () => disk.list(directory))
+      .map((name) => join(directory, name))
+      .find((each) => each !== path && stemOf(each) === stem && this.#isDataFile(each));
+  }
+
+  #isDataFile(path: string): boolean {
+    const { disk } = this.#parts;
+    try {
+      const handle = disk.open(path, 'read');
+      try {
+        return isDataFile(handle);
+      } finally {
+        handle.close();
+      }
+    } catch (error) {
+      if (error instanceof DiskError) return false;
+      throw error;
+    }
+  }
+
+  #open(path: string, owner: string): OpenFile {
+    const wanted = { isExclusive: false, readOnly: false, isUnlogged: true, owner };
+    return this.#parts.table().open(path, wanted);
+  }
+
+  #close(file: OpenFile): void {
+    this.#parts.table().close(file, false);
+  }
+
+  #freeze(started: readonly Started[], by: string): void {
+    const { ports, root, sets } = this.#parts;
+    const set = new Uint8Array(16);
+    ports.random.fill(set);
+    const since = Math.max(0, Math.floor(ports.clock.now()));
+    for (const each of started) each.frozen = each.file.pages.freeze();
+    const before = sets.all;
+    try {
+      for (const each of started) this.#makeDelta(each, { by, since, set, root });
+      for (const directory of new Set(started.map(({ path }) => dirname(path)))) {
+        this.#parts.disk.syncDirectory(directory);
+      }
+      sets.set([...before, ...started.map((each) => entryOf(each))]);
+    } catch (error) {
+      this.#undo(started, before);
+      throw fileError(
+        'the file cannot be put into continuous operation',
+        error,
+        started[0]?.path ?? '',
+      );
+    }
+    for (const each of started) layOver(each);
+    for (const { path } of started) {
+      this.#tell(
+        'I',
+        'continuous-started',
+        { file: path, by },
+        'The file is in continuous operation.',
+      );
+    }
+  }
+
+  #makeDelta(each: Started, given: Pick<DeltaHeader, 'by' | 'since' | 'set' | 'root'>): void {
+    const { disk } = this.#parts;
+    const { path, file, frozen } = each;
+    if (frozen === undefined) return;
+    const { pageSize, uuid, timeline, generation } = frozen.control;
+    const header = {
+      ...given,
+      pageSize,
+      uuid,
+      timeline,
+      generation,
+      frozenMark: frozenMark(frozen.control),
+    };
+    each.header = header;
+    each.delta = createDelta(disk, file.pages.handle, deltaPathOf(path), header);
+  }
+
+  /** As if nothing had happened; what cannot be removed now is recognised at the next opening. */
+  #undo(started: readonly Started[], before: readonly ActiveFile[]): void {
+    const { disk, sets } = this.#parts;
+    try {
+      sets.set(before);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+    }
+    for (const { path, delta } of started) {
+      if (delta === undefined) continue;
+      closeQuietly(delta);
+      try {
+        disk.remove(deltaPathOf(path));
+        disk.syncDirectory(dirname(path));
+      } catch (error) {
+        if (!(error instanceof DiskError)) throw error;
+      }
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------
+  // Taking files out
+
+  /**
+   * Takes files out, one after the other, in steps between which others may work in them. Throws 41 (a
+   * file is not in), before anything is done; 12, 51, 94 as opening does; 18 (the disk has no room: the file
+   * stays in); 2 (its delta is missing, or writing failed: it is taken out when it is next opened); 85
+   * (it is being taken out, or to be discarded and open).
+   */
+  *ending(
+    which: readonly string[] | 'all',
+    { by, discard = false, owner = '' }: EndContinuousOptions = {},
+  ): Generator<EndingProgress, EndedFile[], void> {
+    const entries =
+      which === 'all'
+        ? this.#parts.sets.all.filter((each) => by === undefined || each.by === by)
+        : which.map((path) => this.#entryAt(path));
+    const ended: EndedFile[] = [];
+    for (const entry of entries) {
+      ended.push(discard ? this.#discard(entry) : yield* this.#end(entry, owner));
+    }
+    return ended;
+  }
+
+  #entryAt(path: string): ActiveFile {
+    const place = resolve(path);
+    const entry = this.#parts.laidOver.find(place);
+    if (entry !== undefined) return entry;
+    throw refused(
+      Status.OPERATION_NOT_ALLOWED,
+      'the file is not in continuous operation',
+      place,
+      'not-continuous',
+    );
+  }
+
+  *#end(entry: ActiveFile, owner: string): Generator<EndingProgress, EndedFile, void> {
+    const { path } = entry;
+    const deltaBytes = this.#deltaBytes(path);
+    if (this.#busy.has(path))
+      throw refused(Status.FILE_INUSE, 'the file is being taken out', path, 'ending');
+    // Of a file that a crash has left half way, opening does it all.
+    const file = this.#open(path, owner);
+    try {
+      if (file.pages.overlay !== undefined) yield* this.#rollIn(file, entry);
+      else if (this.#isListed(path)) this.#endWithoutDelta(entry);
+    } finally {
+      this.#close(file);
+    }
+    return { file: path, outcome: 'rolled-in', deltaBytes };
+  }
+
+  #isListed(path: string): boolean {
+    return this.#parts.sets.all.some((each) => each.path === path);
+  }
+
+  *#rollIn(file: OpenFile, { path }: ActiveFile): Generator<EndingProgress, void, void> {
+    const { disk, sets } = this.#parts;
+    const delta = deltaPathOf(path);
+    this.#busy.add(path);
+    // Ended early, or without room, it stays in.
+    let staysIn = true;
+    try {
+      sets.change(path, 'ending');
+      const steps = file.pages.rollIn(() => {
+        disk.remove(delta);
+        disk.syncDirectory(dirname(delta));
+      });
+      for (;;) {
+        const step = steps.next();
+        if (step.done === true) break;
+        yield { file: path, ...step.value, unit: 'pages' };
+      }
+      staysIn = false;
+    } catch (error) {
+      staysIn = isForWantOfRoom(error);
+      throw fileError('the file cannot be taken out of continuous operation', error, path);
+    } finally {
+      this.#busy.delete(path);
+      if (staysIn) sets.change(path, 'active');
+    }
+    sets.remove(path);
+    this.#tell(
+      'I',
+      'continuous-ended',
+      { file: path },
+      'Its delta was rolled in; the file is in continuous operation no more.',
+    );
+  }
+
+  /** Opening it has not applied a delta: it was rolled in, or another file is in its place. */
+  #endWithoutDelta(entry: ActiveFile): void {
+    const { disk, sets } = this.#parts;
+    const { path, state } = entry;
+    if (state === 'ending' && !disk.exists(deltaPathOf(path))) {
+      sets.remove(path);
+      return;
+    }
+    const message =
+      'another file, or another state of it, is in the place of the one that was put in, so its delta is not ' +
+      'applied; put the file back, or give up the delta: butil -endbu <file> --discard --yes';
+    throw refused(Status.FILE_INUSE, message, path, 'replaced');
+  }
+
+  #discard(entry: ActiveFile): EndedFile {
+    const { disk, sets, table } = this.#parts;
+    const { path } = entry;
+    const delta = deltaPathOf(path);
+    const deltaBytes = this.#deltaBytes(path);
+    if (this.#busy.has(path))
+      throw refused(Status.FILE_INUSE, 'the file is being taken out', path, 'ending');
+    table().assertNotOpen(path);
+    try {
+      if (disk.exists(path)) this.#restore(entry);
+      if (disk.exists(delta)) disk.remove(delta);
+      disk.syncDirectory(dirname(delta));
+      sets.remove(path);
+    } catch (error) {
+      throw fileError('the changes cannot be given up', error, path);
+    }
+    const text = 'What was changed in continuous operation was given up.';
+    this.#tell('W', 'continuous-discarded', { file: path }, text);
+    return { file: path, outcome: 'discarded', deltaBytes };
+  }
+
+  /** What was rolled in of an ending that was interrupted goes. */
+  #restore(entry: ActiveFile): void {
+    const data = this.#parts.disk.open(entry.path, 'write');
+    try {
+      if (!data.tryLock('exclusive'))
+        throw refused(
+          Status.FILE_INUSE,
+          'the file is open in another engine',
+          entry.path,
+          'locked',
+        );
+      if (entry.state !== 'ending' || standingOf(data, entry) === 'other') return;
+      const set = Buffer.from(entry.set, 'hex');
+      const uuid = Buffer.from(entry.uuid, 'hex');
+      const frozen = findFrozen(data, { ...entry, set, uuid, root: '' });
+      if (frozen !== undefined) restoreFrozen(data, frozen);
+    } finally {
+      data.close();
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------
+  // For the table of open files
+
+  isIn(path: string): boolean {
+    return this.#parts.laidOver.find(path) !== undefined;
+  }
+
+  /** Throws 85 if a file may not be removed, renamed or created over. */
+  assertFree(path: string): void {
+    if (!this.isIn(path)) return;
+    throw refused(Status.FILE_INUSE, 'the file is in continuous operation', path, 'continuous');
+  }
+
+  /** A file is about to be opened: tells what a delta beside it is that it does not belong to. */
+  beforeOpen(path: string): void {
+    const { disk, laidOver } = this.#parts;
+    const delta = deltaPathOf(path);
+    if (delta === path || !look(path, () => disk.exists(delta))) return;
+    const entry = laidOver.find(path);
+    if (entry !== undefined && this.#standing(entry) !== 'other') return;
+    if (entry === undefined && this.#settleStranger(path, delta)) return;
+    const text = `${delta} does not belong to the file as it is, and was not applied; remove it.`;
+    this.#tell('W', 'delta-ignored', { file: path, delta }, text);
+  }
+
+  #standing(entry: ActiveFile): ReturnType<typeof standingOf> {
+    const data = this.#parts.disk.open(entry.path, 'read');
+    try {
+      return standingOf(data, entry);
+    } catch (error) {
+      // Opening it says what is wrong.
+      if (error instanceof BtrieveError) return 'frozen';
+      throw error;
+    } finally {
+      data.close();
+    }
+  }
+
+  /**
+   * A delta that no list of this root has. One that a crash left before it counted goes; a file that
+   * another root has in continuous operation is refused: 85.
+   */
+  #settleStranger(path: string, delta: string): boolean {
+    const { disk, root } = this.#parts;
+    try {
+      const handle = disk.open(delta, 'read');
+      let header: DeltaHeader | string;
+      let isNew: boolean;
+      try {
+        header = readDeltaHeader(handle);
+        isNew = typeof header !== 'string' && isUnused(handle, header);
+      } finally {
+        handle.close();
+      }
+      if (typeof header === 'string') return false;
+      if (header.root !== root) this.#assertNotElsewhere(path, header);
+      if (header.root !== root || !isNew) return false;
+      disk.remove(delta);
+      disk.syncDirectory(dirname(delta));
+      this.#tell(
+        'I',
+        'delta-removed',
+        { file: path, delta },
+        'A delta that never counted was removed.',
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof DiskError) return false;
+      throw error;
+    }
+  }
+
+  #assertNotElsewhere(path: string, { root, set }: DeltaHeader): void {
+    const { disk } = this.#parts;
+    const id = Buffer.from(set).toString('hex');
+    const list = activeSetsFileOf(root);
+    const isThere = readActiveFiles(disk, list).some(
+      (each) => each.path === path && each.set === id,
+    );
+    if (!isThere) return;
+    const message = `the engine of ${root} has the file in continuous operation; end that there`;
+    throw refused(Status.FILE_INUSE, message, path, 'continuous');
+  }
+
+  /** A file was opened: an ending that a crash has interrupted goes on, to its end. */
+  opened(file: OpenFile): void {
+    const { sets, disk } = this.#parts;
+    const entry = this.#parts.laidOver.find(file.pages.path);
+    if (entry?.state !== 'ending' || this.#busy.has(entry.path)) return;
+    if (file.pages.overlay === undefined) {
+      if (!disk.exists(deltaPathOf(entry.path))) sets.remove(entry.path);
+      return;
+    }
+    try {
+      const steps = this.#rollIn(file, entry);
+      while (steps.next().done !== true);
+    } catch (error) {
+      if (!isForWantOfRoom(error)) throw error;
+      const text = 'There is no room to roll in its delta; the file stays in continuous operation.';
+      this.#tell('W', 'continuous-not-ended', { file: entry.path }, text);
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------
+
+  list(): ContinuousFile[] {
+    const open = new Map(this.#parts.table().files.map(({ pages }) => [pages.path, pages]));
+    return this.#parts.sets.all.map((entry) => {
+      const { path, by, set, since } = entry;
+      const pages = open.get(path);
+      const overlay = pages?.overlay;
+      const frozenSize = overlay?.frozen.control.physicalPages ?? 0;
+      const grown = ((pages?.control.physicalPages ?? 0) - frozenSize) * entry.pageSize;
+      return {
+        file: path,
+        delta: deltaPathOf(path),
+        since: new Date(since).toISOString(),
+        by,
+        set,
+        state: this.#stateOf(entry),
+        deltaBytes: this.#deltaBytes(path),
+        ...(overlay === undefined ? {} : { growthBytes: grown }),
+      };
+    });
+  }
+
+  #stateOf(entry: ActiveFile): ContinuousFile['state'] {
+    const { disk } = this.#parts;
+    if (!disk.exists(deltaPathOf(entry.path))) return 'missing';
+    if (!disk.exists(entry.path) || this.#standing(entry) === 'other') return 'replaced';
+    return entry.state;
+  }
+
+  #deltaBytes(path: string): number {
+    const { disk } = this.#parts;
+    const delta = deltaPathOf(path);
+    try {
+      const handle = disk.open(delta, 'read');
+      try {
+        return handle.size();
+      } finally {
+        handle.close();
+      }
+    } catch (error) {
+      if (error instanceof DiskError) return 0;
+      throw error;
+    }
+  }
+
+  #tell(severity: 'I' | 'W', id: string, fields: Record<string, string>, text: string): void {
+    this.#parts.ports.events.write({ severity, id, fields, text });
+  }
+}
+
+function entryOf({ path, frozen, header }: Started): ActiveFile {
+  if (frozen === undefined || header === undefined)
+    throw new Error('a file is listed before it is frozen');
+  const { pageSize, timeline, generation, since, by } = header;
+  return {
+    path,
+    set: Buffer.from(header.set).toString('hex'),
+    by,
+    since,
+    state: 'active',
+    pageSize,
+    uuid: Buffer.from(header.uuid).toString('hex'),
+    timeline,
+    generation,
+    frozenMark: header.frozenMark,
+  };
+}
+
+function layOver({ file, frozen, header, delta }: Started): void {
+  if (frozen === undefined || header === undefined || delta === undefined) return;
+  file.pages.layOver(new OverlayHandle(file.pages.handle, delta, header, frozen, true));
+}
+
+/** What the disk says to a question about a path. */
+function look<R>(path: string, work: () => R): R {
+  try {
+    return work();
+  } catch (error) {
+    throw fileError('the file cannot be looked at', error, path);
+  }
+}
+
+function refused(status: Status, message: string, file: string, reason: string): BtrieveError {
+  return new BtrieveError(status, message, file === '' ? { reason } : { reason, file });
+}

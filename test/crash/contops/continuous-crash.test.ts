@@ -1,0 +1,32 @@
+/**
+ * The ci tier of the crash states of continuous operation. Of the environment: `SEED`, `LIMIT` (states of one
+ * scenario; for the long tier some thousands), `SCENARIO` and `STATE` (as a failure printed them).
+ */
+import { expect, test } from 'vitest';
+import { runLogTier } from '../log/log-tiers.js';
+import { CONTINUOUS_SCENARIOS } from './continuous-scenarios.js';
+
+const LIMIT = 40;
+
+test('continuous operation survives every crash', () => {
+  const { SEED, LIMIT: wanted, SCENARIO, STATE } = process.env;
+  const limit = Number(wanted ?? LIMIT);
+  const lines: string[] = [];
+  try {
+    const tally = runLogTier({
+      seed: Number(SEED ?? 1),
+      limit,
+      scenarios: CONTINUOUS_SCENARIOS,
+      ...(SCENARIO === undefined ? {} : { scenario: SCENARIO }),
+      ...(STATE === undefined ? {} : { state: STATE }),
+      print: (line) => void lines.push(line),
+    });
+    if (SCENARIO !== undefined) return;
+    expect(tally.scenarios).toBe(CONTINUOUS_SCENARIOS.length);
+    expect(tally.states).toBeGreaterThanOrEqual(0.8 * limit * CONTINUOUS_SCENARIOS.length);
+    expect(tally.deeper).toBeGreaterThanOrEqual(0.15 * tally.states);
+    expect(tally.kills).toBeGreaterThanOrEqual(0.1 * tally.states);
+  } finally {
+    console.log(lines.join('\n'));
+  }
+});
