@@ -123,6 +123,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/config.js')).command,
   },
   {
+    name: 'contops',
+    summary: 'lists the files in continuous operation',
+    operands: [],
+    owners: 0,
+    load: async () => (await import('./commands/continuous.js')).list,
+  },
+  {
     name: 'copy',
     summary: 'inserts the records of a file into another one',
     operands: [SOURCE, OUTPUT],
@@ -179,6 +186,27 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/dump.js')).command,
   },
   {
+    name: 'endbu',
+    summary: 'takes files out of continuous operation: their deltas are rolled in',
+    operands: [
+      optional(path('sourceFile|@listFile', 'a data file, or a list of them, one a line')),
+    ],
+    owners: 1,
+    classic: [{ name: 'A', value: 'none', describe: 'all files that butil has put in' }],
+    long: [
+      { name: 'all', describe: 'all files, whoever has put them in' },
+      { name: 'discard', describe: 'gives up what was changed since the start' },
+      { name: 'yes', describe: 'with --discard: for good' },
+    ],
+    usage: '<sourceFile|@listFile|-A> [--all] [--discard --yes]',
+    notes: [
+      'Returns when everything is in the data files. Interrupted, a file goes on at its next opening or',
+      'stays in.',
+    ],
+    examples: ['butil -endbu orders.btr', 'butil -endbu @files.lst', 'butil -endbu -A'],
+    load: async () => (await import('./commands/continuous.js')).end,
+  },
+  {
     name: 'events',
     summary: 'shows what the engine of a root has told its operator',
     operands: [],
@@ -214,6 +242,19 @@ export const COMMANDS: readonly CommandEntry[] = [
     ],
     examples: ['butil -identify orders.btr', 'butil -identify data --quick --json'],
     load: async () => (await import('./commands/identify.js')).command,
+  },
+  {
+    name: 'hotcopy',
+    summary: 'copies files in use into a directory, all as they are at one moment',
+    operands: [
+      path('sourceFile|@listFile', 'a data file, or a list of them, one a line'),
+      path('directory', 'where the copies go'),
+    ],
+    owners: 1,
+    long: [YES],
+    notes: ['Every page is verified while it is copied. Without --yes nothing is replaced.'],
+    examples: ['butil -hotcopy orders.btr /backup', 'butil -hotcopy @files.lst /backup'],
+    load: async () => (await import('./commands/hot-copy.js')).command,
   },
   {
     name: 'index',
@@ -384,6 +425,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     long: [DRY_RUN],
     examples: ['butil -sindex orders.btr city.des', 'butil -sindex orders.btr SYSKEY'],
     load: async () => (await import('./commands/indexes.js')).addIndex,
+  },
+  {
+    name: 'startbu',
+    summary: 'puts files into continuous operation, so that any tool can copy them',
+    operands: [path('sourceFile|@listFile', 'a data file, or a list of them, one a line')],
+    owners: 1,
+    notes: [
+      'All files of the list, at one moment, or none. The data files do not change until -endbu; changes',
+      'go to name.^^^ beside them.',
+    ],
+    examples: ['butil -startbu orders.btr', 'butil -startbu @files.lst'],
+    load: async () => (await import('./commands/continuous.js')).start,
   },
   {
     name: 'stat',

@@ -12,6 +12,7 @@ export const MESSAGE = Object.freeze({
   WRONG_ACS_FILE: 20,
   /** A status of the engine. */
   ENGINE: 100,
+  MAY_TAKE_LONG: 139,
   DESCRIPTION: 201,
   UNFORMATTED: 202,
   RECORD_LENGTHS: 203,

@@ -32,6 +32,12 @@ import {
   type StartContinuousOptions,
 } from './continuous/continuous-operations.js';
 import { DeltaFileSystem } from './continuous/delta-files.js';
+import {
+  hotCopy,
+  type HotCopy,
+  type HotCopyOptions,
+  type HotCopyProgress,
+} from './continuous/hot-copy.js';
 import { EngineLog } from './logging/engine-log.js';
 import { NO_LOG } from './logging/holder.js';
 import { logDirectory } from './logging/log-directory.js';
@@ -151,6 +157,8 @@ export class MicroKernel {
   readonly #archive: EngineArchive;
   /** Files that a transaction works in are to be looked at again. */
   #isArchiveStale = false;
+  /** Without deltas laid over anything. */
+  readonly #disk: FileSystem;
   readonly #continuous: ContinuousOperations;
   readonly #clients = new Set<Client>();
   readonly #timer: NodeJS.Timeout;
@@ -198,6 +206,7 @@ export class MicroKernel {
     this.root = root;
     this.#settings = settings;
     const disk = ports.files;
+    this.#disk = disk;
     const sets = new ActiveSets(disk, root);
     const laidOver = new DeltaFileSystem(disk, () => sets.all);
     this.#ports = { ...ports, files: laidOver };
@@ -568,6 +577,33 @@ export class MicroKernel {
       for (const { file } of ended) log.forget(log.filesAt(file));
     }
     return ended;
+  }
+
+  /**
+   * Copies files as they are at one moment, the same for all, into a directory that is there, while clients work
+   * on: put into continuous operation, copied with every page verified, synced, and taken out in every case. If
+   * anything goes wrong, no copy is left.
+   *
+   * Throws what `startContinuous` and `endContinuous` throw; 59 (something is there already), 2 with the place of a
+   * page that is damaged, 35 (no such directory), 18.
+   */
+  hotCopy(paths: readonly string[], directory: string, options: HotCopyOptions = {}): HotCopy[] {
+    const steps = this.hotCopying(paths, directory, options);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
+  }
+
+  /** The same in steps, between which clients work on. */
+  *hotCopying(
+    paths: readonly string[],
+    directory: string,
+    options: HotCopyOptions = {},
+  ): Generator<HotCopyProgress, HotCopy[], void> {
+    this.#assertRunning();
+    const parts = { disk: this.#disk, continuous: this.#continuous };
+    return yield* hotCopy(parts, paths, directory, options);
   }
 
   /** The files in continuous operation. */

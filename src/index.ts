@@ -51,6 +51,14 @@ export {
 } from './blog-root.js';
 export type { BlogEntry, BlogProblem, BlogReason } from './archival/blog-config.js';
 export type { DeclaredBackup } from './archival/declared-backups.js';
+export type {
+  ContinuousFile,
+  EndContinuousOptions,
+  EndedFile,
+  EndingProgress,
+  StartContinuousOptions,
+} from './continuous/continuous-operations.js';
+export type { HotCopy, HotCopyOptions, HotCopyProgress } from './continuous/hot-copy.js';
 export type { EventListing, EventQuery, EventSeverity, LoggedEvent } from './event-log.js';
 export type { FileStanding } from './logging/file-standing.js';
 export type { ListedFile, ListedSegment, LogListing } from './logging/log-listing.js';

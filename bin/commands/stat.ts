@@ -56,6 +56,17 @@ function fileLines(file: FileStatistics): Line[] {
     ['Key Only', file.isKeyOnly],
     ['Extended', (file.original?.pieces ?? 1) > 1],
     ...where(file.hasOwner, ['Owner Name', true], ['Encrypted', file.isEncrypted]),
+    ...continuousLines(file),
+  ];
+}
+
+function continuousLines({ continuous }: FileStatistics): readonly Line[] {
+  if (continuous === undefined) return [];
+  const { since, by, deltaBytes, grownPages } = continuous;
+  return [
+    ['Continuous Operation', `since ${since}, by ${by}`],
+    ['Delta File Size', deltaBytes],
+    ['Pages Grown Since', grownPages],
   ];
 }
 

@@ -25,7 +25,7 @@ import { OverlayHandle } from '../microkernel/continuous/overlay-handle.js';
 import { restoreFrozen } from '../microkernel/continuous/restore-frozen.js';
 import { DiskError } from '../microkernel/disk-error.js';
 import { isDataFile } from '../microkernel/fcr-choice.js';
-import type { FileTable } from '../microkernel/files/file-table.js';
+import type { ContinuousUse, FileTable } from '../microkernel/files/file-table.js';
 import { isForWantOfRoom, type OpenFile } from '../microkernel/files/open-file.js';
 import { closeQuietly, fileError } from '../microkernel/page-device.js';
 import type { FileHandle, FileSystem, Ports } from '../microkernel/ports.js';
@@ -72,7 +72,6 @@ export interface ContinuousFile {
 /** What became of one file. */
 export interface EndedFile {
   readonly file: string;
-  /** `gone`: neither it nor its delta was there. */
   readonly outcome: 'rolled-in' | 'discarded';
   readonly deltaBytes: number;
 }
@@ -107,7 +106,7 @@ interface Started {
   delta?: FileHandle;
 }
 
-export class ContinuousOperations {
+export class ContinuousOperations implements ContinuousUse {
   readonly #parts: ContinuousParts;
   /** Being rolled in by somebody just now. */
   readonly #busy = new Set<string>();
@@ -296,6 +295,15 @@ export class ContinuousOperations {
       ended.push(discard ? this.#discard(entry) : yield* this.#end(entry, owner));
     }
     return ended;
+  }
+
+  /** The same at once. */
+  end(which: readonly string[] | 'all', options: EndContinuousOptions = {}): EndedFile[] {
+    const steps = this.ending(which, options);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
   }
 
   #entryAt(path: string): ActiveFile {

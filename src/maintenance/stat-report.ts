@@ -100,6 +100,16 @@ export interface FileStatistics {
   /** Physical pages, and those of them that are free. */
   readonly pages: number;
   readonly freePages: number;
+  /** Of a file in continuous operation. */
+  readonly continuous?: {
+    /** ISO 8601, UTC. */
+    readonly since: string;
+    readonly by: string;
+    /** Length of the delta, holes included. */
+    readonly deltaBytes: number;
+    /** By how many pages the file has grown since. */
+    readonly grownPages: number;
+  };
 }
 
 /** The statistics of a file. Throws what Open answers: 11, 12, 30, 2, 46, 51, 85, 86, 88, 94. */
@@ -141,6 +151,7 @@ function statisticsOf(file: ClientFile): FileStatistics {
     ...whoseFile(file),
     pages: control.physicalPages,
     freePages: control.freePhysical,
+    ...continuousOf(file),
   };
 }
 
@@ -148,6 +159,15 @@ function whoseFile({ original, pages }: ClientFile): Pick<FileStatistics, 'ident
   if (original === undefined) return { identity: uuidText(pages.control.uuid) };
   const { format, certainty, isUnclean, pieces, warnings } = original;
   return { original: { format, certainty, isUnclean, pieces, warnings: [...warnings] } };
+}
+
+function continuousOf({ pages }: ClientFile): Pick<FileStatistics, 'continuous'> {
+  const { overlay, control } = pages;
+  if (overlay === undefined) return {};
+  const { since, by } = overlay.header;
+  const grownPages = control.physicalPages - overlay.frozen.control.physicalPages;
+  const deltaBytes = overlay.delta.size();
+  return { continuous: { since: new Date(since).toISOString(), by, deltaBytes, grownPages } };
 }
 
 function keyStatistics(

@@ -305,7 +305,7 @@ export class PageFile implements FrameOwner, PageView {
     this.prepare();
     this.endOperation();
     const isPrivatelyGrown = [SPACE.DATA, SPACE.OTHER].some(
-      (space) => this.#work.numbersGivenOut(space as PageSpace).next().done !== true,
+      (space) => this.#work.numbersGivenOut(space).next().done !== true,
     );
     // Numbers that only transactions know may need regions that are not there yet.
     if (isPrivatelyGrown && this.#operations === 0) this.#operations = 1;

@@ -295,11 +295,12 @@ const LAYERS: readonly LayerDeclaration[] = [
   },
   {
     layer: 'continuous operation',
-    mayImport: ['ground', 'structures', 'pages', 'files'],
+    mayImport: ['ground', 'layout', 'structures', 'pages', 'files'],
     modules: [
       'continuous/active-sets',
       'continuous/delta-files',
       'continuous/continuous-operations',
+      'continuous/hot-copy',
     ],
   },
   // The one place that knows everybody: builds and wires.
@@ -384,6 +385,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'bin/declaration',
       'bin/description',
       'bin/engine-for-command',
+      'bin/file-list',
       'bin/failures',
       'bin/grammar',
       'bin/messages',
@@ -403,6 +405,8 @@ const LAYERS: readonly LayerDeclaration[] = [
       'bin/commands/check',
       'bin/commands/clone',
       'bin/commands/config',
+      'bin/commands/continuous',
+      'bin/commands/hot-copy',
       'bin/commands/log',
       'bin/commands/recover-all',
       'bin/commands/copy',
@@ -526,6 +530,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'microkernel/system-transaction',
   ],
   'continuous/delta-files': ['continuous/active-sets'],
+  'continuous/hot-copy': ['continuous/continuous-operations'],
   'continuous/continuous-operations': ['continuous/active-sets', 'continuous/delta-files'],
   'microkernel/trees/b-tree': ['microkernel/trees/index-page'],
   'microkernel/trees/check-tree': ['microkernel/trees/b-tree', 'microkernel/trees/index-page'],
@@ -951,6 +956,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'bin/grammar': ['bin/declaration'],
   'bin/options': ['bin/declaration', 'bin/grammar'],
   'bin/progress': ['bin/console', 'bin/messages'],
+  'bin/file-list': ['bin/session', 'bin/text-files'],
   'bin/session': [
     'bin/console',
     'bin/engine-for-command',

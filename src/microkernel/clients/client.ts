@@ -237,6 +237,8 @@ export class ClassicClient {
         return this.calls.getDirectory(buffers);
       case Op.LOGIN:
         return this.calls.login(buffers);
+      case Op.CONTINUOUS:
+        return this.calls.continuous(buffers);
       default:
         return Status.INVALID_FUNCTION;
     }

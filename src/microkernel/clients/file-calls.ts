@@ -2,7 +2,7 @@
  * The operations on whole files, and what a client has open.
  *
  * Source: Btrieve API Guide, Open, Close, Create, Set Owner, Clear Owner, Create Index, Drop Index,
- * Set Directory, Get Directory, Login.
+ * Set Directory, Get Directory, Login, Continuous Operation.
  */
 import { decodeCreate, decodeIndexKey } from '../definition/create-buffer.js';
 import { freeSequence } from '../definition/definition-codec.js';
@@ -34,6 +34,11 @@ const MULTI_ENGINE = -64;
 
 /** Key numbers of Create. The other two for new files once spoke of transactions on servers. */
 const CREATE = Object.freeze({ NEW_ONLY: [-1, -3], DELETE: -128, RENAME: -127 });
+
+/** Key numbers of Continuous Operation. */
+const CONTINUOUS = Object.freeze({ START: 0, END_ALL: 1, END: 2 });
+/** Who has put a file in that a program has. */
+const CONTINUOUS_BY = 'api';
 
 /** Added to a number in Create Index (that very number) and Drop Index (no renumbering). */
 const EXACT = 0x80;
@@ -172,7 +177,8 @@ export class FileCalls implements ClientState {
   }
 
   /** 41 in a transaction, 85 if others have one that works in the file: whether its form may change. */
-  #checkStructure({ file }: Handle): number {
+  #checkStructure({ own: file }: Handle): number {
+    file.assertNotFrozen();
     if (this.transaction !== undefined) return Status.OPERATION_NOT_ALLOWED;
     const [other] = file.transactions;
     if (other === undefined) return Status.NO_ERROR;
@@ -261,6 +267,27 @@ export class FileCalls implements ClientState {
       return Status.ACCESS_TO_FILE_DENIED;
     }
     handle.own.clearOwner();
+    return Status.NO_ERROR;
+  }
+
+  /** Puts files into continuous operation, or takes them out. All are those that programs have put in. */
+  continuous({ data, length, keyNumber }: Buffers): number {
+    const { continuous } = this.#files;
+    const given = length[0] ?? 0;
+    if (continuous === undefined) return Status.INVALID_FUNCTION;
+    if (keyNumber === CONTINUOUS.END_ALL) {
+      if (given !== 0) return Status.DATALENGTH_ERROR;
+      continuous.end('all', { by: CONTINUOUS_BY });
+      return Status.NO_ERROR;
+    }
+    if (keyNumber !== CONTINUOUS.START && keyNumber !== CONTINUOUS.END) {
+      return Status.OPERATION_NOT_ALLOWED;
+    }
+    const paths = textFrom(data.subarray(0, given))
+      .split(',')
+      .map((name) => absolutePath(name.trim(), this.directory));
+    if (keyNumber === CONTINUOUS.START) continuous.start(paths, { by: CONTINUOUS_BY });
+    else continuous.end(paths);
     return Status.NO_ERROR;
   }
 

@@ -79,6 +79,7 @@ function answer(handle: Handle, opens: number, question: StatQuestion): StatAnsw
         usageCount: opens,
         flags:
           (handle.isReadOnly ? INFORMATION_FLAG.READ_ONLY : 0) |
+          (file.pages.overlay === undefined ? 0 : INFORMATION_FLAG.CONTINUOUS_OPERATION) |
           (hasOwner(file.stored.owner) ? INFORMATION_FLAG.OWNER_NAME : 0),
       };
     case 5:

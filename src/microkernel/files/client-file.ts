@@ -5,6 +5,7 @@
  * Owns: nothing; types only. What the members promise stands where `OpenFile`, `DataFile`, `RecordStore`,
  * `FileKey` and `BTree` have them.
  */
+import type { OverlayHandle } from '../continuous/overlay-handle.js';
 import type { FileDefinition } from '../definition/file-definition.js';
 import type { StoredDefinition } from '../definition/definition-codec.js';
 import type { KeyCodec } from '../keys/key-codec.js';
@@ -110,6 +111,8 @@ export interface ClientPages {
     readonly freePhysical: number;
   };
   readonly cache: { endOperation(): void };
+  /** Of a file in continuous operation. */
+  readonly overlay?: OverlayHandle | undefined;
   work(pages: PrivatePages | undefined): void;
   complete(): void;
 }

@@ -84,6 +84,8 @@ export interface ContinuousUse {
   beforeOpen(path: string): void;
   /** Ends what was interrupted. Throws 2. */
   opened(file: OpenFile): void;
+  start(paths: readonly string[], options: { readonly by: string }): unknown;
+  end(which: readonly string[] | 'all', options?: { readonly by: string }): unknown;
 }
 
 export interface FileTableOptions {
@@ -141,6 +143,11 @@ export class FileTable {
   /** Files that are open, those of the original engine aside. */
   get files(): readonly OpenFile[] {
     return [...this.#byFile.values()].map(({ file }) => file);
+  }
+
+  /** Undefined where there are no deltas. */
+  get continuous(): ContinuousUse | undefined {
+    return this.#options.continuous;
   }
 
   /** For new files of which nobody says whether they have system data. */
