@@ -20,6 +20,7 @@ import { readFully, writeFully } from './microkernel/disk-error.js';
 import type { FileHandle, FileSystem, Ports } from './microkernel/ports.js';
 import { BtrieveError, Status } from './microkernel/status.js';
 import { blogFilesAt } from './archival/blog-places.js';
+import { BlogSelection } from './archival/blog-selection.js';
 import type { ArchiveLog, ArchiveStatistics } from './archival/archive-log.js';
 import { EngineArchive, type ArchivedSelection } from './archival/engine-archive.js';
 import { ActiveSets } from './continuous/active-sets.js';
@@ -130,6 +131,8 @@ export interface EngineStatistics {
 }
 
 const IDLE_INTERVAL_MS = 100;
+/** Until it is tried again to archive, or archive no more, what was edited in `blog.cfg`. */
+const ARCHIVE_RETRY_MS = 1000;
 /** Engines of this process that run; one hook on its exit stops them all. */
 const running = new Set<MicroKernel>();
 
@@ -144,6 +147,8 @@ interface Start {
   readonly servesOthers: boolean;
   readonly tcp: TcpPlace | undefined;
   readonly archive: ArchivedSelection | undefined;
+  /** The disk is the one that the operating system has. */
+  readonly isReal: boolean;
 }
 
 export class MicroKernel {
@@ -157,6 +162,10 @@ export class MicroKernel {
   readonly #archive: EngineArchive;
   /** Files that a transaction works in are to be looked at again. */
   #isArchiveStale = false;
+  /** What was last said about files that cannot be archived yet. */
+  #archiveTrouble = '';
+  #nextArchiveTry = 0;
+  readonly #blog: BlogSelection | undefined;
   /** Without deltas laid over anything. */
   readonly #disk: FileSystem;
   readonly #continuous: ContinuousOperations;
@@ -186,7 +195,12 @@ export class MicroKernel {
       const settings = { ...given, ...stored, ...options.settings };
       const isAsked = options.ports === undefined || options.settings?.requester === true;
       const { tcp, archive } = options;
-      const start = { servesOthers: settings.requester && isAsked, tcp, archive };
+      const start = {
+        servesOthers: settings.requester && isAsked,
+        tcp,
+        archive,
+        isReal: options.ports === undefined,
+      };
       return new MicroKernel(root, settings, ports, lock, start);
     } catch (error) {
       const shown = fileError('the engine cannot be started', error, root);
@@ -214,7 +228,8 @@ export class MicroKernel {
     this.#cache = new PageCache({ size: settings.cacheAllocationSize });
     const { operationBundleLimit, initiationTimeLimitMs, fileGrowthFactor } = settings;
     this.#log = openLog(this.#ports, root, settings);
-    const selection = settings.archivalLoggingSelectedFiles ? start.archive : undefined;
+    const selection = this.#select(start);
+    this.#blog = selection instanceof BlogSelection ? selection : undefined;
     const policy = () => this.#settings.archiveFailure;
     this.#archive = new EngineArchive({ ports: this.#ports, selection, policy });
     this.#continuous = new ContinuousOperations({
@@ -227,6 +242,9 @@ export class MicroKernel {
       ports: this.#ports,
       archives: this.#archive,
       continuous: this.#continuous,
+      onComplete: () => {
+        if (this.#blog !== undefined) this.#files.boundary.putOff(this.#lookAtBlog);
+      },
       cache: this.#cache,
       holder: { log: NO_LOG, session: 0, root },
       log: this.#log,
@@ -245,6 +263,41 @@ export class MicroKernel {
     if (!settings.archivalLoggingSelectedFiles) tellIgnoredBlog(ports, root);
     this.#addAdministration();
     this.#requester = start.servesOthers ? this.#serveOthers(start.tcp) : undefined;
+  }
+
+  /** Which files are archived: those that a program says, else those of `blog.cfg`; none by default. */
+  #select({ archive, isReal }: Start): ArchivedSelection | undefined {
+    if (!this.#settings.archivalLoggingSelectedFiles) return undefined;
+    if (archive !== undefined) return archive;
+    const onNotice = (): void => this.#files.boundary.putOff(this.#lookAtBlog);
+    return new BlogSelection({ ports: this.#ports, root: this.root, isReal, onNotice });
+  }
+
+  /** At an operation boundary. What cannot be done now is tried again. */
+  readonly #lookAtBlog = (): void => {
+    if (this.#isStopped) return;
+    if (this.#blog?.lookAgain() === true) {
+      this.#isArchiveStale = true;
+      this.#nextArchiveTry = 0;
+    }
+    const now = this.#ports.clock.monotonic();
+    if (!this.#isArchiveStale || now < this.#nextArchiveTry) return;
+    this.#nextArchiveTry = now + ARCHIVE_RETRY_MS;
+    this.#followSelection();
+  };
+
+  #followSelection(): void {
+    try {
+      this.#isArchiveStale = !this.#files.archivesChanged();
+      this.#archiveTrouble = '';
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      // Tried again and again, and said once.
+      if (text === this.#archiveTrouble) return;
+      this.#archiveTrouble = text;
+      const fields = { root: this.root };
+      this.#ports.events.write({ severity: 'W', id: 'archive-not-begun', fields, text });
+    }
   }
 
   /** Without a thread for it the engine works all the same. */
@@ -686,6 +739,7 @@ export class MicroKernel {
     if (this.#isStopped) return;
     this.#isStopped = true;
     clearInterval(this.#timer);
+    this.#blog?.close();
     this.#requester?.close();
     running.delete(this);
     if (running.size === 0) process.off('exit', stopAll);
@@ -709,7 +763,7 @@ export class MicroKernel {
 
   #idle(): void {
     for (const file of this.#files.files) file.pages.idle();
-    if (this.#isArchiveStale) this.#isArchiveStale = !this.#files.archivesChanged();
+    this.#lookAtBlog();
     this.#log.log.idle();
   }
 

@@ -47,6 +47,12 @@ export class EngineArchive implements FileArchives {
     return identity !== undefined && selection.logFor(path, identity) !== undefined;
   }
 
+  /** The open file has the log that is selected for it, or none. */
+  isAsWanted(file: OpenFile): boolean {
+    const { path, identity } = file.pages;
+    return this.#logs.get(file)?.path === this.#options.selection?.logFor(path, identity);
+  }
+
   statisticsOf(file: OpenFile): ArchiveStatistics | undefined {
     return this.#logs.get(file)?.statistics;
   }

@@ -8,10 +8,24 @@ export class OperationBoundary {
   #words: Int32Array = new Int32Array(1);
   #seen = 0;
   #attend: (() => void) | undefined;
+  /** What this thread itself has put off until here. */
+  #putOff: (() => void) | undefined;
 
   /** An operation is about to begin: everything is whole, and frames of the cache are free for reuse. */
   pass(): void {
+    if (this.#putOff !== undefined) this.#catchUpWithOwn();
     if (Atomics.load(this.#words, 0) !== this.#seen) this.#attend?.();
+  }
+
+  /** Puts something off until the next operation begins, or `pass` is called; it must not throw. */
+  putOff(work: () => void): void {
+    this.#putOff = work;
+  }
+
+  #catchUpWithOwn(): void {
+    const work = this.#putOff;
+    this.#putOff = undefined;
+    work?.();
   }
 
   /** From here on the word is one that other threads have too, and this is what is done when it changes. */

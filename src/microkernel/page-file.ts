@@ -82,6 +82,8 @@ export interface PageFileOpenOptions {
   readonly holder: Holder;
   /** Where changes are before they are in the file; says who the holder is. */
   readonly log?: LogOfPages | undefined;
+  /** A system transaction is complete; called out of an operation. */
+  readonly onComplete?: (() => void) | undefined;
   readonly settings?: Partial<PageFileSettings>;
 }
 
@@ -276,7 +278,10 @@ export class PageFile implements FrameOwner, PageView {
       confirmPath: () => this.#confirmPath(),
       makeDurable: (lsn) => this.#options.log?.makeDurable(lsn),
       archive: () => this.archive,
-      completed: ({ appliedLsn }) => (this.#flushedLsn = appliedLsn),
+      completed: ({ appliedLsn }) => {
+        this.#flushedLsn = appliedLsn;
+        this.#options.onComplete?.();
+      },
     });
     this.#flushedLsn = control.appliedLsn;
     if (handle instanceof OverlayHandle) this.#useOverlay(handle);

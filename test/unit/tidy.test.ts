@@ -316,6 +316,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'event-log',
       'engine-root',
       'blog-root',
+      'archival/blog-selection',
     ],
   },
   {
@@ -834,7 +835,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'requester/remote-client': ['requester/connection'],
   'requester/connect': ['requester/connection', 'requester/remote-client'],
   client: ['typed-file'],
-  engine: ['client', 'settings'],
+  engine: ['archival/blog-selection', 'client', 'settings'],
   'blog-root': ['engine', 'engine-root', 'settings'],
   'engine-root': ['engine', 'event-log', 'settings'],
   'maintenance/describe': ['maintenance/description-language'],

@@ -32,6 +32,8 @@ export interface FileArchives {
    * 148 and what keeps it from being written.
    */
   open(file: OpenFile, wanted: ArchiveUse): FileArchive | undefined;
+  /** The open file has the one that is selected for it now, or none. */
+  isAsWanted(file: OpenFile): boolean;
   /** The file is closed, or archived no more. */
   close(archive: FileArchive): void;
   /** The file at a path is about to be created over. */
@@ -92,6 +94,8 @@ export interface FileTableOptions {
   readonly log?: FileLog;
   readonly archives?: FileArchives;
   readonly continuous?: ContinuousUse;
+  /** A system transaction of a file is complete; called out of an operation. */
+  readonly onComplete?: () => void;
   readonly ports: Ports;
   readonly cache: PageCache;
   readonly holder: Holder;
@@ -265,14 +269,27 @@ export class FileTable {
 
   /**
    * Which files are archived, and where to, was changed. Files that a transaction works in stay as they
-   * are; returns whether there were any. Throws what kept a file from being written.
+   * are, and so do those in continuous operation; returns whether there were none. All others are done;
+   * then it throws what kept the first of them from being written, or its log from being opened.
    */
   archivesChanged(): boolean {
+    const { archives, continuous } = this.#options;
     let isDone = true;
+    const failures: unknown[] = [];
     for (const entry of this.#byFile.values()) {
-      if (entry.file.transactions.size > 0) isDone = false;
-      else this.#archiveAnew(entry);
+      const { file } = entry;
+      if (archives?.isAsWanted(file) !== false) continue;
+      if (file.transactions.size > 0 || continuous?.isIn(file.pages.path) === true) {
+        isDone = false;
+        continue;
+      }
+      try {
+        this.#archiveAnew(entry);
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw failures[0];
     return isDone;
   }
 

@@ -59,6 +59,8 @@ export interface OpenFileOptions {
   readonly holder: Holder;
   readonly settings?: Partial<PageFileSettings>;
   readonly log?: LogOfPages | undefined;
+  /** A system transaction is complete; called out of an operation. */
+  readonly onComplete?: (() => void) | undefined;
   /** Owner name; without it an encrypted file is read by the key of the root, if that may be. */
   readonly owner?: string;
   readonly rootKey?: RootKey;
