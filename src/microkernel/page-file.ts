@@ -361,20 +361,17 @@ export class PageFile implements FrameOwner, PageView {
   }
 
   #finishRollIn(overlay: OverlayHandle, work: RollIn, removeDelta: () => void): void {
-    const isChanged = this.#control.generation !== overlay.frozen.control.generation;
-    // Leftovers go, and the file says who has it in use, before that is copied.
-    if (isChanged && !this.#claimed) this.prepare();
+    // Leftovers go, and the file says who has it in use, before that is copied. An unchanged file too gets a
+    // new generation, by which it is told from one whose delta was lost.
+    this.prepare();
     this.endOperation();
     this.complete();
-    if (isChanged) {
-      const record = this.#committedRecord();
-      this.#controlPages.follow(
-        this.#rollingIn(overlay, () => {
-          this.#confirmPath();
-          return work.finish(record);
-        }),
-      );
-    }
+    const record = this.#committedRecord();
+    const controlPages = this.#rollingIn(overlay, () => {
+      this.#confirmPath();
+      return work.finish(record);
+    });
+    this.#controlPages.follow(controlPages);
     try {
       removeDelta();
     } catch (error) {

@@ -206,6 +206,17 @@ function scenarios(count: number): LogScenario[] {
         after: isAsItWas(count, true),
       },
       {
+        name: `in and out with nothing done, ${of}`,
+        settings,
+        before: files(count),
+        run: (player) => {
+          start(player, count);
+          end(player, count);
+          work(player, opened(player, count), count, 1);
+        },
+        after: isAsItWas(count, true),
+      },
+      {
         name: `endbu in steps, beside a writer, ${of}`,
         settings,
         before: filesIn(count, false),

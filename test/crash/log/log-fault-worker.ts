@@ -9,6 +9,7 @@
  */
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type * as ContinuousModule from '../contops/continuous-scenarios.js';
 import type * as FailingModule from './log-failing.js';
 import type * as LabModule from './log-lab.js';
 import type * as ScenariosModule from './log-scenarios.js';
@@ -22,6 +23,8 @@ export interface WorkerOrder {
   /** No others after it. */
   readonly alone: boolean;
   readonly seed: number;
+  /** The tests of continuous operation instead of those of the log. */
+  readonly isContinuous?: boolean;
 }
 
 export type WorkerReport =
@@ -45,7 +48,7 @@ async function load<Module>(tree: string, name: string): Promise<Module> {
   return (await import(url.href)) as Module;
 }
 
-async function trialsIn(tree: string, seed: number): Promise<Trial[]> {
+async function trialsIn({ tree, seed, isContinuous }: WorkerOrder): Promise<Trial[]> {
   const { LogLab } = await load<typeof LabModule>(tree, 'log-lab.ts');
   const { runLogFailing } = await load<typeof FailingModule>(tree, 'log-failing.ts');
   const { LOG_SCENARIOS } = await load<typeof ScenariosModule>(tree, 'log-scenarios.ts');
@@ -65,6 +68,10 @@ async function trialsIn(tree: string, seed: number): Promise<Trial[]> {
     name: `${name}, failing calls`,
     run: (strikes) => void runLogFailing({ seed, limit: LIMIT, only: `${name}/`, print, strikes }),
   });
+  if (isContinuous === true) {
+    const name = '../contops/continuous-scenarios.ts';
+    return (await load<typeof ContinuousModule>(tree, name)).CONTINUOUS_SCENARIOS.map(crashed);
+  }
   return [
     ...LOG_SCENARIOS.map(crashed),
     ...LOG_SCENARIOS.filter(({ fails }) => fails === true).map(failing),
@@ -102,7 +109,7 @@ function textOf(error: unknown): string {
 async function work(order: WorkerOrder): Promise<WorkerReport> {
   let trials: Trial[];
   try {
-    trials = inOrder(await trialsIn(order.tree, order.seed), order);
+    trials = inOrder(await trialsIn(order), order);
   } catch (error) {
     return { kind: 'broken', states: 0, how: textOf(error) };
   }

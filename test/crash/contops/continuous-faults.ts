@@ -1,0 +1,114 @@
+/**
+ * Seeded faults: builds of the engine with one rule of continuous operation broken each. The crash tests of
+ * this folder must find every one of them.
+ */
+import type { RecordFault } from '../records/record-faults.js';
+
+const OPERATIONS = '../continuous/continuous-operations.ts';
+const ROLL_IN = 'continuous/roll-in.ts';
+const OVERLAY = 'continuous/overlay-handle.ts';
+const DELTA = 'continuous/delta-file.ts';
+const PAGES = 'page-file.ts';
+const SPACE = 'free-space.ts';
+
+const END = 'endbu of 1 file, durable';
+const START = 'startbu of 3 files, durable';
+
+export const SEEDED_CONTINUOUS_FAULTS: readonly RecordFault[] = [
+  {
+    name: 'the delta goes before the control record is there',
+    file: PAGES,
+    edits: [
+      { find: 'return work.finish(record);', put: 'removeDelta(); return work.finish(record);' },
+      { after: 'this.#controlPages.follow(controlPages);', find: 'removeDelta();', put: '' },
+    ],
+    why: 'until the data file has everything, the delta is what there is',
+    first: END,
+  },
+  {
+    name: 'pages of the frozen generation are used again',
+    file: SPACE,
+    edits: [{ find: 'this.#frozen?.uses(first + bit) === true', put: 'first < 0' }],
+    why: 'rolling in would write over the frozen file',
+    first: END,
+  },
+  {
+    name: 'files are listed one after the other',
+    file: OPERATIONS,
+    edits: [
+      {
+        find: 'sets.set([...before, ...started.map((each) => entryOf(each))]);',
+        put: 'for (const each of started) sets.set([...sets.all, entryOf(each)]);',
+      },
+    ],
+    why: 'all files of a call are put in, or none',
+    first: START,
+  },
+  {
+    name: 'a PAT page is copied over the frozen copy',
+    file: ROLL_IN,
+    edits: [{ find: '1 - frozenPages.copyOf(patNumber)', put: 'frozenPages.copyOf(patNumber)' }],
+    why: 'the frozen file is whole until the new control record is on disk',
+    first: END,
+  },
+  {
+    name: 'the control record is written before the pages are on disk',
+    file: ROLL_IN,
+    edits: [{ after: 'finish(record: ControlRecord)', find: 'data.sync();', put: '' }],
+    why: 'what it stands for must be there',
+    first: END,
+  },
+  {
+    name: 'the directory is not synced after the delta has gone',
+    file: OPERATIONS,
+    edits: [{ after: 'disk.remove(delta);', find: 'disk.syncDirectory(dirname(delta));', put: '' }],
+    why: 'a delta that comes back belongs to no file any more',
+    first: END,
+  },
+  {
+    name: 'a file is listed before the name of its delta is on disk',
+    file: OPERATIONS,
+    edits: [{ find: 'this.#parts.disk.syncDirectory(directory);', put: '' }],
+    why: 'what is listed must be there',
+    first: START,
+  },
+  {
+    name: 'a delta gets its name before it is on disk',
+    file: DELTA,
+    edits: [{ find: 'delta.sync();', put: '' }],
+    why: 'a delta is whole when it has its name',
+    first: START,
+  },
+  {
+    name: 'pages written since a pass are forgotten',
+    file: OVERLAY,
+    edits: [{ find: 'this.#written?.add(page);', put: '' }],
+    why: 'writers go on beside the passes',
+    first: 'endbu in steps, beside a writer, 1 file, durable',
+  },
+  {
+    name: 'an interrupted end is not gone on with',
+    file: OPERATIONS,
+    edits: [
+      {
+        find: "if (entry?.state !== 'ending' || this.#busy.has(entry.path)) return;",
+        put: 'if (entry !== undefined) return;',
+      },
+    ],
+    why: 'no operator is needed after a crash',
+    first: END,
+  },
+  {
+    name: 'the frozen file still says who has it in use',
+    file: PAGES,
+    edits: [
+      {
+        after: 'this.#closeCleanly(() => this.#committedRecord());',
+        find: 'this.#claimed = false;',
+        put: '',
+      },
+    ],
+    why: 'what is changed in the delta must be said to be in use there',
+    first: START,
+  },
+];
