@@ -71,7 +71,9 @@ export class DeltaFileSystem implements FileSystem {
       if (!isOfEntry(header, entry)) throw missing(entry, path, 'is that of another file or time');
       const frozen = findFrozen(data, header);
       if (frozen === undefined) throw missing(entry, path, 'is that of another file or time');
-      return new OverlayHandle(data, delta, header, frozen, false);
+      const overlay = new OverlayHandle(data, delta, header, frozen, false);
+      if (hasLostControl(overlay)) throw missing(entry, path, 'has lost its control records');
+      return overlay;
     } catch (error) {
       closeQuietly(delta);
       throw error;
@@ -122,6 +124,15 @@ export function standingOf(data: FileHandle, entry: ActiveFile): 'frozen' | 'rol
   if (control.generation === entry.generation) return 'frozen';
   // Somebody who knows nothing of the list has changed it.
   return entry.state === 'ending' ? 'rolled-in' : 'other';
+}
+
+/**
+ * Whether what is left of the FCRs in a delta is that of the frozen file. A crash tears one of them at the most;
+ * with more of them bad, those that said what has changed since are lost.
+ */
+function hasLostControl(overlay: OverlayHandle): boolean {
+  const { control, fcrProblems } = chooseFcr(overlay);
+  return control.generation === overlay.frozen.control.generation && fcrProblems.length > 1;
 }
 
 function headerOf(entry: ActiveFile): DeltaHeader {
