@@ -30,7 +30,7 @@ import {
   type ArchiveHead,
 } from './archive-segment.js';
 import type { ReadArchiveFrame } from './archive-frames.js';
-import { beginSegment, OpenArchiveSegment } from './open-segment.js';
+import { beginSegment, endSettingAside, OpenArchiveSegment } from './open-segment.js';
 
 export interface ArchiveOpening {
   readonly ports: Ports;
@@ -48,6 +48,7 @@ export interface ArchiveOpening {
  */
 export function openArchive(opening: ArchiveOpening): ArchivePosition {
   const { ports, path } = opening;
+  for (const each of finishedSegments(ports.files, path)) endSettingAside(ports.files, path, each);
   if (!ports.files.exists(path)) return beginAnew(opening);
   const handle = ports.files.open(path, 'write');
   try {

@@ -81,6 +81,20 @@ export function beginSegment(
   }
 }
 
+/**
+ * A crash in the middle of a renaming has left a segment with both names: it loses the first one. False if
+ * the other one is that of another file.
+ */
+export function endSettingAside(files: FileSystem, path: string, other: string): boolean {
+  const [one, two] = [files.identify(path), files.identify(other)];
+  if (one === undefined || one.device !== two?.device || one.inode !== two.inode) return false;
+  // First the name that stays is on disk.
+  files.syncDirectory(dirname(path));
+  files.remove(path);
+  files.syncDirectory(dirname(path));
+  return true;
+}
+
 function isEmpty(files: FileSystem, path: string): boolean {
   const handle = files.open(path, 'read');
   try {
@@ -108,6 +122,7 @@ export function setAside(files: FileSystem, path: string): string | undefined {
       return to;
     } catch (error) {
       if (!(error instanceof DiskError) || error.code !== 'EEXIST') throw error;
+      if (endSettingAside(files, path, to)) return to;
     }
   }
   throw new DiskError({ code: 'EEXIST', operation: 'rename', path: wanted });

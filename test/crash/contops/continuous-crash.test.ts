@@ -13,14 +13,16 @@ test('continuous operation survives every crash', () => {
   const limit = Number(wanted ?? LIMIT);
   const lines: string[] = [];
   try {
-    const tally = runLogTier({
-      seed: Number(SEED ?? 1),
-      limit,
-      scenarios: CONTINUOUS_SCENARIOS,
-      ...(SCENARIO === undefined ? {} : { scenario: SCENARIO }),
-      ...(STATE === undefined ? {} : { state: STATE }),
-      print: (line) => void lines.push(line),
-    });
+    const tally = runLogTier(
+      {
+        seed: Number(SEED ?? 1),
+        limit,
+        ...(SCENARIO === undefined ? {} : { scenario: SCENARIO }),
+        ...(STATE === undefined ? {} : { state: STATE }),
+        print: (line) => void lines.push(line),
+      },
+      CONTINUOUS_SCENARIOS,
+    );
     if (SCENARIO !== undefined) return;
     expect(tally.scenarios).toBe(CONTINUOUS_SCENARIOS.length);
     expect(tally.states).toBeGreaterThanOrEqual(0.8 * limit * CONTINUOUS_SCENARIOS.length);

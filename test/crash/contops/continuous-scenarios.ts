@@ -146,7 +146,7 @@ function scenarios(count: number): LogScenario[] {
           start(player, count);
           work(player, client, count, 2);
         },
-        after: isAsItWas(count, false),
+        verify: isAsItWas(count, false),
       },
       {
         name: `startbu of closed files, ${of}`,
@@ -157,7 +157,7 @@ function scenarios(count: number): LogScenario[] {
           work(player, opened(player, count), count, 1);
           player.stop();
         },
-        after: isAsItWas(count, false),
+        verify: isAsItWas(count, false),
       },
       {
         name: `endbu of ${of}`,
@@ -169,7 +169,7 @@ function scenarios(count: number): LogScenario[] {
           end(player, count);
           work(player, client, count, 1);
         },
-        after: isAsItWas(count, true),
+        verify: isAsItWas(count, true),
         share: 2,
       },
       {
@@ -181,7 +181,7 @@ function scenarios(count: number): LogScenario[] {
           work(player, opened(player, count), count, 1);
           player.stop();
         },
-        after: isAsItWas(count, true),
+        verify: isAsItWas(count, true),
       },
       {
         name: `endbu after a kill, ${of}`,
@@ -194,7 +194,7 @@ function scenarios(count: number): LogScenario[] {
           end(player, count);
           work(player, client, count, 1);
         },
-        after: isAsItWas(count, true),
+        verify: isAsItWas(count, true),
       },
       {
         name: `in and out, twice, ${of}`,
@@ -209,7 +209,7 @@ function scenarios(count: number): LogScenario[] {
             work(player, client, count, 1);
           }
         },
-        after: isAsItWas(count, true),
+        verify: isAsItWas(count, true),
       },
       {
         name: `in and out with nothing done, ${of}`,
@@ -220,7 +220,7 @@ function scenarios(count: number): LogScenario[] {
           end(player, count);
           work(player, opened(player, count), count, 1);
         },
-        after: isAsItWas(count, true),
+        verify: isAsItWas(count, true),
       },
       {
         name: `endbu in steps, beside a writer, ${of}`,
@@ -232,7 +232,7 @@ function scenarios(count: number): LogScenario[] {
           while (steps.next().done !== true) work(player, client, count, 1);
           work(player, client, count, 1);
         },
-        after: isAsItWas(count, true),
+        verify: isAsItWas(count, true),
       },
       {
         name: `startbu in the middle of transactions, ${of}`,
@@ -249,7 +249,7 @@ function scenarios(count: number): LogScenario[] {
           end(player, count);
           other.end();
         },
-        after: isAsItWas(count, true),
+        verify: isAsItWas(count, true),
       },
     ];
   });

@@ -21,6 +21,9 @@ export interface LogFailingOptions {
   readonly print: (line: string) => void;
   /** Called before so many faults strike. */
   readonly strikes?: (count: number) => void;
+  /** Those of the log if not given. */
+  readonly scenarios?: readonly LogScenario[];
+  readonly kinds?: readonly FaultKind[];
 }
 
 export interface LogFailingCounts {
@@ -37,11 +40,11 @@ const TAKE_ROOM: readonly DiskOperation[] = ['create', 'rename', 'write', 'begin
 const SYNC: readonly DiskOperation[] = ['sync', 'beginSync', 'syncDirectory'];
 const WRITE: readonly DiskOperation[] = ['write', 'beginWrite'];
 
-type Kind = Omit<Fault, 'at'>;
+export type FaultKind = Omit<Fault, 'at'>;
 
 const isLog = (path: string): boolean => path.startsWith(`${ROOT}/log/`);
 
-const KINDS: readonly Kind[] = [
+const KINDS: readonly FaultKind[] = [
   { code: 'EIO' },
   { code: 'EIO', lasting: true },
   { code: 'EIO', operations: SYNC },
@@ -68,7 +71,7 @@ const DOCUMENTED: readonly number[] = [
 /** Runs all scenarios; throws at the first case that goes wrong. */
 export function runLogFailing(options: LogFailingOptions): LogFailingCounts {
   const counts: LogFailingCounts = { cases: 0, statuses: new Map(), wentOn: 0, stopped: 0 };
-  for (const scenario of LOG_SCENARIOS) {
+  for (const scenario of options.scenarios ?? LOG_SCENARIOS) {
     if (scenario.fails === true) runOne(scenario, options, counts);
   }
   const statuses = [...counts.statuses].sort(([a], [b]) => a - b);
@@ -82,16 +85,16 @@ export function runLogFailing(options: LogFailingOptions): LogFailingCounts {
 
 function runOne(
   scenario: LogScenario,
-  { seed, limit, only = '', strikes }: LogFailingOptions,
+  { seed, limit, only = '', strikes, kinds = KINDS }: LogFailingOptions,
   counts: LogFailingCounts,
 ): void {
   const begin = `${scenario.name}/`;
   if (!begin.startsWith(only) && !only.startsWith(begin)) return;
-  const totals = KINDS.map((kind) => callsOf(scenario, seed, kind));
+  const totals = kinds.map((kind) => callsOf(scenario, seed, kind));
   const total = totals.reduce((sum, count) => sum + count, 0);
   const stride = Math.max(1, Math.ceil(total / limit));
-  for (const [number, kind] of KINDS.entries()) {
-    const offset = (seed + Math.floor((number * stride) / KINDS.length)) % stride;
+  for (const [number, kind] of kinds.entries()) {
+    const offset = (seed + Math.floor((number * stride) / kinds.length)) % stride;
     for (let at = 1 + offset; at <= (totals[number] ?? 0); at += stride) {
       const name = `${begin}${number}.${at}`;
       if (!name.startsWith(only)) continue;
@@ -124,7 +127,7 @@ function stage(scenario: LogScenario, seed: number): Stage {
   return { player: new LogPlayer(dead, history, options, faulty), faulty };
 }
 
-function callsOf(scenario: LogScenario, seed: number, kind: Kind): number {
+function callsOf(scenario: LogScenario, seed: number, kind: FaultKind): number {
   const { player, faulty } = stage(scenario, seed);
   faulty.setFault({ ...kind, at: Infinity });
   try {
@@ -148,11 +151,11 @@ function strike(scenario: LogScenario, seed: number, fault: Fault, counts: LogFa
   const [dead, cut] = [disk.processDeath(), disk.powerCut()];
   faulty.setFault();
   // A data file may have met the full disk where it had its room already, and is written no more.
-  const isClean = status !== Status.DISKFULL || fault.paths === isLog;
+  const isClean = status !== Status.DISKFULL || fault.paths !== undefined;
   if (player.isRunning && isClean) goOn(player, status, counts);
   player.abandon();
-  const settings = scenario.settings ?? {};
-  const again = { seed: seed + 9, step, settings };
+  const { settings = {}, verify } = scenario;
+  const again = { seed: seed + 9, step, settings, verify };
   comeBack(dead, history, { ...again, isKill: true });
   comeBack(cut, history, { ...again, isKill: false });
 }

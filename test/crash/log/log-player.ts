@@ -148,6 +148,8 @@ export class LogPlayer {
       root: ROOT,
       ports: this.#ports,
       settings: this.settings,
+      // Counts where the settings say so.
+      archive: { logFor: (path) => `${path}.log` },
     }));
   }
 

@@ -6,8 +6,6 @@ export interface LogTierOptions {
   readonly seed: number;
   /** States of one scenario. */
   readonly limit: number;
-  /** Default: those of the log. */
-  readonly scenarios?: readonly LogScenario[];
   /** Only scenarios whose name contains this. */
   readonly scenario?: string;
   /** Only this state, as a failure printed it. */
@@ -16,10 +14,13 @@ export interface LogTierOptions {
 }
 
 /** Runs all scenarios; throws at the first failure. */
-export function runLogTier(options: LogTierOptions): LogTally & { scenarios: number } {
+export function runLogTier(
+  options: LogTierOptions,
+  scenarios: readonly LogScenario[] = LOG_SCENARIOS,
+): LogTally & { scenarios: number } {
   const { seed, scenario: wanted = '', state } = options;
   const total = { scenarios: 0, states: 0, repeated: 0, deeper: 0, kills: 0, milliseconds: 0 };
-  for (const scenario of options.scenarios ?? LOG_SCENARIOS) {
+  for (const scenario of scenarios) {
     if (!scenario.name.includes(wanted)) continue;
     const limit = state === undefined ? options.limit : Infinity;
     const only = state === undefined ? {} : { only: state };
