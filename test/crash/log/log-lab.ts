@@ -197,16 +197,18 @@ export class LogLab {
         ...{ step: moment.index, isKill, seed: seed + 1000 * (DEPTH - depth + 1) },
         settings: this.#scenario.settingsAfter ?? this.#scenario.settings ?? {},
         verify: this.#scenario.verify,
-        isBrief:
-          this.#scenario.isBrief === true &&
-          recording === undefined &&
-          this.tally.states % BRIEF_BUT_ONE_IN !== 0,
+        isBrief: this.#isBrief && recording === undefined,
       });
     } catch (error) {
       throw new LogLabFailure(this.#scenario.name, seed, name, error);
     }
     if (recording !== undefined) this.#crashAgain(recording.finish().points, after, name, depth);
     return true;
+  }
+
+  /** The state that is looked at now is one of those that are looked at in brief. */
+  get #isBrief(): boolean {
+    return this.#scenario.isBrief === true && this.tally.states % BRIEF_BUT_ONE_IN !== 0;
   }
 
   #goesDeeper(name: string, depth: number): boolean {

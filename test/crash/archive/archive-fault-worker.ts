@@ -1,0 +1,60 @@
+/**
+ * One trial of archival logs as it is in a tree, in a process of its own:
+ *
+ *     node --import tsx test/crash/archive/archive-fault-worker.ts <tree> <trial> <seed>
+ *
+ * Prints `passed`, or `found: …`; `broken: …` if the tree cannot be run at all.
+ */
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type * as LabModule from '../log/log-lab.js';
+import type * as RulesModule from './archive-rules.js';
+import type * as ScenariosModule from './archive-scenarios.js';
+
+const LIMIT = 120;
+
+async function load<Module>(tree: string, name: string): Promise<Module> {
+  return (await import(pathToFileURL(join(tree, 'test/crash', name)).href)) as Module;
+}
+
+async function trialOf(tree: string, name: string, seed: number): Promise<() => void> {
+  const rules = await load<typeof RulesModule>(tree, 'archive/archive-rules.ts');
+  const { ARCHIVE_SCENARIOS } = await load<typeof ScenariosModule>(
+    tree,
+    'archive/archive-scenarios.ts',
+  );
+  const { LogLab } = await load<typeof LabModule>(tree, 'log/log-lab.ts');
+  const own: Readonly<Record<string, () => void>> = {
+    'rule: a restored copy': () => rules.checkRestoredCopy(seed),
+    'rule: a removed log': () => rules.checkRemovedLog(seed),
+    'rule: times': () => rules.checkTimes(seed),
+    'rule: a log that cannot be written': () => rules.checkDegraded(seed),
+  };
+  const scenario = ARCHIVE_SCENARIOS.find((each) => each.name === name);
+  if (scenario !== undefined) return () => void new LogLab(scenario, { seed, limit: LIMIT }).run();
+  const trial = own[name];
+  if (trial === undefined) throw new Error(`there is no trial '${name}'`);
+  return trial;
+}
+
+function textOf(error: unknown): string {
+  let [text, each] = [String(error), error];
+  for (; each instanceof Error; each = each.cause) text = each.message;
+  return text;
+}
+
+const [tree = '', name = '', seed = '1'] = process.argv.slice(2);
+let trial: (() => void) | undefined;
+try {
+  trial = await trialOf(tree, name, Number(seed));
+} catch (error) {
+  console.log(`broken: ${textOf(error)}`);
+}
+if (trial !== undefined) {
+  try {
+    trial();
+    console.log('passed');
+  } catch (error) {
+    console.log(`found: ${textOf(error)}`);
+  }
+}
