@@ -146,7 +146,7 @@ export const GAP_REASONS = Object.freeze([
 
 export type GapReason = Exclude<(typeof GAP_REASONS)[number], ''>;
 
-/** An index or owner change. The call's data, its key, and the file's definition afterwards follow. */
+/** An index or owner change. Data, a key (both of no bytes so far), and the file's definition afterwards follow. */
 export const ARCHIVE_STRUCTURE = layout(48, {
   recordSize: [4, 'bytes of the record with all that follows, a multiple of 8'],
   kind: [1, '5'],
@@ -155,10 +155,10 @@ export const ARCHIVE_STRUCTURE = layout(48, {
     '1 create index, 2 drop index, 3 set owner, 4 clear owner, 5 the file was created over',
   ],
   client: [2, 'index of the client'],
-  dataSize: [4, 'bytes of the data buffer; none of an owner change'],
-  keySize: [4, 'bytes of the key buffer; none of an owner change'],
+  dataSize: [4, 'bytes of data; 0'],
+  keySize: [4, 'bytes of a key; 0'],
   definitionSize: [4, 'bytes of the definition as it is stored in the file'],
-  keyNumber: [4, 'of the call, plus 32768'],
+  keyNumber: [4, 'of the index that was made or dropped, else -1; plus 32768'],
   changeSeq: [8, 'transactions of the file up to and with this one'],
   lsn: [8, 'the last one given out before; 0: none'],
   time: [8, 'milliseconds since 1970'],

@@ -81,7 +81,7 @@ export interface ArchivedStructure {
   readonly time: number;
   readonly client: string;
   readonly what: StructureKind;
-  /** The call's data buffer; empty for an owner change, whose data would be the owner name. */
+  /** Empty: what is to be done follows from the definition, and an owner name is not kept. */
   readonly data: Uint8Array;
   readonly keyNumber: number;
   readonly key: Uint8Array;

@@ -5,7 +5,14 @@ import {
   findSegments,
   readArchiveSegment,
 } from '../../src/archival/archive-reader.js';
-import { BtrieveError, MicroKernel, Status, type Settings } from '../../src/index.js';
+import {
+  BtrieveError,
+  removeIndex,
+  MicroKernel,
+  setOwnerName,
+  Status,
+  type Settings,
+} from '../../src/index.js';
 import { readFully, writeFully } from '../../src/microkernel/disk-error.js';
 import type { FileSystem } from '../../src/microkernel/ports.js';
 import {
@@ -191,7 +198,7 @@ test('a log that is behind, removed, or of another file', () => {
   sixth.stop();
 });
 
-test('cuts, points, and changes of the form', () => {
+test('cuts and points', () => {
   const world = newLogWorld();
   const engine = start(world);
   const client = engine.client();
@@ -243,4 +250,83 @@ test('a file without its entry is not archived; one that gets it is from there o
   again.client().openFile(FILE, Line);
   again.stop();
   expect(kindsOf(world.disk)).toEqual(['transaction', 'log-behind']);
+});
+
+test('changes of the form are in it, with what the form is afterwards; not the owner name', () => {
+  const world = newLogWorld();
+  const engine = start(world);
+  const client = engine.client({ name: 'admin' });
+  const file = makeFile(client, FILE);
+  add(client, file, 1, 3);
+  file.close();
+  removeIndex(client, FILE, 0);
+  setOwnerName(client, FILE, { owner: 'sesame', level: 2 });
+  engine.stop();
+  const entries = entriesOf(world.disk);
+  const forms = entries.filter(({ kind }) => kind === 'structure');
+  expect(forms).toMatchObject([
+    { what: 'drop-index', keyNumber: 0 },
+    // When it begins to be encrypted, and when it is.
+    { what: 'set-owner', keyNumber: -1 },
+    { what: 'set-owner', keyNumber: -1 },
+  ]);
+  const text = Buffer.from(world.disk.snapshotFile(LOG)).toString('latin1');
+  expect(text).not.toContain('sesame');
+});
+
+test('Accelerated mode breaks the chain, and says so before', () => {
+  const world = newLogWorld();
+  const engine = start(world);
+  const client = engine.client();
+  const file = makeFile(client, FILE);
+  add(client, file, 1);
+  file.close();
+  const fast = client.openFile(FILE, Line, { mode: 'accelerated' });
+  expect(eventsOf(world)).toContain('archive-accelerated');
+  add(client, fast, 2);
+  fast.insert({ n: 3, text: '' });
+  const safe = client.openFile(FILE, Line);
+  add(client, safe, 4);
+  engine.stop();
+  expect(kindsOf(world.disk)).toEqual(['transaction', 'accelerated', 'transaction']);
+});
+
+test('two files in one log are refused; a file that is created over begins a new one', () => {
+  const world = newLogWorld();
+  const { random } = memoryPorts(1);
+  const engine = MicroKernel.start({
+    root: ROOT,
+    ports: { ...world.ports, random },
+    settings: { archivalLoggingSelectedFiles: true },
+    archive: { logFor: () => LOG },
+  });
+  const client = engine.client();
+  const file = makeFile(client, FILE);
+  add(client, file, 1);
+  const shared = statusOf(() => makeFile(client, '/d/b.dat'));
+  expect(shared).toEqual({ status: Status.ARCH_LOGFILE_INVALID, reason: 'archive-shared' });
+  file.close();
+  client.createFile(FILE, Line, { replace: true });
+  add(client, client.openFile(FILE, Line), 2);
+  engine.stop();
+  expect(findSegments(world.disk, LOG)).toHaveLength(2);
+  expect([...archiveEntries(world.disk, LOG)]).toHaveLength(1);
+});
+
+test('much that waits has the file written', () => {
+  const world = newLogWorld();
+  const engine = start(world, { operationBundleLimit: 65_535 });
+  const client = engine.client();
+  const file = makeFile(client, FILE);
+  const most = 60_000;
+  let waiting = 0;
+  for (let n = 0; n < most; n++) {
+    file.insert({ n, text: 'x'.repeat(50) });
+    if (n % 1000 !== 0) continue;
+    waiting = Math.max(waiting, engine.statistics().files[0]?.archive?.unsyncedBytes ?? 0);
+  }
+  engine.stop();
+  expect(waiting).toBeGreaterThan(1_000_000);
+  expect(waiting).toBeLessThan(20 * 1024 * 1024);
+  expect(entriesOf(world.disk)).toHaveLength(most);
 });
