@@ -229,6 +229,36 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/events.js')).command,
   },
   {
+    name: 'export',
+    summary: 'writes the records of a file as CSV or JSON Lines',
+    operands: [SOURCE, path('outputFile', 'the text file, in UTF-8')],
+    owners: 2,
+    long: [
+      { name: 'to', value: 'csv|jsonl', describe: 'the format; csv', choices: ['csv', 'jsonl'] },
+      {
+        name: 'layout',
+        value: 'file',
+        describe: 'names, types and places of the fields, in JSON',
+      },
+      { name: 'ddf', value: 'directory', describe: 'instead: where FILE.DDF and FIELD.DDF are' },
+      { name: 'table', value: 'name', describe: 'in the dictionary; else found by the file name' },
+      { name: 'encoding', value: 'name', describe: 'of text in the records, for instance cp850' },
+      { name: 'key', value: 'number', describe: 'in the order of this key; else as they lie' },
+      { name: 'exact', describe: 'so that an import gives back every byte' },
+      YES,
+      DRY_RUN,
+    ],
+    notes: [
+      'The second owner name is that of the dictionary. Fields come from a layout file (see',
+      'docs/legacy-files.md) or from a dictionary.',
+    ],
+    examples: [
+      'butil -export orders.btr orders.csv --layout orders.json',
+      'butil -export orders.btr orders.jsonl --to jsonl --ddf . --encoding cp850 --exact',
+    ],
+    load: async () => (await import('./commands/exchange.js')).exportCommand,
+  },
+  {
     name: 'identify',
     summary:
       'says of any files whether they are Btrieve files, of which format, and whether they are sound',
@@ -255,6 +285,35 @@ export const COMMANDS: readonly CommandEntry[] = [
     notes: ['Every page is verified while it is copied. Without --yes nothing is replaced.'],
     examples: ['butil -hotcopy orders.btr /backup', 'butil -hotcopy @files.lst /backup'],
     load: async () => (await import('./commands/hot-copy.js')).command,
+  },
+  {
+    name: 'import',
+    summary: 'inserts rows of CSV or JSON Lines into a file',
+    operands: [path('inputFile', 'the text file, in UTF-8'), OUTPUT],
+    owners: 2,
+    long: [
+      {
+        name: 'from',
+        value: 'csv|jsonl',
+        describe: 'the format; by the name of the input, else csv',
+        choices: ['csv', 'jsonl'],
+      },
+      {
+        name: 'layout',
+        value: 'file',
+        describe: 'names, types and places of the fields, in JSON',
+      },
+      { name: 'ddf', value: 'directory', describe: 'instead: where FILE.DDF and FIELD.DDF are' },
+      { name: 'table', value: 'name', describe: 'in the dictionary; else found by the file name' },
+      { name: 'encoding', value: 'name', describe: 'of text in the records, for instance cp850' },
+      DRY_RUN,
+    ],
+    notes: [
+      'Columns are known by the names in the first row; fields without a column are empty. The second',
+      'owner name is that of the dictionary.',
+    ],
+    examples: ['butil -import orders.csv orders.btr --layout orders.json'],
+    load: async () => (await import('./commands/exchange.js')).importCommand,
   },
   {
     name: 'index',

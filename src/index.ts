@@ -160,6 +160,18 @@ export {
 } from './maintenance/rebuild-directory.js';
 export type { Comparison, KeyComparison } from './maintenance/rebuild-comparison.js';
 export type { CopyFormat } from './maintenance/definition-for-copy.js';
+export {
+  exportRecords,
+  type ExportOptions,
+  type ExportResult,
+} from './maintenance/export-records.js';
+export {
+  importRecords,
+  type ImportOptions,
+  type ImportResult,
+} from './maintenance/import-records.js';
+export type { LayoutSource } from './maintenance/exchange-layout.js';
+export type { RowFormat } from './exchange/row-text.js';
 export { findFiles, isDirectory, type FoundFile } from './maintenance/found-files.js';
 export { identifyFile, isOriginalFile } from './legacy/identify-file.js';
 export type { FileIdentity, IdentifyOptions, LegacyProtection } from './legacy/identify.js';

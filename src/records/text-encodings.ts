@@ -11,8 +11,17 @@ import { Buffer } from 'node:buffer';
 import { present } from '../microkernel/assert.js';
 import { upperHalf } from '../microkernel/keys/code-pages.js';
 
-/** Encodings of text fields. The code pages 437 and 850 are those of DOS. */
-export type EncodingName = 'utf-8' | 'latin1' | 'windows-1252' | 'cp437' | 'cp850';
+/** Encodings of text fields. The code pages from 437 to 866 are those of DOS. */
+export type EncodingName =
+  | 'utf-8'
+  | 'latin1'
+  | 'windows-1250'
+  | 'windows-1251'
+  | 'windows-1252'
+  | 'cp437'
+  | 'cp850'
+  | 'cp852'
+  | 'cp866';
 
 /** Answers of `TextEncoding.write` instead of a number of bytes. */
 export const TOO_LONG = -1;
@@ -172,12 +181,21 @@ function upperHalfOf(codePage: number): string {
   return present(upperHalf(codePage), 'a code page that text fields can have');
 }
 
+/** As the platform has it, for code pages that it knows. */
+function decodedHalf(label: string): string {
+  return new TextDecoder(label).decode(Uint8Array.from({ length: 128 }, (_, i) => 0x80 + i));
+}
+
 const ENCODINGS: Readonly<Record<EncodingName, TextEncoding>> = Object.freeze({
   'utf-8': new Utf8(),
   latin1: new SingleByte('latin1', row(ASCII_END, 128)),
   'windows-1252': new SingleByte('windows-1252', upperHalfOf(1252)),
   cp437: new SingleByte('cp437', upperHalfOf(437)),
   cp850: new SingleByte('cp850', upperHalfOf(850)),
+  cp852: new SingleByte('cp852', upperHalfOf(852)),
+  'windows-1250': new SingleByte('windows-1250', decodedHalf('windows-1250')),
+  'windows-1251': new SingleByte('windows-1251', decodedHalf('windows-1251')),
+  cp866: new SingleByte('cp866', decodedHalf('ibm866')),
 });
 
 export function textEncoding(name: EncodingName): TextEncoding {

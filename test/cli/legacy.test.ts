@@ -232,3 +232,91 @@ describe('IDENTIFY', () => {
     expect((await json('-identify', at('none'))).status).toBe(12);
   });
 });
+
+describe('REBUILD', () => {
+  test('a file, with what was compared', async () => {
+    const { code, out } = await run('-rebuild', put('6-fixed'), at('new.btr'));
+    expect(code).toBe(0);
+    expect(out).toContain('Compared: all records are the same, in the same order');
+    expect((await run('-check', at('new.btr'))).code).toBe(0);
+    expect((await json('-rebuild', at('6-fixed.btr'), at('new.btr'))).status).toBe(59);
+  });
+
+  test('a directory, once more', async () => {
+    mkdirSync(at('old'));
+    put('6-fixed', 'old/a.btr');
+    put('4-owner', 'old/b.btr');
+    const first = await json('-rebuild', at('old'), at('new'));
+    expect(first).toMatchObject({ exitCode: 1, reason: 'failed-files' });
+    const { out, code } = await run('-rebuild', at('old'), at('new'), '-Osecret');
+    expect(code).toBe(0);
+    expect(out).toContain('1 file rebuilt, 1 there already, 0 failed');
+    expect((await run('-rebuild', at('old'))).code).toBe(3);
+  });
+});
+
+describe('EXPORT and IMPORT', () => {
+  const LAYOUT = JSON.stringify({
+    encoding: 'cp850',
+    fields: [
+      { name: 'number', type: 'integer', length: 4 },
+      { name: 'group', type: 'unsigned', length: 2 },
+      { name: 'word', type: 'zstring', length: 12 },
+    ],
+  });
+
+  test.each(['csv', 'jsonl'])('%s comes back', async (format) => {
+    for (const name of ['6-fixed', '4-variable', '9.5-compressed']) {
+      const path = put(name);
+      writeFileSync(at('layout.json'), LAYOUT);
+      const text = at(`a.${format}`);
+      const layout = ['--layout', at('layout.json')];
+      const out = await json('-export', path, text, '--to', format, '--exact', ...layout);
+      expect(out).toMatchObject({ exitCode: 0, result: { exported: MADE[name]!.records.length } });
+      await run('-clone', at('new.btr'), path, '--yes');
+      const into = await json('-import', text, at('new.btr'), ...layout);
+      expect(into).toMatchObject({ exitCode: 0, result: { unused: [] } });
+      await run('-save', at('new.btr'), at('a.seq'), 'N', '-1');
+      expect(unformattedRecords(at('a.seq'))).toEqual(records(name));
+    }
+  });
+
+  test('what a plain export loses is said', async () => {
+    writeFileSync(at('layout.json'), LAYOUT);
+    const layout = ['--layout', at('layout.json')];
+    const { warnings } = await json(
+      '-export',
+      put('6-fixed'),
+      at('a.csv'),
+      ...layout,
+      '--key',
+      '0',
+    );
+    expect(warnings.join()).toContain('--exact');
+    const [head = '', first = ''] = readFileSync(at('a.csv'), 'utf8').split('\r\n');
+    expect(head).toBe('number,group,word');
+    expect(first).toMatch(/^-\d+,\d,\w+$/);
+  });
+
+  test('a row that makes no sense ends it, and what came before stays', async () => {
+    writeFileSync(at('layout.json'), LAYOUT);
+    const layout = ['--layout', at('layout.json')];
+    await run('-clone', at('new.btr'), put('6-fixed'));
+    writeFileSync(at('a.csv'), 'number,group,word\n1,1,a\n2,x,b\n');
+    const answer = await json('-import', at('a.csv'), at('new.btr'), ...layout);
+    expect(answer).toMatchObject({ exitCode: 2, status: 160, reason: 'layout' });
+    expect(answer.result).toMatchObject({ inserted: 1 });
+    expect(JSON.stringify(answer.result)).toContain('Record 2: field group');
+    writeFileSync(at('a.csv'), 'none\n1\n');
+    expect((await json('-import', at('a.csv'), at('new.btr'), ...layout)).status).toBe(160);
+  });
+
+  test('fields must come from somewhere', async () => {
+    const path = put('6-fixed');
+    expect((await run('-export', path, at('a.csv'))).code).toBe(3);
+    expect((await run('-export', path, at('a.csv'), '--layout', at('none.json'))).code).toBe(2);
+    const missing = await json('-export', path, at('a.csv'), '--ddf', directory);
+    expect(missing.status).toBe(12);
+    expect((await run('-export', path, path, '--layout', at('none.json'))).code).toBe(2);
+  });
+});

@@ -41,14 +41,18 @@ const sample = <Field extends Declared>(
 
 // ---- Values
 
-const ENCODINGS: readonly EncodingName[] = ['utf-8', 'latin1', 'windows-1252', 'cp437', 'cp850'];
 const REPERTOIRE: Readonly<Record<EncodingName, string>> = {
   'utf-8': 'abZ 09äß€漢𝄞\u0001\ufeff',
   latin1: 'abZ 09äßÿ\u0080',
   'windows-1252': 'abZ 09äß€™',
   cp437: 'abZ 09äß░√',
   cp850: 'abZ 09äß░¹',
+  cp852: 'abZ 09äßŁ░',
+  'windows-1250': 'abZ 09äßŁ€',
+  'windows-1251': 'abZ 09Жя€',
+  cp866: 'abZ 09Жя░',
 };
+const ENCODINGS = Object.keys(REPERTOIRE) as readonly EncodingName[];
 
 /** Text that fits so many bytes. */
 function textOf(encoding: EncodingName, room: number, trims: boolean): fc.Arbitrary<string> {

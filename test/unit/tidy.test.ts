@@ -346,6 +346,17 @@ const LAYERS: readonly LayerDeclaration[] = [
     ],
   },
   {
+    // Records as rows of text.
+    layer: 'exchange',
+    mayImport: ['ground', 'record layouts'],
+    modules: [
+      'exchange/field-declarations',
+      'exchange/columns',
+      'exchange/row-text',
+      'exchange/data-dictionary',
+    ],
+  },
+  {
     layer: 'maintenance',
     modules: [
       'maintenance/cached-pages',
@@ -353,6 +364,9 @@ const LAYERS: readonly LayerDeclaration[] = [
       'maintenance/clone-file',
       'maintenance/copy-records',
       'maintenance/definition-for-copy',
+      'maintenance/exchange-layout',
+      'maintenance/export-records',
+      'maintenance/import-records',
       'maintenance/found-files',
       'maintenance/rebuild-comparison',
       'maintenance/rebuild-directory',
@@ -416,6 +430,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'bin/commands/dump',
       'bin/commands/engine',
       'bin/commands/events',
+      'bin/commands/exchange',
       'bin/commands/identify',
       'bin/commands/indexes',
       'bin/commands/load',
@@ -892,6 +907,24 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/task',
   ],
   'maintenance/opened-file': ['maintenance/damaged-file', 'maintenance/definition-for-copy'],
+  'exchange/columns': ['exchange/field-declarations'],
+  'exchange/row-text': ['exchange/columns', 'exchange/field-declarations'],
+  'exchange/data-dictionary': ['exchange/field-declarations'],
+  'maintenance/exchange-layout': ['maintenance/classic-file', 'maintenance/opened-file'],
+  'maintenance/export-records': [
+    'maintenance/classic-file',
+    'maintenance/exchange-layout',
+    'maintenance/opened-file',
+    'maintenance/output-file',
+    'maintenance/task',
+  ],
+  'maintenance/import-records': [
+    'maintenance/exchange-layout',
+    'maintenance/opened-file',
+    'maintenance/record-inserter',
+    'maintenance/refused-records',
+    'maintenance/task',
+  ],
   'maintenance/record-walk': ['maintenance/classic-file'],
   'maintenance/rebuild-comparison': ['maintenance/record-walk', 'maintenance/task'],
   'maintenance/rebuild-file': [
@@ -967,6 +1000,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'bin/progress',
     'bin/text-files',
   ],
+  'bin/commands/exchange': ['bin/commands/partly', 'bin/commands/refusals'],
   'bin/commands/copy': ['bin/commands/partly', 'bin/commands/refusals'],
   'bin/commands/load': ['bin/commands/partly', 'bin/commands/refusals'],
   'bin/command-line': ['bin/command-table'],

@@ -1,0 +1,102 @@
+/** `butil -export` and `-import`: records as CSV or JSON Lines, by the names of their fields. */
+import {
+  exportRecords,
+  importRecords,
+  type ExportResult,
+  type LayoutSource,
+  type RowFormat,
+} from '../../src/index.js';
+import { counted } from '../messages.js';
+import { EXIT, type Outcome } from '../outcome.js';
+import type { Session } from '../session.js';
+import { readText } from '../text-files.js';
+import { partly } from './partly.js';
+import { describeRefused } from './refusals.js';
+
+const KEY_NUMBER_MAX = 125;
+
+export async function exportCommand(session: Session): Promise<Outcome> {
+  const [source, output] = [session.operand(0), session.operand(1)];
+  const format: RowFormat = session.value('to') === 'jsonl' ? 'jsonl' : 'csv';
+  const key = session.value('key');
+  const order = key === undefined ? {} : { order: session.number(key, '--key', 0, KEY_NUMBER_MAX) };
+  const owner = await session.owner(0, source);
+  const layout = await layoutOf(session);
+  const client = await session.client();
+  const { dryRun } = session;
+  const options = { ...layout, ...order, format, owner, dryRun };
+  const exact = session.isSet('exact');
+  const overDataFile = session.isSet('yes');
+  const task = exportRecords(client, source, output, { ...options, exact, overDataFile });
+  const result = await session.follow('Exporting', task);
+  const would = dryRun ? ' that would be' : '';
+  return {
+    exitCode: EXIT.DONE,
+    reason: 'done',
+    result: { source, output, dryRun, format, ...result },
+    text: `Total number of records${would} exported = ${result.exported}`,
+    warnings: [...result.notes, ...(exact ? [] : losses(result))],
+  };
+}
+
+function losses({ inexact, uncovered }: ExportResult): string[] {
+  return [
+    ...(inexact === 0
+      ? []
+      : [
+          `An import would not give back ${counted(inexact, 'value')} byte for byte (fillers behind text, for instance); --exact does.`,
+        ]),
+    ...(uncovered === 0
+      ? []
+      : [
+          `${counted(uncovered, 'record')} ${uncovered === 1 ? 'has' : 'have'} something in bytes that no field has; --exact exports them.`,
+        ]),
+  ];
+}
+
+export async function importCommand(session: Session): Promise<Outcome> {
+  const [input, output] = [session.operand(0), session.operand(1)];
+  const named: RowFormat = /\.(?:jsonl|ndjson)$/i.test(input) ? 'jsonl' : 'csv';
+  const from = session.value('from') ?? named;
+  const format: RowFormat = from === 'jsonl' ? 'jsonl' : 'csv';
+  const owner = await session.owner(0, output);
+  const layout = await layoutOf(session);
+  const client = await session.client();
+  const { dryRun } = session;
+  const tally = { read: 0, inserted: 0 };
+  return partly(session, tally, async () => {
+    const task = importRecords(client, input, output, { ...layout, format, owner, dryRun, tally });
+    const { read, inserted, refused, unused, notes } = await session.follow('Importing', task);
+    const would = dryRun ? ' that would be' : '';
+    return {
+      exitCode: refused.count === 0 ? EXIT.DONE : EXIT.FINDINGS,
+      reason: refused.count === 0 ? 'done' : 'refused-records',
+      result: { input, output, dryRun, format, read, inserted, refused, unused },
+      text: [
+        ...describeRefused(refused, output),
+        `Total number of records${would} inserted = ${inserted}`,
+      ].join('\n'),
+      warnings: [
+        ...notes,
+        ...unused.map((name) => `Column ${name} is no field, and was passed over.`),
+      ],
+    };
+  });
+}
+
+async function layoutOf(session: Session): Promise<LayoutSource> {
+  const [layout, dictionary] = [session.value('layout'), session.value('ddf')];
+  if ((layout === undefined) === (dictionary === undefined))
+    throw session.wrong('give the fields by --layout file or by --ddf directory');
+  const [table, encoding] = [session.value('table'), session.value('encoding')];
+  if (table !== undefined && dictionary === undefined)
+    throw session.wrong('--table is a table of a dictionary, which --ddf names');
+  return {
+    ...(layout === undefined ? {} : { layout: readText('the layout file', layout) }),
+    ...(dictionary === undefined
+      ? {}
+      : { dictionary, dictionaryOwner: await session.owner(1, dictionary) }),
+    ...(table === undefined ? {} : { table }),
+    ...(encoding === undefined ? {} : { encoding }),
+  };
+}
