@@ -245,7 +245,7 @@ function columnOf(
     );
   try {
     const made = MAKERS[type]?.(length, decimals);
-    if (made === undefined || made.length !== length)
+    if (made?.length !== length)
       throw layoutError(
         `type ${type} has no such length`,
         `${made?.length ?? 'a known type'}`,

@@ -77,8 +77,8 @@ export function parseLayout(text: string): ExchangeLayout {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (error) {
-    throw layoutError(`the layout is no JSON: ${error instanceof Error ? error.message : ''}`);
+  } catch {
+    throw layoutError('the layout is no JSON', '{ "fields": [ … ] }');
   }
   if (!isJson(value)) throw layoutError('the layout is no object', '{ "fields": [ … ] }');
   assertKnown(value, ['encoding', 'fields', 'rest'], 'the layout');

@@ -1,5 +1,14 @@
 /** `butil` on files of the original engine: what it reads, and that it never changes one. */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -253,6 +262,32 @@ describe('REBUILD', () => {
     expect(out).toContain('1 file rebuilt, 1 there already, 0 failed');
     expect((await run('-rebuild', at('old'))).code).toBe(3);
   });
+
+  test('killed anywhere, the same command goes on', async () => {
+    mkdirSync(at('old'));
+    const names = ['3-fixed', '4-variable', '6-fixed', '9.5-vat', '9.5-fixed', '6-two-tables'];
+    for (const name of names) put(name, `old/${name}.btr`);
+    const root = fileURLToPath(new URL('../../', import.meta.url));
+    const words = ['--import', 'tsx', join(root, 'bin', 'butil.ts')];
+    for (const delay of [700, 1000, 1300]) {
+      const child = spawn(process.execPath, [...words, '-rebuild', at('old'), at('new')], {
+        cwd: root,
+        env: { ...process.env, ISAMITE_ROOT: join(directory, 'root') },
+        stdio: 'ignore',
+      });
+      const isOver = new Promise((resolve) => child.once('exit', resolve));
+      setTimeout(() => child.kill('SIGKILL'), delay);
+      await isOver;
+    }
+    const { code, out } = await run('-rebuild', at('old'), at('new'));
+    expect([code, out.includes(' 0 failed')]).toEqual([0, true]);
+    expect(readdirSync(at('new')).sort()).toEqual(names.map((name) => `${name}.btr`).sort());
+    for (const name of names) {
+      expect((await run('-check', at(`new/${name}.btr`))).code).toBe(0);
+      await run('-save', at(`new/${name}.btr`), at('a.seq'), 'N', '-1', '--yes');
+      expect(unformattedRecords(at('a.seq'))).toEqual(records(name));
+    }
+  }, 60_000);
 });
 
 describe('EXPORT and IMPORT', () => {
