@@ -170,11 +170,12 @@ export class Columns {
     if (value === undefined || value === null) return hexValue(bytes, offset, length);
     const shown = shownValue(value, shape);
     if (typeof shown === 'string' && shown.startsWith(HEX)) return hexValue(bytes, offset, length);
-    if (this.#comesBack(codec, value, bytes, offset, length)) return shown;
+    if (this.#comesBack(codec, givenValue(shown, shape), bytes, offset, length)) return shown;
     this.inexact++;
     return this.#exact ? hexValue(bytes, offset, length) : shown;
   }
 
+  /** Whether the value that is read of the row makes these bytes. */
   #comesBack(
     codec: Codec<unknown>,
     value: unknown,
@@ -306,6 +307,8 @@ function rawBytes(value: Value | undefined): Uint8Array | undefined {
 function shownValue(value: unknown, shape: Shape): Value {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
   if (shape === 'boolean') return value === true;
+  // JSON has neither a zero below zero nor what is no number.
+  if (Object.is(value, -0)) return '-0';
   if (shape === 'number' && typeof value === 'number' && Number.isFinite(value)) return value;
   return String(value);
 }
