@@ -55,7 +55,7 @@ import {
 } from './requester/administration.js';
 import { Requester } from './requester/requester.js';
 import type { ServedEngine } from './requester/server.js';
-import type { TcpPlace } from './requester/socket-thread.js';
+import { assertSafe, type TcpPlace } from './requester/socket-thread.js';
 import {
   SETTINGS,
   completeSettings,
@@ -75,6 +75,11 @@ export interface EngineOptions {
   readonly ports?: Ports;
   /** For clients from other machines. */
   readonly tcp?: TcpPlace;
+  /**
+   * Told when the engine was stopped. With it the engine is a service of its own, which clients in other
+   * processes may stop without insisting.
+   */
+  readonly onStopped?: () => void;
   /** Which files are archived, and where to; counts while `archivalLoggingSelectedFiles` is on. */
   readonly archive?: ArchivedSelection;
 }
@@ -149,6 +154,7 @@ interface Start {
   readonly archive: ArchivedSelection | undefined;
   /** The disk is the one that the operating system has. */
   readonly isReal: boolean;
+  readonly onStopped: (() => void) | undefined;
 }
 
 export class MicroKernel {
@@ -173,6 +179,7 @@ export class MicroKernel {
   readonly #timer: NodeJS.Timeout;
   readonly #administration = new Administration();
   readonly #requester: Requester | undefined;
+  readonly #onStopped: (() => void) | undefined;
   #isStopped = false;
 
   /**
@@ -185,6 +192,7 @@ export class MicroKernel {
    */
   static start(options: EngineOptions): MicroKernel {
     const given = completeSettings(options.settings);
+    if (options.tcp !== undefined) assertSafe(options.tcp);
     const root = resolve(options.root);
     const ports = options.ports ?? nodePorts({ eventLogPath: join(root, 'event.log') });
     let lock: FileHandle | undefined;
@@ -194,13 +202,10 @@ export class MicroKernel {
       const stored = readSettings(ports.files, settingsFileOf(root));
       const settings = { ...given, ...stored, ...options.settings };
       const isAsked = options.ports === undefined || options.settings?.requester === true;
-      const { tcp, archive } = options;
-      const start = {
-        servesOthers: settings.requester && isAsked,
-        tcp,
-        archive,
-        isReal: options.ports === undefined,
-      };
+      const { tcp, archive, onStopped } = options;
+      const isReal = options.ports === undefined;
+      const servesOthers = settings.requester && isAsked;
+      const start = { servesOthers, tcp, archive, isReal, onStopped };
       return new MicroKernel(root, settings, ports, lock, start);
     } catch (error) {
       const shown = fileError('the engine cannot be started', error, root);
@@ -261,6 +266,7 @@ export class MicroKernel {
     running.add(this);
     this.#tell('engine-started', `The engine of ${root} was started.`);
     if (!settings.archivalLoggingSelectedFiles) tellIgnoredBlog(ports, root);
+    this.#onStopped = start.onStopped;
     this.#addAdministration();
     this.#requester = start.servesOthers ? this.#serveOthers(start.tcp) : undefined;
   }
@@ -358,7 +364,7 @@ export class MicroKernel {
       return { files: this.#files.files.length };
     });
     add('stop', ({ force }) => {
-      if (force !== true) throw notAskedTwice();
+      if (force !== true && this.#onStopped === undefined) throw notAskedTwice();
       this.#resetAll();
       this.#requester?.afterwards(() => this.stop());
       return { pid: process.pid };
@@ -748,6 +754,7 @@ export class MicroKernel {
     this.#closeLog();
     this.#tell('engine-stopped', `The engine of ${this.root} was stopped.`);
     closeQuietly(this.#lock);
+    this.#onStopped?.();
   }
 
   #closeLog(): void {

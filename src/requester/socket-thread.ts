@@ -11,6 +11,7 @@ import {
   Worker,
   type MessagePort,
 } from 'node:worker_threads';
+import { BtrieveError, Status } from '../microkernel/status.js';
 import {
   CALL,
   DATA_LIMIT,
@@ -48,12 +49,31 @@ export interface RequesterLimits {
 export interface TcpPlace {
   readonly host: string;
   readonly port: number;
-  /** Asked for; empty for none. */
+  /** Asked for. */
   readonly token: string;
   /** Files of the key and the certificate, PEM; empty for no encryption. */
   readonly key: string;
   readonly cert: string;
 }
+
+/** Throws 160 for a place that is not safe: whoever can reach it needs a token, from elsewhere also TLS. */
+export function assertSafe({ host, port, token, key, cert }: TcpPlace): void {
+  const isLocal = LOOPBACK.includes(host);
+  const isPort = Number.isInteger(port) && port >= 0 && port <= 0xffff;
+  const hasTls = key !== '' && cert !== '';
+  const isHalf = (key === '') !== (cert === '');
+  if (isPort && !isHalf && token.length >= TOKEN_LEAST && (isLocal || hasTls)) return;
+  throw new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, 'TCP is not switched on like that', {
+    reason: 'tcp',
+    expected:
+      `a port from 0 to 65535, a token of at least ${TOKEN_LEAST} characters, and for other ` +
+      `hosts than ${LOOPBACK.join(', ')} a TLS key and certificate`,
+    found: `${host}:${port}, ${hasTls ? 'TLS' : 'no TLS'}, a token of ${token.length} characters`,
+  });
+}
+
+const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
+const TOKEN_LEAST = 16;
 
 export interface SocketThreadOptions {
   readonly place: RequesterPlace;

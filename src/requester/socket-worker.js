@@ -375,13 +375,16 @@ function prepareDirectory() {
   if (!isOurs) throw new Error(`${place.directory} is no directory of this user alone`);
 }
 
+/** Port for other machines. @type {number | undefined} */
+let outside;
+
 /** The socket gets its name, unless the engine was stopped meanwhile. */
 function publish() {
   const { starting = 0, publishing = 0, ready = 0 } = STATE;
   const state = numberOf(WORD['state']);
   if (Atomics.compareExchange(shared, state, starting, publishing) !== starting) return;
   try {
-    const record = `${JSON.stringify({ pid: process.pid, socket: place.socket })}\n`;
+    const record = `${JSON.stringify({ pid: process.pid, socket: place.socket, port: outside })}\n`;
     fs.writeFileSync(`${place.record}.new`, record, { mode: FILE_MODE });
     fs.renameSync(`${place.record}.new`, place.record);
     if (place.first !== '') {
@@ -405,20 +408,26 @@ function listen() {
   const server = net.createServer(acceptor(''));
   servers.push(server);
   server.on('error', tell);
-  server.listen(path, publish);
-  if (tcp === undefined) return;
-  const { host, key, cert, token } = tcp;
-  const outside =
+  const listenHere = () => void server.listen(path, publish);
+  if (tcp === undefined) listenHere();
+  else listenOutside(tcp, listenHere);
+}
+
+/** @param {Tcp} where @param {() => void} then */
+function listenOutside({ host, port: number, key, cert, token }, then) {
+  const accept = acceptor(token);
+  const server =
     cert === ''
-      ? net.createServer(acceptor(token))
-      : tls.createServer(
-          { key: fs.readFileSync(key), cert: fs.readFileSync(cert) },
-          acceptor(token),
-        );
-  servers.push(outside);
-  outside.on('error', tell);
-  outside.on('tlsClientError', () => undefined);
-  outside.listen({ host, port: tcp.port });
+      ? net.createServer(accept)
+      : tls.createServer({ key: fs.readFileSync(key), cert: fs.readFileSync(cert) }, accept);
+  servers.push(server);
+  server.on('error', tell);
+  server.on('tlsClientError', () => undefined);
+  server.listen({ host, port: number }, () => {
+    const address = server.address();
+    outside = typeof address === 'string' || address === null ? undefined : address.port;
+    then();
+  });
 }
 
 port.on('message', (/** @type {unknown} */ message) => {

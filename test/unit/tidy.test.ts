@@ -446,8 +446,8 @@ const LAYERS: readonly LayerDeclaration[] = [
   },
   {
     layer: 'command line',
-    mayImport: ['version', 'command support', 'commands'],
-    modules: ['bin/command-table', 'bin/command-line', 'bin/butil'],
+    mayImport: ['public API', 'version', 'command support', 'commands'],
+    modules: ['bin/command-table', 'bin/command-line', 'bin/butil', 'bin/isamited'],
   },
 ];
 

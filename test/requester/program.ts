@@ -1,0 +1,34 @@
+/**
+ * A program with an engine of its own, as `butil` and other clients meet it.
+ *
+ *     node --import tsx test/requester/program.ts <root> <file> busy|idle|stuck
+ *
+ * busy: works with the engine and never yields; idle: yields; stuck: does neither.
+ */
+import { writeSync } from 'node:fs';
+import { MicroKernel } from '../../src/index.js';
+import { Op } from '../../src/microkernel/calls/operations.js';
+import { Caller } from '../support/caller.js';
+
+const [root = '', file = '', mode = 'idle'] = process.argv.slice(2);
+const engine = MicroKernel.start({ root });
+const caller = new Caller(engine.client({ name: 'program' }));
+const keys = [[{ offset: 0, length: 4, type: 14 }]];
+caller.create(file, { recordLength: 8, keys }, -1);
+const { block } = caller.open(file);
+const record = [1, 0, 0, 0, 5, 6, 7, 8];
+caller.call(Op.INSERT, { block, data: record });
+engine.waitForRequester(30_000);
+writeSync(1, 'ready\n');
+
+if (mode === 'idle') {
+  setInterval(() => undefined, 1000);
+} else if (mode === 'stuck') {
+  for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+} else {
+  try {
+    for (;;) if (caller.call(Op.GET_FIRST, { block, room: 8 }).status === 20) break;
+  } catch {
+    process.exitCode = 1;
+  }
+}
