@@ -506,10 +506,20 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/stat.js')).command,
   },
   {
-    name: 'stop',
-    summary: 'once unloaded the engine; here there is none that goes on running',
+    name: 'statistics',
+    summary: 'shows what the engine that runs on the root is doing',
     operands: [],
     owners: 0,
+    notes: ['Exit code 2: none is running.'],
+    examples: ['butil -statistics', 'butil -statistics --json'],
+    load: async () => (await import('./commands/statistics.js')).command,
+  },
+  {
+    name: 'stop',
+    summary: 'stops the engine that runs on the root',
+    operands: [],
+    owners: 0,
+    long: [{ ...YES, describe: 'also an engine that a program runs for itself' }],
     load: async () => (await import('./commands/engine.js')).stop,
   },
   {

@@ -4,7 +4,7 @@
  */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Client, MicroKernel } from '../src/index.js';
+import type { Client, MicroKernel, RemoteClient } from '../src/index.js';
 import type { Console } from './console.js';
 
 export interface RootChoice {
@@ -52,6 +52,36 @@ export interface EngineOptions {
   readonly wait: number;
 }
 
+/** It ends with the command: nobody is to find it. */
+const OWN = { requester: false };
+
+/**
+ * A client of the engine that runs already: at the root of the command, or where the file says that it is
+ * open. Undefined if there is none that serves others. Throws 3106 naming the process and the file if it does
+ * not answer.
+ */
+export async function reachEngine(
+  options: EngineOptions,
+  file: string | undefined,
+  console: Console,
+): Promise<{ client: RemoteClient; root: string } | undefined> {
+  const { BtrieveError, connect, engineOfFile, findEngine } = await import('../src/index.js');
+  const holder = file === undefined ? undefined : engineOfFile(file);
+  const roots = [chooseRoot(options.root, console).root, ...(holder === undefined ? [] : [holder])];
+  const root = roots.find((each) => findEngine(each) !== undefined);
+  if (root === undefined) return undefined;
+  try {
+    const timeoutMs = Math.max(1, options.wait * 1000);
+    return { client: await connect({ root, name: 'butil', timeoutMs }), root };
+  } catch (error) {
+    if (!(error instanceof BtrieveError) || error.reason === 'no-engine') return undefined;
+    const { status, reason = 'unanswered' } = error;
+    const pid = findEngine(root)?.pid ?? 0;
+    const message = `the engine of ${root}, in process ${pid}, has not answered in time`;
+    throw new BtrieveError(status, message, { reason, file: file ?? root });
+  }
+}
+
 /** So often, in milliseconds, a root in use is tried again. */
 const RETRY = 50;
 
@@ -65,7 +95,7 @@ export async function startEngine(
   const until = Date.now() + options.wait * 1000;
   for (let isTold = false; ;) {
     try {
-      const engine = MicroKernel.start({ root: choice.root });
+      const engine = MicroKernel.start({ root: choice.root, settings: OWN });
       return { engine, client: engine.client({ name: 'butil' }) };
     } catch (error) {
       const isHeld = error instanceof BtrieveError && error.reason === 'root-held';

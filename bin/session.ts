@@ -2,9 +2,9 @@
  * What a command works with: its operands and options, the owner names (asked for if need be), an engine
  * that is started when it is first needed, and ways to show progress and to ask.
  */
-import type { Client, MicroKernel } from '../src/index.js';
+import type { Client, MicroKernel, RemoteClient } from '../src/index.js';
 import type { Console } from './console.js';
-import { startEngine } from './engine-for-command.js';
+import { reachEngine, startEngine } from './engine-for-command.js';
 import { UsageError, type ClassicLine } from './grammar.js';
 import type { LongOptions } from './options.js';
 import type { Outcome } from './outcome.js';
@@ -26,6 +26,8 @@ export class Session {
   readonly #line: ClassicLine;
   readonly #long: LongOptions;
   #engine: { engine: MicroKernel; client: Client } | undefined;
+  #remote: RemoteClient | undefined;
+  #isToldOfOwn = false;
   #names: readonly string[] | undefined;
 
   constructor(console: Console, command: string, line: ClassicLine, long: LongOptions) {
@@ -137,11 +139,31 @@ export class Session {
     return (await this.#started()).engine;
   }
 
-  async #started(): Promise<{ engine: MicroKernel; client: Client }> {
+  get #options(): { root: string | undefined; wait: number } {
     const wait = this.value('wait');
     const seconds = wait === undefined ? WAIT : this.number(wait, '--wait', 0, 86_400);
-    const options = { root: this.value('root'), wait: seconds };
-    this.#engine ??= await startEngine(options, this.console);
+    return { root: this.value('root'), wait: seconds };
+  }
+
+  /**
+   * A client of the engine that runs already, at the root of the command or with the file open; undefined
+   * if there is none. Throws 3106 if it does not answer.
+   */
+  async running(file?: string): Promise<RemoteClient | undefined> {
+    const found = await reachEngine(this.#options, file, this.console);
+    if (found === undefined) return undefined;
+    const { client, root } = found;
+    this.#remote = client;
+    if (this.isVerbose) this.console.err(`By the engine of ${root}, in process ${client.pid}.`);
+    return client;
+  }
+
+  async #started(): Promise<{ engine: MicroKernel; client: Client }> {
+    this.#engine ??= await startEngine(this.#options, this.console);
+    if (this.isVerbose && !this.#isToldOfOwn) {
+      this.console.err(`By an engine of the command, at ${this.#engine.engine.root}.`);
+      this.#isToldOfOwn = true;
+    }
     return this.#engine;
   }
 
@@ -149,6 +171,7 @@ export class Session {
   end(): void {
     const engine = this.#engine?.engine;
     this.#engine = undefined;
+    this.#remote?.abandon();
     engine?.stop();
   }
 

@@ -145,6 +145,14 @@ function stopAll(): void {
   for (const engine of running) engine.stopQuietly();
 }
 
+/** What the layers above add to each engine that is started. */
+const additions: ((engine: MicroKernel) => void)[] = [];
+
+/** From here on this is done with every engine that is started. */
+export function whenStarted(work: (engine: MicroKernel) => void): void {
+  additions.push(work);
+}
+
 const DIRECTORIES = ['etc', 'log', 'run'];
 
 /** What is only of interest when an engine is started. */
@@ -268,6 +276,7 @@ export class MicroKernel {
     if (!settings.archivalLoggingSelectedFiles) tellIgnoredBlog(ports, root);
     this.#onStopped = start.onStopped;
     this.#addAdministration();
+    for (const add of additions) add(this);
     this.#requester = start.servesOthers ? this.#serveOthers(start.tcp) : undefined;
   }
 

@@ -29,7 +29,7 @@ export {
   type RootOptions,
   type RootSettings,
 } from './engine-root.js';
-export { connect, type ConnectOptions } from './requester/connect.js';
+export { connect, engineOfFile, findEngine, type ConnectOptions } from './requester/connect.js';
 export type { TcpAddress } from './requester/connection.js';
 export type { RemoteClient } from './requester/remote-client.js';
 export type {
@@ -122,6 +122,11 @@ export {
 export type { FileDescription, SystemDataPolicy } from './microkernel/definition/file-rules.js';
 export type { CollatingSequence } from './microkernel/keys/collation.js';
 export type { KeyDefinition, KeySegment } from './microkernel/keys/key-definition.js';
+import { whenStarted } from './engine.js';
+import { addMaintenance } from './maintenance/administration.js';
+
+whenStarted(addMaintenance);
+
 export { runTask, type Task, type TaskProgress } from './maintenance/task.js';
 export { cloneFile, createFile, type CloneOptions } from './maintenance/clone-file.js';
 export { copyRecords, type CopyOptions, type CopyResult } from './maintenance/copy-records.js';

@@ -14,7 +14,7 @@ import { chooseRoot } from '../engine-for-command.js';
 import { done, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 
-export function command(session: Session): Outcome {
+export async function command(session: Session): Promise<Outcome> {
   const { root } = chooseRoot(session.value('root'), session.console);
   const what = session.optional(0)?.toLowerCase() ?? 'list';
   const words = session.rest(1);
@@ -78,7 +78,7 @@ function get(session: Session, root: string, words: readonly string[]): Outcome 
   return done(shown(description.value), { root, file: found.file, ...description });
 }
 
-function set(session: Session, root: string, words: readonly string[]): Outcome {
+async function set(session: Session, root: string, words: readonly string[]): Promise<Outcome> {
   if (words.length === 0) throw session.wrong('set needs name=value');
   const entries = words.map((word) => {
     const at = word.indexOf('=');
@@ -90,7 +90,21 @@ function set(session: Session, root: string, words: readonly string[]): Outcome 
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw session.wrong(`${twice} is given twice`);
   const change = { set: Object.fromEntries(entries) };
-  return told(session, root, changeRootSettings({ root }, change, session.dryRun));
+  const result = changeRootSettings({ root }, change, session.dryRun);
+  const now = entries.filter(([name]) => !SETTINGS[name].needsRestart);
+  const isApplied = !session.dryRun && (await apply(session, now));
+  return told(session, root, result, isApplied);
+}
+
+/** The engine that runs already takes over what needs no restart. False if there is none, or nothing to. */
+async function apply(
+  session: Session,
+  entries: readonly (readonly [string, number | boolean | string])[],
+): Promise<boolean> {
+  if (entries.length === 0) return false;
+  const running = await session.running();
+  await running?.administer('configure', Object.fromEntries(entries));
+  return running !== undefined;
 }
 
 /** Takes any name: the file may have one that is no setting. */
@@ -102,7 +116,7 @@ function unset(session: Session, root: string, words: readonly string[]): Outcom
   return told(session, root, changeRootSettings({ root }, { unset: names }, session.dryRun));
 }
 
-function told(session: Session, root: string, result: ChangedSettings): Outcome {
+function told(session: Session, root: string, result: ChangedSettings, isApplied = false): Outcome {
   const { dryRun } = session;
   const { file, isRunning, notes } = result;
   const changed = result.changed.map((each) => ({
@@ -114,9 +128,12 @@ function told(session: Session, root: string, result: ChangedSettings): Outcome 
   );
   if (changed.length === 0) lines.push(`Nothing ${dryRun ? 'would change' : 'has changed'}.`);
   if (dryRun) lines.push('Nothing was written.');
-  lines.push(effect(root, isRunning));
-  return done(lines.join('\n'), { root, file, dryRun, isRunning, changed }, notes);
+  lines.push(isApplied ? APPLIED : effect(root, isRunning));
+  return done(lines.join('\n'), { root, file, dryRun, isRunning, isApplied, changed }, notes);
 }
+
+const APPLIED =
+  'The engine that is running has taken over those that need no restart; others when it is started again.';
 
 function effect(root: string, isRunning: boolean): string {
   if (!isRunning) return `${running(root, false)} The next one that is started has these settings.`;

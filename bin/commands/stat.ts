@@ -1,4 +1,5 @@
 /** `butil -stat`: the report on a file, in the layout that programs in the field look for. */
+import { resolve } from 'node:path';
 import { fileStatistics, type FileStatistics, type KeyStatistics } from '../../src/index.js';
 import { done, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
@@ -6,7 +7,13 @@ import type { Session } from '../session.js';
 export async function command(session: Session): Promise<Outcome> {
   const file = session.operand(0);
   const owner = await session.owner(0, file);
-  const statistics = fileStatistics(await session.client(), file, owner);
+  const running = await session.running(file);
+  const statistics =
+    running === undefined
+      ? fileStatistics(await session.client(), file, owner)
+      : ((await running.administer('fileStatistics', {
+          ...{ file: resolve(file), owner },
+        })) as FileStatistics);
   const warnings = statistics.original?.warnings.map(({ message }) => `${message}.`) ?? [];
   return done(statReport(file, statistics), { file, ...statistics }, warnings);
 }

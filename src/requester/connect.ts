@@ -1,5 +1,6 @@
 /** Finds the engine of a root, in whichever process it runs, and becomes a client of it. */
 import { join, resolve } from 'node:path';
+import { lookAtFile } from '../logging/file-standing.js';
 import { isLocked } from '../logging/os-lock.js';
 import { nodePorts } from '../microkernel/node-ports.js';
 import type { FileSystem } from '../microkernel/ports.js';
@@ -41,6 +42,37 @@ export async function connect(options: ConnectOptions): Promise<RemoteClient> {
     return await RemoteClient.begin(connection, name, timeoutMs, left);
   } catch (error) {
     connection.close();
+    throw error;
+  }
+}
+
+/** The process that runs the engine of a root and serves others; undefined if there is none. */
+export function findEngine(root: string): { readonly pid: number } | undefined {
+  const { files } = nodePorts({ worker: 'never' });
+  const record = readEngineRecord(files, resolve(root));
+  const isThere = record !== undefined && isHeld(files, resolve(root)) && isAlive(record.pid);
+  return isThere ? { pid: record.pid } : undefined;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+/**
+ * The root of the engine that has a data file open, as the file itself says since it was first changed.
+ * Undefined if it says nothing, or cannot be looked at: whoever opens it finds out why.
+ */
+export function engineOfFile(path: string): string | undefined {
+  try {
+    const { holder } = lookAtFile(nodePorts({ worker: 'never' }).files, resolve(path));
+    return holder === undefined || holder.root === '' ? undefined : holder.root;
+  } catch (error) {
+    if (error instanceof BtrieveError) return undefined;
     throw error;
   }
 }

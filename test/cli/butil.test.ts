@@ -196,7 +196,7 @@ describe('the engine of a command', () => {
     const held = at('held');
     const engine = MicroKernel.start({ root: held });
     const file = await numbered('held.btr', 1);
-    const words = ['-stat', file, '--root', held, '--wait', '0'];
+    const words = ['-save', file, at('held.seq'), '--root', held, '--wait', '0'];
     const { code, out } = await run(words);
     const json = JSON.parse((await run([...words, '--json'])).out) as unknown;
     engine.stop();
@@ -212,7 +212,7 @@ describe('the engine of a command', () => {
     const file = await numbered('freed.btr', 1);
     const engine = MicroKernel.start({ root: held });
     // Told that somebody waits, the other one stops.
-    const { code, err } = await run(['-stat', file, '--root', held, '--wait', '60'], {
+    const { code, err } = await run(['-save', file, at('freed.seq'), '--root', held, '--wait', '60'], {
       err: () => engine.stop(),
     });
     expect({ code, err }).toEqual({ code: 0, err: '' });

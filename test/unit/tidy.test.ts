@@ -359,6 +359,7 @@ const LAYERS: readonly LayerDeclaration[] = [
   {
     layer: 'maintenance',
     modules: [
+      'maintenance/administration',
       'maintenance/cached-pages',
       'maintenance/classic-file',
       'maintenance/clone-file',
@@ -441,6 +442,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'bin/commands/refusals',
       'bin/commands/save',
       'bin/commands/stat',
+      'bin/commands/statistics',
       'bin/commands/ver',
     ],
   },
@@ -885,6 +887,11 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   ],
   'maintenance/unformatted-reader': ['maintenance/unformatted-format'],
   'maintenance/unformatted-writer': ['maintenance/unformatted-format'],
+  'maintenance/administration': [
+    'maintenance/cached-pages',
+    'maintenance/stat-report',
+    'maintenance/task',
+  ],
   'maintenance/cached-pages': ['maintenance/task'],
   'maintenance/clone-file': ['maintenance/opened-file'],
   'maintenance/copy-records': [

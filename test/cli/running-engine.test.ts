@@ -1,0 +1,67 @@
+/** `butil` and an engine that runs already, in a program of its own: one that yields, one that never does. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Programs, type Ended } from '../support/programs.js';
+
+let root: string;
+let file: string;
+let programs: Programs;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'isamite-'));
+  file = join(root, 'a.btr');
+  programs = new Programs();
+});
+
+afterEach(() => {
+  programs.end();
+  rmSync(root, { recursive: true, force: true });
+});
+
+const begin = (mode: string) => programs.begin('test/requester/program.ts', root, file, mode);
+const butil = (...words: string[]): Promise<Ended> => programs.run('bin/butil.ts', ...words);
+
+/** The document of `--json`. */
+async function json(...words: string[]): Promise<Record<string, unknown>> {
+  const { out, err } = await butil(...words, '--json');
+  expect(out, err).not.toBe('');
+  return JSON.parse(out) as Record<string, unknown>;
+}
+
+test.each(['idle', 'busy'])('a program that is %s is reached', async (mode) => {
+  const { child, ended } = await begin(mode);
+  // By the file alone, as it says which engine has it open.
+  const stat = await butil('-stat', file, '--verbose', '--root', join(root, 'other'));
+  expect(stat.err).toContain(`By the engine of ${root}, in process ${child.pid}.`);
+  expect([stat.code, stat.out.includes('Total Number of Records = 1')]).toEqual([0, true]);
+  expect(await json('-statistics', '--root', root)).toMatchObject({
+    result: { pid: child.pid, files: [{ path: file, opens: 1, records: 1 }] },
+  });
+  const set = await json('-config', 'set', 'operationBundleLimit=77', '--root', root);
+  expect(set).toMatchObject({ exitCode: 0, result: { isApplied: true } });
+  expect(readFileSync(join(root, 'event.log'), 'utf8')).toContain('operationBundleLimit');
+  expect(await json('-stop', '--root', root)).toMatchObject({ exitCode: 2, status: 41 });
+  expect(await json('-stop', '--yes', '--root', root)).toMatchObject({
+    result: { pid: child.pid },
+  });
+  if (mode === 'busy') expect((await ended).code).toBe(0);
+  expect(await json('-statistics', '--root', root)).toMatchObject({ reason: 'no-engine' });
+});
+
+test('one that does neither yield nor work is named, with the file, in time', async () => {
+  const { child } = await begin('stuck');
+  const answer = await json('-stat', file, '--wait', '1');
+  expect(answer).toMatchObject({ exitCode: 2, reason: 'unanswered', result: { file } });
+  expect(JSON.stringify(answer)).toContain(`process ${child.pid}`);
+});
+
+test('one that was killed is no engine: the command has its own', async () => {
+  const { child, ended } = await begin('idle');
+  child.kill('SIGKILL');
+  await ended;
+  const stat = await butil('-stat', file, '--verbose', '--root', root);
+  expect(stat.err).toContain(`By an engine of the command, at ${root}.`);
+  expect(stat.code).toBe(0);
+});
