@@ -134,7 +134,7 @@ export class RemoteClient {
     const code = callOf(op)?.op;
     if (code === Op.BEGIN_TRAN && status === 0) this.#isInTransaction = true;
     const isEnd = code === Op.END_TRAN || code === Op.ABORT_TRAN;
-    const isOver = isEnd && status !== Status.TRANSACTION_TOO_COMPLEX && status !== Status.DISKFULL;
+    const isOver = isEnd && status !== Status.NO_CACHE_BUFFERS_AVAIL && status !== Status.DISKFULL;
     if (isOver || code === Op.RESET || code === Op.STOP) this.#isInTransaction = false;
   }
 

@@ -16,7 +16,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const DOCUMENT = readFileSync(`${ROOT}docs/operations.md`, 'utf8');
 
 /** Where a test file may be; the first that has it counts. */
-const FOLDERS = ['test/unit/golden', 'test/unit', 'test/property', 'test/crash'];
+const FOLDERS = ['test/unit/golden', 'test/unit', 'test/property', 'test/crash', 'test/requester'];
 
 interface Row {
   readonly section: string;
