@@ -32,6 +32,7 @@ export {
 export { connect, engineOfFile, findEngine, type ConnectOptions } from './requester/connect.js';
 export type { TcpAddress } from './requester/connection.js';
 export type { RemoteClient } from './requester/remote-client.js';
+export type { RemoteFile, RemoteOpenOptions } from './requester/remote-file.js';
 export type {
   AdministrationArguments,
   AdministrationFunction,

@@ -56,7 +56,7 @@ export const CALL = layout(36, {
 });
 
 /** Of its answer; data, key and error (JSON) follow. */
-export const RESULT = layout(32, {
+const RESULT = layout(32, {
   status: [4, 'status code'],
   block: [8, 'the bytes of the position block that count'],
   dataLength: [4, 'data buffer length'],

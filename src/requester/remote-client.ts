@@ -4,6 +4,10 @@
  */
 import { callOf, Op } from '../microkernel/calls/operations.js';
 import { checkArguments, usesData } from '../microkernel/clients/client.js';
+import type { CreateFileOptions } from '../client.js';
+import { encodeCreate } from '../maintenance/description-buffers.js';
+import type { KeyShape } from '../records/layout-types.js';
+import type { RecordLayout } from '../records/record-layout.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import type { Connection } from './connection.js';
 import {
@@ -17,7 +21,10 @@ import {
   type CallRequest,
   type CallResult,
 } from './protocol.js';
+import { RemoteFile, type RemoteOpenOptions } from './remote-file.js';
 import { inputSize } from './session.js';
+
+type Shapes<S> = Readonly<Record<keyof S, KeyShape>>;
 
 const NOTHING = new Uint8Array(0);
 
@@ -205,6 +212,30 @@ export class RemoteClient {
     return result;
   }
 
+  /** Creates a file for records of a layout, as `Client.createFile` does. */
+  async createFile<T extends object, New extends object, S extends Shapes<S>>(
+    path: string,
+    layout: RecordLayout<T, New, S>,
+    options: CreateFileOptions = {},
+  ): Promise<void> {
+    const data = encodeCreate(layout.definition(options));
+    const key = Buffer.from(`${path}\0`);
+    const length = Uint32Array.of(data.length);
+    const number = options.replace === true ? 0 : CREATE_NEW;
+    const block = new Uint8Array(BLOCK_SIZE);
+    const status = await this.btrcall(Op.CREATE, block, data, length, key, number);
+    if (status !== 0) throw this.errorOf(status);
+  }
+
+  /** Opens a file as records of a layout, as `Client.openFile` does. */
+  openFile<T extends object, New extends object, S extends Shapes<S>>(
+    path: string,
+    layout: RecordLayout<T, New, S>,
+    options: RemoteOpenOptions = {},
+  ): Promise<RemoteFile<T, New, S>> {
+    return RemoteFile.open(this, path, layout, options);
+  }
+
   /** Closes everything this client has open. */
   reset(): Promise<void> {
     return this.#simple(Op.RESET);
@@ -228,6 +259,8 @@ export class RemoteClient {
 }
 
 const BLOCK_SIZE = 128;
+/** Key number of Create: not in the place of another file. */
+const CREATE_NEW = -1;
 
 /** What goes to the engine; or the status of what cannot. */
 function requestOf(

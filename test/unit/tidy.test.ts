@@ -320,11 +320,6 @@ const LAYERS: readonly LayerDeclaration[] = [
     ],
   },
   {
-    // The other end.
-    layer: 'clients elsewhere',
-    modules: ['requester/connection', 'requester/remote-client', 'requester/connect'],
-  },
-  {
     // Texts and sequential files that come from elsewhere and go there.
     layer: 'formats',
     mayImport: ['ground', 'keys', 'definition'],
@@ -354,6 +349,16 @@ const LAYERS: readonly LayerDeclaration[] = [
       'exchange/columns',
       'exchange/row-text',
       'exchange/data-dictionary',
+    ],
+  },
+  {
+    // The other end of a requester.
+    layer: 'clients elsewhere',
+    modules: [
+      'requester/connection',
+      'requester/remote-file',
+      'requester/remote-client',
+      'requester/connect',
     ],
   },
   {
@@ -849,7 +854,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'requester/server',
     'requester/socket-thread',
   ],
-  'requester/remote-client': ['requester/connection'],
+  'requester/remote-client': ['requester/connection', 'requester/remote-file'],
   'requester/connect': ['requester/connection', 'requester/remote-client'],
   client: ['typed-file'],
   engine: ['archival/blog-selection', 'client', 'settings'],
