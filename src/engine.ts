@@ -10,6 +10,7 @@
  */
 import { join, resolve } from 'node:path';
 import { Client } from './client.js';
+import { readEvents } from './event-log.js';
 import { ClassicClient } from './microkernel/clients/client.js';
 import { FileTable } from './microkernel/files/file-table.js';
 import { isForWantOfRoom, type OpenFile } from './microkernel/files/open-file.js';
@@ -154,6 +155,8 @@ export function whenStarted(work: (engine: MicroKernel) => void): void {
 }
 
 const DIRECTORIES = ['etc', 'log', 'run'];
+
+const EVENTS_SHOWN = 20;
 
 /** What is only of interest when an engine is started. */
 interface Start {
@@ -367,6 +370,11 @@ export class MicroKernel {
     });
     add('requester', () => this.#requester?.statistics);
     add('files', () => this.statistics().files);
+    add('events', ({ last = EVENTS_SHOWN }) => {
+      const count = Number.isInteger(last) ? Math.max(1, Number(last)) : EVENTS_SHOWN;
+      const { events } = readEvents(this.#ports.files, join(this.root, 'event.log'));
+      return events.slice(-count);
+    });
     add('recoveries', () => this.recoveries);
     add('flush', () => {
       this.flush();

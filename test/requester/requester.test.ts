@@ -326,6 +326,9 @@ describe('administration', () => {
       operationBundleLimit: 7,
     });
     expect(await client.administer('files')).toMatchObject([{ path, opens: 1, records: 1 }]);
+    expect(await client.administer('events', { last: 1 })).toMatchObject([
+      { id: 'engine-setting' },
+    ]);
     await client.administer('flush');
     expect(served.engine.statistics().files[0]?.dirtyPages).toBe(0);
   });

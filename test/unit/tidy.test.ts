@@ -857,7 +857,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'requester/remote-client': ['requester/connection', 'requester/remote-file'],
   'requester/connect': ['requester/connection', 'requester/remote-client'],
   client: ['typed-file'],
-  engine: ['archival/blog-selection', 'client', 'settings'],
+  engine: ['archival/blog-selection', 'client', 'event-log', 'settings'],
   'blog-root': ['engine', 'engine-root', 'settings'],
   'engine-root': ['engine', 'event-log', 'settings'],
   'maintenance/describe': ['maintenance/description-language'],

@@ -1,0 +1,134 @@
+/**
+ * `npx tsx bench/requester.ts`: clients of an engine in another process. Sixteen connections, in two processes,
+ * with sixteen gets in flight each; one client with one; and transactions under durability, alone and
+ * together.
+ *
+ * The machine's other work shows in every figure; run it on one that has none.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { connect, MicroKernel, Op, type RemoteClient } from '../src/index.js';
+import { createBuffer, dword } from '../test/support/caller.js';
+
+const SELF = fileURLToPath(import.meta.url);
+const RECORDS = 10_000;
+const SECONDS = 3;
+const CLIENTS = 16;
+const IN_FLIGHT = 16;
+
+async function call(
+  client: RemoteClient,
+  op: number,
+  block: Uint8Array,
+  data: Uint8Array,
+  key: Uint8Array,
+): Promise<number> {
+  return client.btrcall(op, block, data, Uint32Array.of(data.length), key, 0);
+}
+
+async function opened(root: string): Promise<{ client: RemoteClient; block: Uint8Array }> {
+  const client = await connect({ root, name: 'bench', timeoutMs: 60_000 });
+  const block = new Uint8Array(128);
+  const key = new Uint8Array(255);
+  key.set(Buffer.from(join(root, 'a.btr')));
+  const status = await call(client, Op.OPEN, block, new Uint8Array(0), key);
+  if (status !== 0) throw new Error(`open: ${status}`);
+  return { client, block };
+}
+
+/** Gets for some seconds; how many. */
+async function gets(root: string, clients: number, inFlight: number): Promise<number> {
+  const all = await Promise.all(Array.from({ length: clients }, () => opened(root)));
+  const until = performance.now() + SECONDS * 1000;
+  let count = 0;
+  const loop = async ({ client, block }: (typeof all)[number], seed: number): Promise<void> => {
+    const data = new Uint8Array(100);
+    const key = new Uint8Array(8);
+    for (let i = seed; performance.now() < until; i += 7919) {
+      key.set(dword(i % RECORDS));
+      if ((await call(client, Op.GET_EQUAL, block, data, key)) !== 0) throw new Error('get');
+      count++;
+    }
+  };
+  await Promise.all(
+    all.flatMap((one, n) => Array.from({ length: inFlight }, (_, i) => loop(one, n * 31 + i))),
+  );
+  for (const { client } of all) await client.close();
+  return count;
+}
+
+/** Transactions of one insert for some seconds; how many. */
+async function commits(root: string, clients: number, first: number): Promise<number> {
+  const all = await Promise.all(Array.from({ length: clients }, () => opened(root)));
+  const until = performance.now() + SECONDS * 1000;
+  let count = 0;
+  const loop = async ({ client, block }: (typeof all)[number], n: number): Promise<void> => {
+    const data = new Uint8Array(100);
+    for (let value = first + n; performance.now() < until; value += clients) {
+      data.set(dword(value));
+      const none = new Uint8Array(8);
+      const answers = await Promise.all([
+        call(client, Op.BEGIN_TRAN + Op.CONCURRENT_BIAS, block, new Uint8Array(0), none),
+        call(client, Op.INSERT, block, data, none),
+        call(client, Op.END_TRAN, block, new Uint8Array(0), none),
+      ]);
+      if (answers.some((status) => status !== 0)) throw new Error(`commit: ${answers.join()}`);
+      count++;
+    }
+  };
+  await Promise.all(all.map(loop));
+  for (const { client } of all) await client.close();
+  return count;
+}
+
+/** A process that does such work; settles with how many it has done. */
+function worker(...words: (string | number)[]): Promise<number> {
+  const child = spawn(process.execPath, ['--import', 'tsx', SELF, ...words.map(String)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let out = '';
+  child.stdout.on('data', (bytes: Buffer) => (out += bytes.toString()));
+  return new Promise((resolve) => child.once('close', () => resolve(Number(out))));
+}
+
+async function main(): Promise<void> {
+  const root = mkdtempSync(join(tmpdir(), 'isamite-'));
+  const engine = MicroKernel.start({ root });
+  const own = engine.client();
+  const block = new Uint8Array(128);
+  const key = new Uint8Array(255);
+  key.set(Buffer.from(join(root, 'a.btr')));
+  const spec = createBuffer({ recordLength: 100, keys: [[{ offset: 0, length: 4, type: 14 }]] });
+  own.btrcall(Op.CREATE, block, Uint8Array.from(spec), Uint32Array.of(spec.length), key, 0);
+  own.btrcall(Op.OPEN, block, new Uint8Array(0), Uint32Array.of(0), key, 0);
+  for (let value = 0; value < RECORDS; value++) {
+    const data = new Uint8Array(100);
+    data.set(dword(value));
+    own.btrcall(Op.INSERT, block, data, Uint32Array.of(100), new Uint8Array(8), 0);
+  }
+  own.btrcall(Op.CLOSE, block, new Uint8Array(0), Uint32Array.of(0), new Uint8Array(8), 0);
+  const show = (name: string, value: number, unit: string): void => {
+    console.log(`${name.padEnd(56)} ${value.toFixed(0).padStart(9)} ${unit}`);
+  };
+  const half = CLIENTS / 2;
+  const many = await Promise.all([1, 2].map(() => worker('gets', root, half, IN_FLIGHT)));
+  const sum = many.reduce((a, b) => a + b, 0) / SECONDS;
+  show(`gets, ${CLIENTS} clients in 2 processes, ${IN_FLIGHT} in flight each`, sum, '/s');
+  const one = await worker('gets', root, 1, 1);
+  show('round trip of one client', (SECONDS * 1e6) / one, 'µs');
+  engine.configure({ transactionDurability: true });
+  const alone = (await worker('commits', root, 1, 1_000_000)) / SECONDS;
+  show('durable transactions, one client', alone, '/s');
+  const together = (await worker('commits', root, CLIENTS, 2_000_000)) / SECONDS;
+  show(`durable transactions, ${CLIENTS} clients`, together, '/s');
+  engine.stop();
+  rmSync(root, { recursive: true, force: true });
+}
+
+const [what, root = '', clients = '1', other = '1'] = process.argv.slice(2);
+if (what === undefined) await main();
+else if (what === 'gets') console.log(await gets(root, Number(clients), Number(other)));
+else console.log(await commits(root, Number(clients), Number(other)));
