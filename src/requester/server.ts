@@ -305,7 +305,6 @@ export class Server {
       }
       return;
     }
-    classic.stopWaiting();
     if (before !== undefined) this.#waiting.leave(classic.calls);
     this.#answer(session, asked.id, result);
   }
