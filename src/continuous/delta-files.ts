@@ -143,7 +143,7 @@ function headerOf(entry: ActiveFile): DeltaHeader {
 }
 
 /** Whether a delta was made for what an entry of the list says. */
-export function isOfEntry(header: DeltaHeader, entry: ActiveFile): boolean {
+function isOfEntry(header: DeltaHeader, entry: ActiveFile): boolean {
   return (
     Buffer.from(header.set).toString('hex') === entry.set &&
     Buffer.from(header.uuid).toString('hex') === entry.uuid &&

@@ -71,7 +71,7 @@ export function frozenMark(record: ControlRecord): number {
   return u32(new DataView(bytes.buffer), FCR.checksum);
 }
 
-export function encodeDelta(header: DeltaHeader, into: Uint8Array): void {
+function encodeDelta(header: DeltaHeader, into: Uint8Array): void {
   const view = new DataView(into.buffer, into.byteOffset, DELTA.size);
   into.fill(0, 0, DELTA.size);
   into.set(DELTA_MAGIC, DELTA.magic);
@@ -93,7 +93,7 @@ export function encodeDelta(header: DeltaHeader, into: Uint8Array): void {
 }
 
 /** Reads a header; a sentence that says why it is none otherwise. */
-export function decodeDelta(from: Uint8Array): DeltaHeader | string {
+function decodeDelta(from: Uint8Array): DeltaHeader | string {
   if (from.length < DELTA.size) return 'it is too short';
   const view = new DataView(from.buffer, from.byteOffset, DELTA.size);
   if (!DELTA_MAGIC.every((byte, index) => from[DELTA.magic + index] === byte)) {

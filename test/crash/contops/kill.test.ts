@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { checkFile, MicroKernel } from '../../../src/index.js';
+import { checkFile, MicroKernel, type ContinuousFile } from '../../../src/index.js';
 import { FILES, Item, settingsOf } from '../log/kill-files.js';
 import { randomFrom } from '../world.js';
 
@@ -43,6 +43,38 @@ async function runAndKill(words: readonly string[], delay: number): Promise<numb
   return lines.filter((line) => line.startsWith('t ')).map((line) => Number(line.slice(2)));
 }
 
+/** Every transaction that was answered is in all files, and each is in all or none. */
+function assertAllThere(
+  engine: MicroKernel,
+  paths: readonly string[],
+  answered: readonly number[],
+): void {
+  const client = engine.client();
+  const found = paths.map((path) => {
+    const file = client.openFile(path, Item);
+    return new Set([...file.scan('bySerial')].map(({ serial }) => serial));
+  });
+  for (const serial of answered) {
+    for (const each of found) expect(each.has(serial), `transaction ${serial}`).toBe(true);
+  }
+  for (const each of found) expect(each.size).toBe(found[0]?.size);
+}
+
+/** What was being taken out is out; before that, all were in or none. Each is sound by itself. */
+function assertFrozen(
+  before: readonly ContinuousFile[],
+  after: readonly ContinuousFile[],
+  copy: string,
+): void {
+  const isWhole = before.length === FILES.length && before.every(({ state }) => state === 'active');
+  if (isWhole) expect(after).toHaveLength(before.length);
+  for (const { file, state } of after) {
+    expect(state).toBe('active');
+    copyFileSync(file, copy);
+    expect(checkFile(copy).findings).toEqual([]);
+  }
+}
+
 test(`killed in continuous operation, nothing that was answered is lost (SEED=${SEED})`, async () => {
   const random = randomFrom(SEED);
   const directory = mkdtempSync(join(tmpdir(), 'isamite-contops-kill-'));
@@ -61,27 +93,11 @@ test(`killed in continuous operation, nothing that was answered is lost (SEED=${
       answered.push(...(await runAndKill([directory, String(SEED * 1000 + kill), from], delay)));
       const engine = start();
       const before = engine.continuous();
-      const client = engine.client();
-      const found = paths.map((path) => {
-        const file = client.openFile(path, Item);
-        return new Set([...file.scan('bySerial')].map(({ serial }) => serial));
-      });
-      for (const serial of answered) {
-        for (const each of found) expect(each.has(serial), `transaction ${serial}`).toBe(true);
-      }
-      for (const each of found) expect(each.size).toBe(found[0]?.size);
-      // What was being taken out is out; before that, all were in or none.
+      assertAllThere(engine, paths, answered);
       const after = engine.continuous();
-      const isEnding =
-        before.length < paths.length || before.some(({ state }) => state === 'ending');
-      if (!isEnding) expect(after).toHaveLength(before.length);
       if (before.some(({ state }) => state === 'ending')) resumed++;
       if (after.length > 0) inside++;
-      for (const { file, state } of after) {
-        expect(state).toBe('active');
-        copyFileSync(file, join(directory, 'copy.btr'));
-        expect(checkFile(join(directory, 'copy.btr')).findings).toEqual([]);
-      }
+      assertFrozen(before, after, join(directory, 'copy.btr'));
       if (kill % 2 === 0) engine.endContinuous('all');
       engine.stop();
       const left = readdirSync(directory).filter((name) => name.endsWith('.^^^'));
