@@ -61,7 +61,13 @@ export const SEEDED_CONTINUOUS_FAULTS: readonly RecordFault[] = [
   {
     name: 'the directory is not synced after the delta has gone',
     file: OPERATIONS,
-    edits: [{ after: 'disk.remove(delta);', find: 'disk.syncDirectory(dirname(delta));', put: '' }],
+    edits: [
+      {
+        after: 'const steps = file.pages.rollIn(',
+        find: 'disk.syncDirectory(dirname(delta));',
+        put: '',
+      },
+    ],
     why: 'a delta that comes back belongs to no file any more',
     first: END,
   },
