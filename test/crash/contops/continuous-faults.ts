@@ -5,7 +5,6 @@
 import type { RecordFault } from '../records/record-faults.js';
 
 const OPERATIONS = '../continuous/continuous-operations.ts';
-const ROLL_IN = 'continuous/roll-in.ts';
 const OVERLAY = 'continuous/overlay-handle.ts';
 const DELTA = 'continuous/delta-file.ts';
 const PAGES = 'page-file.ts';
@@ -43,20 +42,6 @@ export const SEEDED_CONTINUOUS_FAULTS: readonly RecordFault[] = [
     ],
     why: 'all files of a call are put in, or none',
     first: START,
-  },
-  {
-    name: 'a PAT page is copied over the frozen copy',
-    file: ROLL_IN,
-    edits: [{ find: '1 - frozenPages.copyOf(patNumber)', put: 'frozenPages.copyOf(patNumber)' }],
-    why: 'the frozen file is whole until the new control record is on disk',
-    first: END,
-  },
-  {
-    name: 'the control record is written before the pages are on disk',
-    file: ROLL_IN,
-    edits: [{ after: 'finish(record: ControlRecord)', find: 'data.sync();', put: '' }],
-    why: 'what it stands for must be there',
-    first: END,
   },
   {
     name: 'the directory is not synced after the delta has gone',
