@@ -1,6 +1,6 @@
 /**
  * Writes the tables of `docs/file-format.md` from the declarations in `src/microkernel/layout.ts`,
- * `src/microkernel/change-list.ts` and `src/logging/log-layout.ts`, so that the document cannot say anything else than the code.
+ * `src/microkernel/change-list.ts`, `src/logging/log-layout.ts` and `src/archival/archive-layout.ts`, so that the document cannot say anything else than the code.
  *
  *     npx tsx scripts/file-format-docs.ts            brings the tables up to date
  *     npx tsx scripts/file-format-docs.ts --check    exits with 1 if they are not
@@ -15,6 +15,18 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import {
+  ARCHIVE_CHANGES,
+  ARCHIVE_CLIENT,
+  ARCHIVE_CUT,
+  ARCHIVE_FRAME,
+  ARCHIVE_GAP,
+  ARCHIVE_HEAD,
+  ARCHIVE_MARK,
+  ARCHIVE_PARTICIPANT,
+  ARCHIVE_STEPS,
+  ARCHIVE_STRUCTURE,
+} from '../src/archival/archive-layout.js';
 import {
   CLIENT_RECORD,
   FILE_RECORD,
@@ -39,6 +51,16 @@ const ALL_LAYOUTS: Readonly<Record<string, Layout>> = {
   PART_RECORD,
   CHANGE_HEAD,
   CHANGE_PIECE,
+  ARCHIVE_HEAD,
+  ARCHIVE_FRAME,
+  ARCHIVE_CLIENT,
+  ARCHIVE_CHANGES,
+  ARCHIVE_PARTICIPANT,
+  ARCHIVE_STEPS,
+  ARCHIVE_GAP,
+  ARCHIVE_STRUCTURE,
+  ARCHIVE_MARK,
+  ARCHIVE_CUT,
 };
 
 const BEGIN = /^<!-- table: (\S+) -->$/;

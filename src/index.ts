@@ -13,11 +13,14 @@ export {
 } from './microkernel/status.js';
 export {
   MicroKernel,
+  type ArchivePoint,
   type EngineOptions,
   type EngineStatistics,
   type RecoverAllOptions,
   type RunningSettings,
 } from './engine.js';
+export type { ArchivedSelection } from './archival/engine-archive.js';
+export type { ArchiveStatistics } from './archival/archive-log.js';
 export {
   changeRootSettings,
   isEngineRunning,
