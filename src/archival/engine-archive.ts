@@ -61,7 +61,8 @@ export class EngineArchive implements FileArchives {
     const { pages } = file;
     const path = this.#options.selection?.logFor(pages.path, pages.identity);
     const before = this.#logs.get(file);
-    if (before !== undefined && before.path === path) return before;
+    if (before?.path === path) return before;
+    if (before !== undefined) this.#tellEnd(before, pages.path);
     if (path === undefined) return undefined;
     this.#assertAlone(file, path);
     try {
@@ -75,6 +76,16 @@ export class EngineArchive implements FileArchives {
       this.#accept(file, path);
       return undefined;
     }
+  }
+
+  #tellEnd({ path: log }: ArchiveLog, file: string): void {
+    const text = `The file is not archived in ${log} any more.`;
+    this.#options.ports.events.write({
+      severity: 'I',
+      id: 'archive-ended',
+      fields: { file, log },
+      text,
+    });
   }
 
   #open(file: OpenFile, path: string): ArchiveLog {
@@ -126,15 +137,8 @@ export class EngineArchive implements FileArchives {
   }
 
   close(archive: FileArchive): void {
-    for (const [file, log] of this.#logs) {
-      if (log !== archive) continue;
-      this.#logs.delete(file);
-      log.close();
-      if (file.archive === archive) return;
-      const text = 'The file is archived no more.';
-      const fields = { file: file.pages.path, log: log.path };
-      this.#options.ports.events.write({ severity: 'I', id: 'archive-ended', fields, text });
-    }
+    for (const [file, log] of this.#logs) if (log === archive) this.#logs.delete(file);
+    if (archive instanceof ArchiveLog) archive.close();
   }
 
   /** What its log has of the file that goes is kept as a finished segment. */

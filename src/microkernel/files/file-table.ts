@@ -36,7 +36,7 @@ export interface FileArchives {
   isAsWanted(file: OpenFile): boolean;
   /** The file is closed, or archived no more. */
   close(archive: FileArchive): void;
-  /** The file at a path is about to be created over. */
+  /** The file at a path is about to be created over, or removed. */
   beforeReplace(path: string): void;
 }
 
@@ -353,7 +353,9 @@ export class FileTable {
 
   #archiveAnewForWriting(entry: Entry): void {
     const use = { readOnly: false, acceptsCopy: false };
-    entry.file.archive = this.#options.archives?.open(entry.file, use);
+    const archive = this.#options.archives?.open(entry.file, use);
+    if (archive === undefined) return;
+    entry.file.archive = archive;
     this.#setLogged(entry, entry.loggedOpens > 0);
   }
 
@@ -478,6 +480,7 @@ export class FileTable {
   remove(path: string): void {
     const { files } = this.#options.ports;
     this.#alone(path, () => {
+      this.#options.archives?.beforeReplace(path);
       files.remove(path);
       files.syncDirectory(dirname(path));
     });
