@@ -181,19 +181,17 @@ export class ArchiveLog implements FileArchive {
     this.#isBlind = isBlind;
   }
 
-  record({ changes, isSealed = false, time, ...rest }: ArchivedChanges): void {
-    const seal = isSealed ? undefined : this.#options.seal();
+  record(one: ArchivedChanges): void {
+    const { changes, client, participants } = one;
+    const wasSealed = one.isSealed === true;
+    const seal = wasSealed ? undefined : this.#options.seal();
     const bytes = seal?.(changes.bytes.subarray(0, changes.length)) ?? changes.bytes;
     const length = seal === undefined ? changes.length : bytes.length;
-    const paths = rest.participants.reduce((sum, { path }) => sum + 3 * path.length + 48, 0);
-    const writer = this.#writer(length + paths + 3 * rest.client.length + OVERHEAD);
-    writer.addTransaction({
-      ...rest,
-      ...{ changes: bytes, length, count: changes.count },
-      isSealed: isSealed || seal !== undefined,
-      time: this.#time(time),
-    });
-    this.#lastChangeSeq = rest.changeSeq;
+    let room = length + 3 * client.length + OVERHEAD;
+    for (const { path } of participants) room += 3 * path.length + OVERHEAD;
+    const isSealed = wasSealed || seal !== undefined;
+    this.#writer(room).addTransaction(one, bytes, length, isSealed, this.#time(one.time));
+    this.#lastChangeSeq = one.changeSeq;
   }
 
   recordForm({ what, keyNumber, definition, changeSeq, client }: ArchivedForm): void {

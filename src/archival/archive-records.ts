@@ -3,6 +3,7 @@
  *
  * Owns: their bytes. What is read is checked; nothing in it is believed that does not fit.
  */
+import type { ArchivedChanges } from '../microkernel/archive-sink.js';
 import { copyBytes, setU16, setU32, setU53, u16, u32, u53 } from '../microkernel/bytes.js';
 import type { Layout } from '../microkernel/layout-table.js';
 import {
@@ -119,21 +120,6 @@ function aligned(size: number): number {
   return Math.ceil(size / 8) * 8;
 }
 
-/** What is to be written of a transaction. `time` never goes back from one to the next. */
-export interface TransactionToArchive {
-  readonly changeSeq: number;
-  readonly lsn: number;
-  readonly time: number;
-  readonly client: string;
-  readonly isTransaction: boolean;
-  readonly participants: readonly Participant[];
-  readonly count: number;
-  readonly isSealed: boolean;
-  readonly changes: Uint8Array;
-  /** Bytes of `changes` that count. */
-  readonly length: number;
-}
-
 /** Collects records for one frame, behind room for its head. */
 export class ArchiveRecordWriter {
   bytes: Uint8Array = new Uint8Array(new SharedArrayBuffer(FIRST_SIZE));
@@ -160,30 +146,37 @@ export class ArchiveRecordWriter {
     return this.#clients.size >= INDEX_LIMIT;
   }
 
-  addTransaction(one: TransactionToArchive): void {
+  /** `length` bytes of `bytes` are the changes, as they are kept; `time` never goes back from one to the next. */
+  addTransaction(
+    one: ArchivedChanges,
+    bytes: Uint8Array,
+    length: number,
+    isSealed: boolean,
+    time: number,
+  ): void {
     const client = this.#client(one.client);
-    const paths = one.participants.map(({ path }) => this.#encoder.encode(path));
-    const participants = paths.reduce(
-      (sum, { length }) => sum + aligned(ARCHIVE_PARTICIPANT.size + length),
-      0,
-    );
-    const at = this.#begin(ARCHIVE_CHANGES, ARCHIVE_RECORD.CHANGES, participants + one.length);
+    const isAlone = one.participants.length === 0;
+    const paths = isAlone ? [] : one.participants.map(({ path }) => this.#encoder.encode(path));
+    let participants = 0;
+    for (const path of paths) participants += aligned(ARCHIVE_PARTICIPANT.size + path.length);
+    const at = this.#begin(ARCHIVE_CHANGES, ARCHIVE_RECORD.CHANGES, participants + length);
     const { TRANSACTION, SEALED } = ARCHIVE_CHANGES_FLAG;
-    const flags = (one.isTransaction ? TRANSACTION : 0) | (one.isSealed ? SEALED : 0);
+    const flags = (one.isTransaction ? TRANSACTION : 0) | (isSealed ? SEALED : 0);
     this.#view.setUint8(at + ARCHIVE_CHANGES.flags, flags);
     setU16(this.#view, at + ARCHIVE_CHANGES.client, client);
     setU32(this.#view, at + ARCHIVE_CHANGES.participants, one.participants.length);
-    setU32(this.#view, at + ARCHIVE_CHANGES.count, one.count);
-    setU32(this.#view, at + ARCHIVE_CHANGES.changesSize, one.length);
+    setU32(this.#view, at + ARCHIVE_CHANGES.count, one.changes.count);
+    setU32(this.#view, at + ARCHIVE_CHANGES.changesSize, length);
     setU53(this.#view, at + ARCHIVE_CHANGES.changeSeq, one.changeSeq);
     setU53(this.#view, at + ARCHIVE_CHANGES.lsn, one.lsn);
-    setU53(this.#view, at + ARCHIVE_CHANGES.time, one.time);
+    setU53(this.#view, at + ARCHIVE_CHANGES.time, time);
     let to = at + ARCHIVE_CHANGES.size;
-    for (const [index, each] of one.participants.entries()) {
-      to = this.#addParticipant(to, each, paths[index] ?? new Uint8Array(0));
+    for (let index = 0; index < paths.length; index++) {
+      const [each, path] = [one.participants[index], paths[index]];
+      if (each !== undefined && path !== undefined) to = this.#addParticipant(to, each, path);
     }
-    copyBytes(one.changes, 0, this.bytes, to, one.length);
-    this.#note(one.changeSeq, one.changeSeq, one.time);
+    copyBytes(bytes, 0, this.bytes, to, length);
+    this.#note(one.changeSeq, one.changeSeq, time);
   }
 
   #addParticipant(at: number, { uuid, timeline, changeSeq }: Participant, path: Uint8Array) {

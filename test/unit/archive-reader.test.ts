@@ -32,13 +32,12 @@ const HEAD: ArchiveHead = {
   nonce: Uint8Array.from([9, 8, 7, 6, 5, 4, 3, 2]),
 };
 
-function transaction(changeSeq: number, size = 40) {
-  const changes = new Uint8Array(size).fill(changeSeq & 0xff);
+function add(writer: ArchiveRecordWriter, changeSeq: number, size = 40): void {
+  const bytes = new Uint8Array(size).fill(changeSeq & 0xff);
   const participants = [{ uuid: HEAD.uuid, timeline: 3, changeSeq: 9, path: '/data/b.dat' }];
-  return {
-    ...{ changeSeq, lsn: 1000 + changeSeq, time: 5000 + changeSeq, client: 'one' },
-    ...{ isTransaction: true, participants, count: 2, isSealed: false, changes, length: size },
-  };
+  const changes = { bytes, length: size, count: 2 };
+  const rest = { changeSeq, lsn: 1000 + changeSeq, client: 'one', isTransaction: true };
+  writer.addTransaction({ ...rest, participants, changes }, bytes, size, false, 5000 + changeSeq);
 }
 
 interface Written {
@@ -56,7 +55,7 @@ function written(frames = 6, head = HEAD): Written {
   let changeSeq = head.afterChangeSeq;
   for (let number = 0; number < frames; number++) {
     const writer = new ArchiveRecordWriter();
-    for (let n = 0; n < 3; n++) writer.addTransaction(transaction(++changeSeq));
+    for (let n = 0; n < 3; n++) add(writer, ++changeSeq);
     const { firstChangeSeq, lastChangeSeq, lastTime } = writer;
     const holder = { session: 7, holderLog: new Uint8Array(16), generation: number + 2 };
     const range = { firstChangeSeq, lastChangeSeq, lastTime, at, durableEnd: at };
