@@ -40,8 +40,18 @@ import {
   type HotCopyOptions,
   type HotCopyProgress,
 } from './continuous/hot-copy.js';
+import * as ARCHIVE from './archival/archive-reader.js';
+import { archivedFilesIn, defaultLogOf, isDirectory } from './archival/found-archived.js';
+import { TransactionLogTail } from './archival/log-tail.js';
+import {
+  rollForwardFiles,
+  type RollForwardOptions,
+  type RollForwardResult,
+  type RollForwardStep,
+} from './archival/roll-forward.js';
 import { EngineLog } from './logging/engine-log.js';
 import { NO_LOG } from './logging/holder.js';
+import { LogReader } from './logging/log-reader.js';
 import { logDirectory } from './logging/log-directory.js';
 import { lockFile } from './logging/os-lock.js';
 import { recoverAll, type FileRecovery, type RecoveryStep } from './logging/recover-all.js';
@@ -686,6 +696,55 @@ export class MicroKernel {
   continuous(): ContinuousFile[] {
     this.#assertRunning();
     return this.#continuous.list();
+  }
+
+  /**
+   * Rolls files that nobody has open forward by their archival logs. A directory stands for the archived files
+   * in it. What becomes of each file is in what is returned; what was begun and not finished can be begun again.
+   *
+   * Throws 160 (`target`: `until` is none), 115 (the dump cannot be written), 20 if the engine was stopped.
+   */
+  rollForward(
+    paths: readonly string[],
+    options: RollForwardOptions = {},
+    onProgress?: (step: RollForwardStep) => void,
+  ): RollForwardResult {
+    const steps = this.rollForwardSteps(paths, options);
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) return step.value;
+      onProgress?.(step.value);
+    }
+  }
+
+  /** The same in steps; `return` ends it early. */
+  *rollForwardSteps(
+    paths: readonly string[],
+    options: RollForwardOptions = {},
+  ): Generator<RollForwardStep, RollForwardResult, void> {
+    this.#assertRunning();
+    const { files, events } = this.#ports;
+    const { log } = this.#log;
+    const logFor = defaultLogOf;
+    const given = paths.map((path) => resolve(path));
+    const all = given.flatMap((path) =>
+      isDirectory(files, path) ? archivedFilesIn(files, path, logFor) : [path],
+    );
+    const { logs = [], archiveOnly = false, upToDamage = false, timeline } = options;
+    return yield* rollForwardFiles(
+      {
+        ...{ files, events, source: ARCHIVE, table: this.#files },
+        tail: archiveOnly ? undefined : TransactionLogTail.read(files, log),
+        logs: logs.map((each) => resolve(each)),
+        ...{ logFor, upToDamage, timeline },
+        settled: ({ pages }) => {
+          const { uuid, timeline: own } = pages.control;
+          log.settled(LogReader.historyKey(uuid, own), pages.path);
+        },
+        defaultDump: join(this.root, 'blog', 'broll.lst'),
+      },
+      all,
+      options,
+    );
   }
 
   /** What was done to files that needed the log, since the engine started. */

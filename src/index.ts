@@ -64,6 +64,15 @@ export type {
 } from './continuous/continuous-operations.js';
 export type { HotCopy, HotCopyOptions, HotCopyProgress } from './continuous/hot-copy.js';
 export type { EventListing, EventQuery, EventSeverity, LoggedEvent } from './event-log.js';
+export type {
+  RolledFile,
+  RollForwardOptions,
+  RollForwardOutcome,
+  RollForwardPlace,
+  RollForwardResult,
+  RollForwardStep,
+} from './archival/roll-forward.js';
+export type { DumpOptions } from './archival/dump-file.js';
 export type { FileStanding } from './logging/file-standing.js';
 export type { ListedFile, ListedSegment, LogListing } from './logging/log-listing.js';
 export type { FileRecovery, RecoveryOutcome, RecoveryStep } from './logging/recover-all.js';

@@ -202,6 +202,8 @@ export class PageFile implements FrameOwner, PageView {
   archive: ArchiveSink | undefined;
   /** The file is in continuous operation: its changes go to a delta. */
   #overlay: OverlayHandle | undefined;
+  /** What operations end with instead of the next number. */
+  #pinned: number | undefined;
   readonly #work: PrivateWork;
 
   /** Creates an empty file; see `createFile`. */
@@ -477,6 +479,21 @@ export class PageFile implements FrameOwner, PageView {
     if (this.#claimed) this.complete();
     this.#isRecovering = false;
     this.#claim();
+  }
+
+  /**
+   * While a file is rolled forward: each operation, the one under way included, leaves `changeSeq` at this
+   * number, which so is on disk together with what it counts. Undefined: operations count again.
+   */
+  pinChangeSeq(changeSeq: number | undefined): void {
+    this.#pinned = changeSeq;
+  }
+
+  /** In an operation: with it the file goes on under another timeline, that of what it is rolled forward by. */
+  takeTimeline(timeline: number, parent: number, leftAt: number): void {
+    this.#control.timeline = timeline;
+    this.#control.timelineParent = parent;
+    this.#control.timelineLeftAt = leftAt;
   }
 
   /** It is a copy of a file that is there as well: before its first change it gets a timeline of its own. */
@@ -865,7 +882,7 @@ export class PageFile implements FrameOwner, PageView {
     this.cache.endOperation();
     if (this.#changed) {
       this.#changed = false;
-      this.#control.changeSeq++;
+      this.#control.changeSeq = this.#pinned ?? this.#control.changeSeq + 1;
       this.archive?.ended(this.#control.changeSeq);
       if (this.#operations++ === 0) this.#firstChangeAt = this.#ports.clock.monotonic();
     }

@@ -58,6 +58,8 @@ interface Entry {
   readonly logged: LoggedFile | undefined;
   /** What a crash left half done has been ended; who only reads does not do that. */
   isFinished: boolean;
+  /** It is being rolled forward: what it gets is in its archival log. */
+  readonly isRollForward: boolean;
 }
 
 /** Of a file that has more behind it the name is on disk. */
@@ -120,6 +122,8 @@ interface WantedUse {
   readonly givesUpLog?: boolean;
   /** It is taken as it is, though its archival log says that it is an older copy. */
   readonly acceptsCopy?: boolean;
+  /** It is opened to be rolled forward: as it lies there, whatever the logs have for it. */
+  readonly isRollForward?: boolean;
   readonly isExclusive: boolean;
   readonly readOnly: boolean;
   readonly owner: string;
@@ -236,7 +240,9 @@ export class FileTable {
     const { isExclusive, readOnly } = wanted;
     const logged = this.#options.log === undefined ? undefined : loggedFile(file);
     const isFinished = !readOnly;
-    const added = { identity, file, opens: 1, isExclusive, isFinished, loggedOpens: 0, logged };
+    const isRollForward = wanted.isRollForward === true;
+    const use = { opens: 1, isExclusive, isFinished, isRollForward, loggedOpens: 0 };
+    const added = { identity, file, logged, ...use };
     if (wanted.isUnlogged !== true) this.#logOneMore(added);
     else if (file.archive !== undefined) file.archive.isBlind = true;
     this.#byIdentity.set(identity, added);
@@ -278,7 +284,7 @@ export class FileTable {
     const failures: unknown[] = [];
     for (const entry of this.#byFile.values()) {
       const { file } = entry;
-      if (archives?.isAsWanted(file) !== false) continue;
+      if (entry.isRollForward || archives?.isAsWanted(file) !== false) continue;
       if (file.transactions.size > 0 || continuous?.isIn(file.pages.path) === true) {
         isDone = false;
         continue;
@@ -320,9 +326,11 @@ export class FileTable {
     try {
       const file = OpenFile.open(ports, cache, path, { ...options, mode: 'write' });
       try {
-        this.#archive(file, wanted);
-        if (wanted.givesUpLog !== true) log?.recover(file);
+        const isAsItIs = wanted.givesUpLog === true || wanted.isRollForward === true;
+        if (wanted.isRollForward !== true) this.#archive(file, wanted);
+        if (!isAsItIs) log?.recover(file);
         continuous?.opened(file);
+        if (wanted.isRollForward === true) file.pages.pinChangeSeq(file.pages.control.changeSeq);
         if (!readOnly) this.#end(file);
       } catch (error) {
         file.pages.abandon();
@@ -405,6 +413,12 @@ export class FileTable {
   #logOneLess(entry: Entry): void {
     if (entry.loggedOpens === 1) this.#setLogged(entry, false);
     entry.loggedOpens--;
+  }
+
+  /** A file is closed as by a crash: what no system transaction has completed is lost. */
+  abandon(file: OpenFile): void {
+    const entry = this.#byFile.get(file);
+    if (entry !== undefined) this.#drop(entry);
   }
 
   /** Whoever has a file open is no more: it is closed as by a crash, whatever the system says to it. */

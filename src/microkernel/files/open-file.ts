@@ -105,6 +105,8 @@ export class OpenFile {
   /** The exclusive transaction that has locked the file. */
   exclusiveTo: FileTransaction | undefined;
   stored: StoredDefinition;
+  /** Told of each definition in the operation that stores it. */
+  onDefinition: ((stored: StoredDefinition) => void) | undefined;
   /** Milliseconds since 1970. */
   readonly openedAt: number;
   #archive: FileArchive | undefined;
@@ -211,6 +213,7 @@ export class OpenFile {
     let stored: StoredDefinition;
     try {
       stored = work();
+      this.onDefinition?.(stored);
       const definition = encodeDefinition(stored);
       storeDefinition(pages, definition);
       const changeSeq = pages.control.changeSeq + 1;
@@ -277,6 +280,25 @@ export class OpenFile {
       this.changeOrNot({ ...this.stored, owner });
       return;
     }
+    const flags = owner.flags | OWNER_FLAG.UNFINISHED;
+    this.changeOrNot({ ...this.stored, owner: { ...owner, flags } });
+    this.#useCipher(name);
+    this.finishEncrypting();
+  }
+
+  /**
+   * The same with an owner as it was stored elsewhere, so that what was encrypted with it can be read.
+   * Throws 51 if none of the names is the owner's and the file is to be encrypted.
+   */
+  takeOwner(owner: OwnerData, names: readonly string[]): void {
+    this.pages.complete();
+    if (!isEncryptedFile(owner)) {
+      this.changeOrNot({ ...this.stored, owner });
+      return;
+    }
+    const name = names.find((each) => each !== '' && unwrapKey(owner, each) !== undefined) ?? '';
+    // Before anything says that the file is encrypted.
+    cipherOf(this.pages, owner, this.#random, { owner: name, rootKey: this.#rootKey });
     const flags = owner.flags | OWNER_FLAG.UNFINISHED;
     this.changeOrNot({ ...this.stored, owner: { ...owner, flags } });
     this.#useCipher(name);

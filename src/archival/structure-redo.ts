@@ -1,0 +1,128 @@
+/**
+ * Doing again what has changed the form of a file: indexes made and dropped, owner names set and cleared.
+ *
+ * Invariants:
+ * - The number of the change (`changeSeq`) gets to the disk with the definition that the change leaves, and
+ *   not before it; so being interrupted and begun again makes no difference.
+ * - A file that has the form already, because it was copied in the middle, is not changed again.
+ */
+import { decodeIndexKey } from '../microkernel/definition/create-buffer.js';
+import {
+  decodeDefinition,
+  freeSequence,
+  INDEX_STATE,
+  type StoredDefinition,
+} from '../microkernel/definition/definition-codec.js';
+import { SYSTEM_KEY } from '../microkernel/files/file-key.js';
+import { createIndex, createSystemIndex, dropIndex } from '../microkernel/files/indexes.js';
+import type { OpenFile } from '../microkernel/files/open-file.js';
+import { hasOwner, OWNER_FLAG } from '../microkernel/files/owner.js';
+import { isLinked } from '../microkernel/keys/key-definition.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+import type { ArchivedStructure } from './archive-reader.js';
+
+/** Added to a key number in Create and Drop Index: no other key gets another number. */
+const EXACT = 0x80;
+
+/**
+ * Carries out a change of structure. `names` are owner names that may be the one. Durable when it returns.
+ * Throws 51 (none of them is), 148 (`structure`: the file is not what the log says), 18, 132.
+ */
+export function redoStructure(
+  open: OpenFile,
+  entry: ArchivedStructure,
+  names: readonly string[],
+): void {
+  const { pages } = open;
+  const wanted = decodeDefinition(entry.definition);
+  if (formOf(open.stored) === formOf(wanted)) {
+    passTo(open, entry.changeSeq);
+    return;
+  }
+  const before = pages.control.changeSeq;
+  open.onDefinition = (stored) => {
+    const isAll = entry.what === 'drop-index' || isSettled(stored);
+    pages.pinChangeSeq(isAll ? entry.changeSeq : before);
+  };
+  try {
+    pages.pinChangeSeq(before);
+    carryOut(open, entry, wanted, names);
+  } finally {
+    open.onDefinition = undefined;
+  }
+  if (formOf(open.stored) === formOf(wanted)) return;
+  throw notSo(open, entry);
+}
+
+/** One operation that changes nothing but the number of the file. Durable when it returns. */
+export function passTo(open: OpenFile, changeSeq: number): void {
+  open.pages.pinChangeSeq(changeSeq);
+  open.changeOrNot(open.stored);
+}
+
+/** Nothing is half done. */
+function isSettled({ keys, systemKey, owner }: StoredDefinition): boolean {
+  return (
+    keys.every(({ state }) => state === INDEX_STATE.IN_USE) &&
+    (systemKey === undefined || systemKey.state === INDEX_STATE.IN_USE) &&
+    (owner.flags & OWNER_FLAG.UNFINISHED) === 0
+  );
+}
+
+/** What can be seen of a definition, whatever the places of its trees. */
+function formOf({ file, keys, systemKey, owner }: StoredDefinition): string {
+  const inUse = file.keys.filter((_, index) => keys[index]?.state === INDEX_STATE.IN_USE);
+  const form = {
+    keys: inUse.map(({ number, segments }) => ({ number, segments })),
+    system: systemKey?.state === INDEX_STATE.IN_USE,
+    mode: owner.mode,
+    isWhole: (owner.flags & OWNER_FLAG.UNFINISHED) === 0,
+    wrapped: Buffer.from(owner.wrappedKey).toString('base64'),
+  };
+  return JSON.stringify(form);
+}
+
+function carryOut(
+  open: OpenFile,
+  entry: ArchivedStructure,
+  wanted: StoredDefinition,
+  names: readonly string[],
+): void {
+  switch (entry.what) {
+    case 'create-index':
+      makeIndex(open, entry);
+      return;
+    case 'drop-index':
+      dropIndex(open, entry.keyNumber & ~EXACT, entry.keyNumber < EXACT);
+      return;
+    case 'set-owner':
+      // Of an owner that is there the name may be changed; a file has one at a time.
+      if (hasOwner(open.stored.owner)) throw notSo(open, entry);
+      open.takeOwner(wanted.owner, names);
+      return;
+    case 'clear-owner':
+      open.clearOwner();
+      return;
+    case 'create-over':
+      throw notSo(open, entry);
+  }
+}
+
+function makeIndex(open: OpenFile, { data, keyNumber }: ArchivedStructure): void {
+  if (keyNumber === SYSTEM_KEY) {
+    createSystemIndex(open);
+    return;
+  }
+  const request = decodeIndexKey(data, data.length, keyNumber, open.definition);
+  const sequence = isLinked(request.key) ? freeSequence(open.stored) : -1;
+  createIndex(open, request.file, request.key, sequence);
+}
+
+function notSo({ pages }: OpenFile, { what, changeSeq }: ArchivedStructure): BtrieveError {
+  const message = `the log has a change of the form (${what}) that the file is not in a state for`;
+  return new BtrieveError(Status.ROLL_FORWARD_ERROR, message, {
+    reason: 'structure',
+    file: pages.path,
+    expected: `the form before change ${changeSeq}`,
+  });
+}
