@@ -430,6 +430,57 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/recover-all.js')).command,
   },
   {
+    name: 'rollfwd',
+    summary: 'rolls restored files forward by their archival logs',
+    operands: [
+      path('sourceFile|directory|@listFile', 'data files, of a directory the archived ones'),
+    ],
+    owners: 1,
+    classic: [
+      { name: 'L', value: 'maybe', describe: 'writes a dump of the log and does no more' },
+      { name: 'W', value: 'maybe', describe: 'writes a dump, too; without a name blog/broll.lst' },
+      { name: 'T', value: 'glued', describe: 'bytes of the data buffer in the dump; none' },
+      { name: 'E', value: 'glued', describe: 'bytes of the key buffer in the dump; none' },
+      { name: 'H', value: 'none', describe: 'numbers in the dump in hexadecimal' },
+      { name: 'V', value: 'none', describe: 'client, time and transaction in the dump' },
+      { name: 'A', value: 'none', describe: 'after an error goes on with the next file' },
+    ],
+    long: [
+      {
+        name: 'until',
+        value: 'time|lsn:N|before-tx:ID|name:X',
+        describe: 'only so far; a time without a zone is local',
+      },
+      {
+        name: 'log',
+        value: 'file|directory',
+        describe: 'an archival log, instead of that of the file; may be repeated',
+        isRepeated: true,
+      },
+      { name: 'archive-only', describe: 'without what only the transaction log has' },
+      { name: 'up-to-damage', describe: 'up to where the log is damaged or has a gap' },
+      {
+        name: 'timeline',
+        value: 'number',
+        describe: 'which, where a file went on in several ways',
+      },
+      DRY_RUN,
+    ],
+    usage:
+      'sourceFile|directory|@listFile [-L[file] | -W[file] [-T<n>] [-E<n>] [-H] [-V]] [-O<owner|*>] [-A]',
+    notes: [
+      'First restore the backup, and let nobody open the files. All of it is planned before anything is',
+      'changed; it may be interrupted and begun again. Of several files transactions are whole. Owner names',
+      'of several files are separated by commas.',
+    ],
+    examples: [
+      'butil -rollfwd orders.btr --dry-run',
+      'butil -rollfwd @files.lst --until 2026-01-31T14:00 -A',
+      'butil -rollfwd copy.btr --log backup/orders.log --log orders.log',
+    ],
+    load: async () => (await import('./commands/roll-forward.js')).command,
+  },
+  {
     name: 'save',
     summary: 'writes the records of a file into an unformatted file',
     operands: [

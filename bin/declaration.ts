@@ -34,6 +34,8 @@ export interface LongOption {
   readonly value?: string;
   readonly describe: string;
   readonly choices?: readonly string[];
+  /** It may be given more than once. */
+  readonly isRepeated?: boolean;
 }
 
 export interface CommandDeclaration {

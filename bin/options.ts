@@ -13,8 +13,8 @@ import {
 } from './declaration.js';
 import { UsageError } from './grammar.js';
 
-/** Given options by name: text for those with a value, true for switches. */
-export type LongOptions = ReadonlyMap<string, string | true>;
+/** Given options by name: text for those with a value, a list for those that may be repeated, true for switches. */
+export type LongOptions = ReadonlyMap<string, string | true | readonly string[]>;
 
 export interface ReadOptions {
   readonly options: LongOptions;
@@ -81,10 +81,14 @@ function collect(
   declared: readonly LongOption[],
   read: Readonly<Record<string, unknown>>,
 ): LongOptions {
-  const options = new Map<string, string | true>();
-  for (const { name, value } of declared) {
+  const options = new Map<string, string | true | readonly string[]>();
+  for (const { name, value, isRepeated = false } of declared) {
     const given = read[name];
     if (given === undefined || given === false) continue;
+    if (isRepeated) {
+      options.set(name, [given].flat().map(String));
+      continue;
+    }
     if (Array.isArray(given) && value !== undefined) {
       throw new UsageError(`butil -${command.name}: --${name} is given twice`);
     }

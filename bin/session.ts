@@ -68,6 +68,12 @@ export class Session {
     return typeof long === 'string' ? long : this.#line.options.get(name);
   }
 
+  /** The values of a new option that may be repeated, in the order given. */
+  values(name: string): readonly string[] {
+    const given = this.#long.get(name);
+    return given === undefined || given === true ? [] : [given].flat();
+  }
+
   get dryRun(): boolean {
     return this.isSet('dry-run');
   }

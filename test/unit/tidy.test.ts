@@ -422,6 +422,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'bin/file-list',
       'bin/failures',
       'bin/grammar',
+      'bin/list-file',
       'bin/messages',
       'bin/options',
       'bin/outcome',
@@ -458,6 +459,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'bin/commands/rebuild',
       'bin/commands/recover',
       'bin/commands/refusals',
+      'bin/commands/roll-forward',
       'bin/commands/save',
       'bin/commands/stat',
       'bin/commands/statistics',
@@ -1023,6 +1025,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'bin/text-files',
   ],
   'bin/grammar': ['bin/declaration'],
+  'bin/list-file': ['bin/grammar', 'bin/text-files'],
   'bin/options': ['bin/declaration', 'bin/grammar'],
   'bin/progress': ['bin/console', 'bin/messages'],
   'bin/session': [

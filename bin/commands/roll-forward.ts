@@ -1,0 +1,132 @@
+/** `butil -rollfwd`: restored files are rolled forward by their archival logs. */
+import { resolve } from 'node:path';
+import type { RolledFile, RollForwardOptions, RollForwardResult } from '../../src/index.js';
+import { listedFiles } from '../list-file.js';
+import { counted, grouped } from '../messages.js';
+import { EXIT, type Outcome } from '../outcome.js';
+import type { Session } from '../session.js';
+
+const LENGTH_LIMIT = 65_535;
+const TIMELINE_LIMIT = 999_999_999;
+
+export async function command(session: Session): Promise<Outcome> {
+  const paths = listedFiles(session.operand(0));
+  const dump = dumpOf(session);
+  const given = await session.owner(0, session.operand(0));
+  const owners = given.split(',').filter((name) => name !== '');
+  const [until, timeline] = [session.value('until'), session.value('timeline')];
+  const options: RollForwardOptions = {
+    ...(until === undefined ? {} : { until }),
+    logs: session.values('log'),
+    archiveOnly: session.isSet('archive-only'),
+    upToDamage: session.isSet('up-to-damage'),
+    ...(timeline === undefined ? {} : { timeline: timelineOf(session, timeline) }),
+    // A name with a comma in it is tried as well.
+    owners: given === '' ? [] : [...new Set([given, ...owners])],
+    goOn: session.isSet('A'),
+    dryRun: session.dryRun,
+    ...(dump === undefined ? {} : { dump }),
+  };
+  const engine = await session.engine();
+  const result = await session.follow('Rolling forward', engine.rollForwardSteps(paths, options));
+  return outcome(result);
+}
+
+function timelineOf(session: Session, text: string): number {
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
+  if (value <= 0xffff_ffff) return value;
+  return session.number(text, '--timeline', 0, TIMELINE_LIMIT);
+}
+
+function dumpOf(session: Session): RollForwardOptions['dump'] {
+  const [only, beside] = [session.value('L'), session.value('W')];
+  if (only !== undefined && beside !== undefined) {
+    throw session.wrong('-L dumps and does no more, -W rolls forward too: give one of them');
+  }
+  const file = only ?? beside;
+  const lengths = ['T', 'E'].map((name) => lengthOf(session, name));
+  if (file === undefined) {
+    const alone = ['T', 'E', 'H', 'V'].find((name) => session.isSet(name));
+    if (alone === undefined) return undefined;
+    throw session.wrong(`-${alone} is about the dump, which -L or -W asks for`);
+  }
+  const [dataLength = 0, keyLength = 0] = lengths;
+  return {
+    ...(file === '' ? {} : { file: resolve(file) }),
+    only: only !== undefined,
+    ...{ dataLength, keyLength, hex: session.isSet('H'), verbose: session.isSet('V') },
+  };
+}
+
+function lengthOf(session: Session, name: string): number {
+  const text = session.value(name);
+  return text === undefined ? 0 : session.number(text, `-${name}`, 0, LENGTH_LIMIT);
+}
+
+function outcome(result: RollForwardResult): Outcome {
+  const { files, target, dump } = result;
+  const bad = files.filter(({ outcome: each }) => each === 'refused' || each === 'failed');
+  const untried = files.filter(({ outcome: each }) => each === 'not-tried');
+  const isAny = files.length > bad.length + untried.length;
+  const text = [
+    `Target: ${target.text}`,
+    ...files.map((each) => line(each)),
+    ...(files.length === 0 ? ['There is no archived file.'] : []),
+    ...(dump === undefined ? [] : [`Dump: ${dump}`]),
+  ];
+  const exitCode = bad.length === 0 ? EXIT.DONE : isAny ? EXIT.FINDINGS : EXIT.NOT_DONE;
+  return {
+    exitCode,
+    reason: bad[0]?.reason ?? (files.length === 0 ? 'no-files' : 'done'),
+    status: bad[0]?.status ?? 0,
+    result,
+    text: text.join('\n'),
+    warnings: files.flatMap(notes),
+  };
+}
+
+function line(file: RolledFile): string {
+  const { outcome: what, transactions, operations, structures, to } = file;
+  const form = structures === 0 ? '' : `, ${counted(structures, 'change')} of its form`;
+  const count = `${counted(transactions, 'transaction')} with ${counted(operations, 'operation')}${form}`;
+  const end =
+    to === undefined ? '' : `, up to ${to.time}${to.lsn ? `, transaction ${to.lsn}` : ''}`;
+  switch (what) {
+    case 'rolled-forward':
+      return `${file.file}: ${count} applied${end}`;
+    case 'planned':
+      return `${file.file}: ${count}, ${grouped(file.bytes)} bytes, to be applied${end}`;
+    case 'nothing-to-do':
+      return `${file.file}: 0 applied, it has everything${end}`;
+    case 'not-tried':
+      return `${file.file}: not tried`;
+    case 'refused':
+    case 'failed':
+      return [
+        `${file.file}: not rolled forward (status ${file.status ?? 0}, ${file.reason ?? ''})`,
+        `  ${plain(file.message ?? '')}`,
+        ...reach(file),
+      ].join('\n');
+  }
+}
+
+/** A message without what its class has added. */
+function plain(text: string): string {
+  return text.replace(/ \(status \d+, .*$/s, '');
+}
+
+function reach({ earliest, latest }: RolledFile): string[] {
+  if (earliest === undefined || latest === undefined) return [];
+  return [`  It can be had from ${earliest.time} to ${latest.time}.`];
+}
+
+function notes({ file, participants, leavesTimeline }: RolledFile): string[] {
+  const others = participants.map(
+    ({ file: other, transactions }) =>
+      `${other} was changed by ${counted(transactions, 'transaction')} of ${file}, and is not rolled forward with it.`,
+  );
+  const left = leavesTimeline
+    ? [`The log of ${file} goes on; written to, the file goes on in a history of its own.`]
+    : [];
+  return [...others, ...left];
+}
