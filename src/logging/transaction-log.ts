@@ -180,6 +180,11 @@ export class TransactionLog implements ChangeLog {
     return this.#found;
   }
 
+  /** Number of the first segment that counts. */
+  get oldest(): number {
+    return this.#state.oldest ?? 1;
+  }
+
   /** Where its segments are. */
   get directory(): string {
     return this.#options.directory;

@@ -70,6 +70,14 @@ export class ArchiveRecorder {
     }
   }
 
+  /** The time of the last transaction, of whichever file. */
+  get lastTime(): number {
+    const times = [...this.files.values()].flatMap(({ entries }) =>
+      entries.map(({ one }) => one.time),
+    );
+    return Math.max(0, ...times);
+  }
+
   get lastLsn(): number {
     return this.#seen;
   }
