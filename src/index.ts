@@ -72,6 +72,14 @@ export type {
   RollForwardResult,
   RollForwardStep,
 } from './archival/roll-forward.js';
+export { readArchive, type ReadArchiveOptions } from './archive-root.js';
+export type {
+  ArchiveQuery,
+  ListedChange,
+  ListedEntry,
+  ListedOperation,
+} from './archival/archive-listing.js';
+export { parseTime } from './archival/roll-forward-target.js';
 export type { DumpOptions } from './archival/dump-file.js';
 export type { FileStanding } from './logging/file-standing.js';
 export type { ListedFile, ListedSegment, LogListing } from './logging/log-listing.js';

@@ -36,7 +36,8 @@ export function archivedFilesIn(
     .filter((path) => isDataFile(files, path) && hasLog(files, path, logFor));
 }
 
-function isDataFile(files: FileSystem, path: string): boolean {
+/** Whether there is a data file. */
+export function isDataFile(files: FileSystem, path: string): boolean {
   try {
     const handle = files.open(path, 'read');
     try {

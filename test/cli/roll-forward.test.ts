@@ -181,3 +181,51 @@ describe('-rollfwd', () => {
     expect((await run('-rollfwd', `@${at('none.lst')}`)).code).toBe(2);
   });
 });
+
+describe('-readlog', () => {
+  test('who did what when', async () => {
+    const { lsns } = prepare();
+    const all = await run('-readlog', at('a.btr'));
+    expect(all.code).toBe(0);
+    expect(all.out.match(/^20\d\d-.*Z {2}\d+ {2}transaction {2}anna/gm)).toHaveLength(3);
+    expect(all.out).toContain('  with b.btr\n  insert at ');
+    expect(all.out).toContain('3 entries');
+    const last = await json('-readlog', at('a.log'), '--tx', String(lsns[2]), '--images');
+    expect(last.result).toMatchObject({ count: 1, isCut: false });
+    const { entries } = last.result as unknown as { entries: { changes: { after: string }[] }[] };
+    expect(entries[0]?.changes[0]?.after).toMatch(/^03000000/);
+  });
+
+  test.each([
+    [['--client', 'anna'], 3],
+    [['--client', 'bert'], 0],
+    [['--operation', 'delete'], 0],
+    [['--operation', 'insert'], 3],
+    [['--key', 'a 2'], 1],
+    [['--key', 'hex:0200000061'], 1],
+    [['--since', '2020-01-01'], 3],
+    [['--until', '2020-01-01'], 0],
+    [['--limit', '2'], 2],
+  ])('%j', async (words, count) => {
+    prepare();
+    expect((await json('-readlog', at('a.btr'), ...words)).result).toMatchObject({ count });
+  });
+
+  test('by a layout, and what makes no sense', async () => {
+    prepare();
+    const fields = [
+      { name: 'n', offset: 0, length: 4, type: 'integer' },
+      { name: 'text', offset: 4, length: 60, type: 'string' },
+    ];
+    writeFileSync(at('layout.json'), JSON.stringify({ fields }));
+    const { out } = await run('-readlog', at('a.btr'), '--layout', at('layout.json'));
+    expect(out).toContain('    + n=1 text="a 1"');
+    writeFileSync(at('layout.json'), '{"fields": [{"name": "n"}]}');
+    expect((await run('-readlog', at('a.btr'), '--layout', at('layout.json'))).code).toBe(3);
+    expect((await run('-readlog', at('a.btr'), '--key', 'hex:0')).code).toBe(3);
+    expect(await json('-readlog', at('none'))).toMatchObject({ code: 2 });
+    expect(await json('-readlog', at('a.btr'), '--log', at('b.log'))).toMatchObject({
+      ...{ code: 2, status: 114, reason: 'other-file' },
+    });
+  });
+});

@@ -1,0 +1,105 @@
+/** `butil -readlog`: what an archival log holds: who did what when. */
+import {
+  parseTime,
+  readArchive,
+  type ArchiveQuery,
+  type ListedChange,
+  type ListedEntry,
+  type ListedOperation,
+} from '../../src/index.js';
+import { fieldsIn, readImageLayout, type ImageField } from '../image-layout.js';
+import { done, type Outcome } from '../outcome.js';
+import type { Session } from '../session.js';
+
+/** With --json entries are collected, so their number is bounded. */
+const JSON_LIMIT = 10_000;
+const NO_LIMIT = 999_999_999;
+
+export function command(session: Session): Outcome {
+  const path = session.operand(0);
+  const layout = session.value('layout');
+  const fields = layout === undefined ? undefined : readImageLayout(layout);
+  const limit = limitOf(session);
+  const log = session.value('log');
+  const options = { ...queryOf(session), ...(log === undefined ? {} : { log }) };
+  const entries: ListedEntry[] = [];
+  let count = 0;
+  let isCut = false;
+  for (const entry of readArchive(path, options)) {
+    isCut = count === limit;
+    if (isCut) break;
+    count++;
+    if (session.isJson) entries.push(entry);
+    else session.console.out(shown(entry, fields));
+  }
+  const text = `${count === 0 ? '' : '\n'}${count} ${count === 1 ? 'entry' : 'entries'}`;
+  const warnings = isCut ? [`The log has more than these ${count}; --limit asks for more.`] : [];
+  return done(text, { path, count, isCut, entries }, warnings);
+}
+
+function limitOf(session: Session): number {
+  const text = session.value('limit');
+  if (text !== undefined) return session.number(text, '--limit', 1, NO_LIMIT);
+  return session.isJson ? JSON_LIMIT : NO_LIMIT;
+}
+
+function queryOf(session: Session): ArchiveQuery {
+  const [since, until] = ['since', 'until'].map((name) => session.value(name));
+  const [from, to, lsn] = ['from-lsn', 'to-lsn', 'tx'].map((name) => lsnOf(session, name));
+  const [client, operation, key] = ['client', 'operation', 'key'].map((name) =>
+    session.value(name),
+  );
+  return {
+    ...(since === undefined ? {} : { since: parseTime(since) }),
+    ...(until === undefined ? {} : { until: parseTime(until) }),
+    ...(from === undefined ? {} : { fromLsn: from }),
+    ...(to === undefined ? {} : { toLsn: to }),
+    ...(lsn === undefined ? {} : { lsn }),
+    ...(client === undefined ? {} : { client }),
+    ...(operation === undefined ? {} : { operation: operation as ListedOperation }),
+    ...(key === undefined ? {} : { bytes: bytesOf(session, key) }),
+    images: session.isSet('images') || session.isSet('layout'),
+  };
+}
+
+function lsnOf(session: Session, name: string): number | undefined {
+  const text = session.value(name);
+  if (text === undefined) return undefined;
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
+  if (Number.isSafeInteger(value)) return value;
+  throw session.wrong(`--${name} must be the number of a transaction, and not ${text}`);
+}
+
+/** Text, or bytes as `hex:0a0b`. */
+function bytesOf(session: Session, key: string): Uint8Array {
+  const [, hex] = /^hex:(.*)$/i.exec(key) ?? [];
+  if (hex === undefined) return Buffer.from(key);
+  if (hex !== '' && /^(?:[0-9a-f]{2})+$/i.test(hex)) return Buffer.from(hex, 'hex');
+  throw session.wrong(`--key hex: must be followed by pairs of hexadecimal digits, and not ${hex}`);
+}
+
+function shown(entry: ListedEntry, fields: readonly ImageField[] | undefined): string {
+  const { kind, time, lsn = '-', client = '', what, changes, isSealed, participants } = entry;
+  const others = participants.map(({ file }) => file);
+  const words = [
+    time,
+    lsn,
+    kind,
+    ...(client === '' ? [] : [client]),
+    ...(what === undefined ? [] : [what]),
+    ...(isSealed ? ['(encrypted)'] : []),
+    ...(others.length === 0 ? [] : [`with ${others.join(', ')}`]),
+  ];
+  return [words.join('  '), ...changes.flatMap((change) => lines(change, fields))].join('\n');
+}
+
+function lines(change: ListedChange, fields: readonly ImageField[] | undefined): string[] {
+  const { operation, address, before, after } = change;
+  // Pieces of a record begin somewhere in it.
+  const isWhole = operation !== 'patch';
+  const image = (mark: string, hex: string | undefined): string[] => {
+    if (hex === undefined) return [];
+    return [`    ${mark} ${fields === undefined || !isWhole ? hex : fieldsIn(hex, fields)}`];
+  };
+  return [`  ${operation} at ${address}`, ...image('-', before), ...image('+', after)];
+}

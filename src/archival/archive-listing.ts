@@ -1,0 +1,202 @@
+/**
+ * Reading an archival log: who did what when.
+ *
+ * Invariants:
+ * - Entries are given out one after the other, whatever the size of the log.
+ * - Nothing is decoded of what the query leaves out by time, number or client.
+ */
+import { uuidText } from '../microkernel/bytes.js';
+import { CHANGE, ChangeListError, readChanges, type Change } from '../microkernel/change-list.js';
+import type { FileSystem } from '../microkernel/ports.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+import {
+  archiveEntries,
+  findSegments,
+  readArchiveSegment,
+  type ArchivedTransaction,
+  type ArchiveEntry,
+} from './archive-reader.js';
+
+/** What changes of records are called. */
+export type ListedOperation = 'insert' | 'update' | 'delete' | 'patch';
+
+/** One change of a record. */
+export interface ListedChange {
+  readonly operation: ListedOperation;
+  /** Record address, decimal. */
+  readonly address: string;
+  /** The record before and after, as far as it was logged; hexadecimal. Of pieces, these alone. */
+  readonly before?: string;
+  readonly after?: string;
+}
+
+export interface ListedEntry {
+  readonly kind: 'transaction' | 'operation' | 'structure' | 'gap' | 'mark';
+  readonly segment: string;
+  readonly changeSeq: number;
+  /** Decimal; undefined where there is none. */
+  readonly lsn?: string;
+  /** ISO 8601, UTC. */
+  readonly time: string;
+  readonly client?: string;
+  /** Of changes of the form, gaps and marks: which, why, or its name. */
+  readonly what?: string;
+  readonly changes: readonly ListedChange[];
+  /** The changes are encrypted, and not shown. */
+  readonly isSealed: boolean;
+  readonly participants: readonly { readonly file: string; readonly uuid: string }[];
+}
+
+/** What is wanted; all of it together. */
+export interface ArchiveQuery {
+  /** Milliseconds since 1970, both included. */
+  readonly since?: number;
+  readonly until?: number;
+  /** Numbers of transactions, both included. */
+  readonly fromLsn?: number;
+  readonly toLsn?: number;
+  /** One transaction. */
+  readonly lsn?: number;
+  readonly client?: string;
+  readonly operation?: ListedOperation;
+  /** Bytes that a record has before or after. */
+  readonly bytes?: Uint8Array;
+  /** Images are shown. */
+  readonly images?: boolean;
+}
+
+const OPERATIONS: Readonly<Record<number, ListedOperation>> = {
+  [CHANGE.INSERT]: 'insert',
+  [CHANGE.UPDATE]: 'update',
+  [CHANGE.REMOVE]: 'delete',
+  [CHANGE.PATCH]: 'patch',
+};
+
+/** Whoever asks for one of these wants transactions. */
+const OF_TRANSACTIONS = ['fromLsn', 'toLsn', 'lsn', 'client', 'operation', 'bytes'] as const;
+
+/** The segments of a log; of one file alone, if an identity is given. Throws 113, 114, `DiskError`. */
+export function segmentsOf(files: FileSystem, log: string, uuid?: Uint8Array): string[] {
+  const found = findSegments(files, log);
+  if (uuid === undefined) return found;
+  const own = found.filter(
+    (path) => Buffer.compare(readArchiveSegment(files, path).uuid, uuid) === 0,
+  );
+  if (own.length > 0) return own;
+  const message = 'the log is of another file';
+  throw new BtrieveError(Status.ARCH_LOGFILE_INVALID, message, {
+    reason: 'other-file',
+    file: log,
+    expected: uuidText(uuid),
+  });
+}
+
+/** What a log holds, in order. Throws 114 at damage, after what lies before it. */
+export function* listArchive(
+  files: FileSystem,
+  segments: readonly string[],
+  query: ArchiveQuery = {},
+): Generator<ListedEntry, void, undefined> {
+  for (const segment of segments) {
+    for (const entry of archiveEntries(files, segment)) {
+      if (!isWanted(entry, query)) continue;
+      const listed = listedOf(segment, entry, query);
+      if (listed !== undefined) yield listed;
+    }
+  }
+}
+
+function isWanted(entry: ArchiveEntry, query: ArchiveQuery): boolean {
+  const { since = 0, until = Infinity } = query;
+  if (entry.time < since || entry.time > until) return false;
+  if (entry.kind !== 'transaction') return !OF_TRANSACTIONS.some((name) => name in query);
+  const { fromLsn = 0, toLsn = Infinity, lsn = entry.lsn, client = entry.client } = query;
+  const isWithin = entry.lsn >= fromLsn && entry.lsn <= toLsn;
+  return isWithin && entry.lsn === lsn && entry.client === client;
+}
+
+/** Undefined if nothing of it is wanted. */
+function listedOf(
+  segment: string,
+  entry: ArchiveEntry,
+  query: ArchiveQuery,
+): ListedEntry | undefined {
+  const { changeSeq } = entry;
+  const head = { segment, changeSeq, time: new Date(entry.time).toISOString() };
+  const nothing = { changes: [], isSealed: false, participants: [] };
+  switch (entry.kind) {
+    case 'transaction':
+      return listedTransaction(head, entry, query);
+    case 'structure':
+      return { kind: 'structure', ...head, client: entry.client, what: entry.what, ...nothing };
+    case 'gap':
+      return { kind: 'gap', ...head, what: entry.reason, ...nothing };
+    case 'mark':
+      return { kind: 'mark', ...head, what: entry.name, ...nothing };
+    case 'steps':
+      return undefined;
+  }
+}
+
+function listedTransaction(
+  head: Pick<ListedEntry, 'segment' | 'changeSeq' | 'time'>,
+  entry: ArchivedTransaction,
+  query: ArchiveQuery,
+): ListedEntry | undefined {
+  const { isSealed, isTransaction, client, lsn, participants } = entry;
+  const isNarrow = query.operation !== undefined || query.bytes !== undefined;
+  const changes = isSealed ? [] : changesOf(head.segment, entry, query);
+  if (isNarrow && changes.length === 0) return undefined;
+  return {
+    kind: isTransaction ? 'transaction' : 'operation',
+    ...head,
+    ...(lsn === 0 ? {} : { lsn: String(lsn) }),
+    ...{ client, changes, isSealed },
+    participants: participants.map(({ path, uuid }) => ({ file: path, uuid: uuidText(uuid) })),
+  };
+}
+
+function changesOf(
+  segment: string,
+  { changes: bytes, changeSeq }: ArchivedTransaction,
+  query: ArchiveQuery,
+): ListedChange[] {
+  const listed: ListedChange[] = [];
+  try {
+    for (const change of readChanges(bytes)) {
+      const operation = OPERATIONS[change.kind];
+      if (operation === undefined || (query.operation ?? operation) !== operation) continue;
+      if (query.bytes !== undefined && !hasBytes(change, bytes, query.bytes)) continue;
+      const images = query.images === true ? imagesOf(change, bytes) : {};
+      listed.push({ operation, address: String(change.address), ...images });
+    }
+  } catch (error) {
+    if (!(error instanceof ChangeListError)) throw error;
+    const message = `change ${changeSeq} of the file makes no sense: ${error.message}`;
+    throw new BtrieveError(Status.ARCH_LOGFILE_INVALID, message, { file: segment, cause: error });
+  }
+  return listed;
+}
+
+function view(bytes: Uint8Array, from: number, length: number): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + from, length);
+}
+
+function hasBytes(change: Change, bytes: Uint8Array, wanted: Uint8Array): boolean {
+  const { beforeAt, beforeSize, afterAt, afterSize } = change;
+  const part = view(wanted, 0, wanted.length);
+  return (
+    view(bytes, beforeAt, beforeSize).includes(part) ||
+    view(bytes, afterAt, afterSize).includes(part)
+  );
+}
+
+function imagesOf(change: Change, bytes: Uint8Array): Pick<ListedChange, 'before' | 'after'> {
+  const { kind, beforeAt, beforeSize, afterAt, afterSize } = change;
+  return {
+    ...(kind === CHANGE.INSERT
+      ? {}
+      : { before: view(bytes, beforeAt, beforeSize).toString('hex') }),
+    ...(kind === CHANGE.REMOVE ? {} : { after: view(bytes, afterAt, afterSize).toString('hex') }),
+  };
+}

@@ -1,0 +1,140 @@
+/**
+ * The crash laboratory for roll-forward: it is run once, and then the states are looked at that a power cut at
+ * any moment of it may leave. Of each it is demanded that
+ *
+ * - every file is as after one of its commits, from where it was to where it is to be;
+ * - rolling forward once more ends with the same records, addresses and key orders as if nothing had happened,
+ *   and the third time applies nothing;
+ * - the check of every file finds nothing.
+ *
+ * What is come back from is recorded for some states, and crashed again.
+ */
+import type { CrashPoint, SimFileSystem } from '../../support/sim-files.js';
+import type { LogPlayer } from '../log/log-player.js';
+import { Choices } from '../enumerate.js';
+import { randomFrom } from '../world.js';
+import { assertAsAfter, playerOn, rollForward, RollingLife, type Aim } from './rolling-life.js';
+
+export interface RollForwardTally {
+  /** States looked at, all distinct. */
+  states: number;
+  /** Of them, those reached by crashing a second run. */
+  deeper: number;
+}
+
+const DEPTH = 2;
+const DEEPER_ONE_IN = 12;
+const STEPS = 30;
+
+/** Looks at so many states of one life. Throws at the first that is wrong, naming it. */
+export class RollForwardLab {
+  readonly tally: RollForwardTally = { states: 0, deeper: 0 };
+  readonly #seed: number;
+  readonly #limit: number;
+  readonly #life: RollingLife;
+  readonly #seen = new Set<string>();
+  #aim: Aim = { until: undefined, commit: 0 };
+
+  constructor(seed: number, limit: number) {
+    this.#seed = seed;
+    this.#limit = limit;
+    this.#life = new RollingLife(seed).live(STEPS);
+  }
+
+  run(): RollForwardTally {
+    const life = this.#life;
+    const disk = life.lost(true, life.pick(2) === 0);
+    this.#aim = life.aim();
+    try {
+      this.#lookAt(this.#record(disk), '', DEPTH, this.#limit);
+      return this.tally;
+    } finally {
+      life.player.abandon();
+    }
+  }
+
+  get #options() {
+    const { until } = this.#aim;
+    return until === undefined ? {} : { until };
+  }
+
+  #record(disk: SimFileSystem): readonly CrashPoint[] {
+    const recording = disk.record();
+    const player = playerOn(disk, this.#life, this.#seed + 1);
+    try {
+      rollForward(player.engine, this.#life.paths, this.#options);
+      player.stop();
+    } finally {
+      player.abandon();
+    }
+    return recording.finish().points;
+  }
+
+  /** States of all moments in turn, until there are enough or there is nothing new. */
+  #lookAt(points: readonly CrashPoint[], prefix: string, depth: number, limit: number): void {
+    const random = randomFrom(this.#seed ^ (points.length * 7919));
+    const moments = points.map((point) => new Choices(point, random));
+    const end = this.tally.states + limit;
+    for (let round = 0; round < 64; round++) {
+      for (const [index, choices] of moments.entries()) {
+        if (this.tally.states >= end) return;
+        const point = points[index];
+        const number = round === 0 ? 0 : Math.floor(random() * choices.count);
+        if (point === undefined) continue;
+        const { kept, tear } = choices.at(number);
+        const disk = point.imageWith((at) => kept[at] === true, tear);
+        this.#state(disk, `${prefix}${index}.${number}`, depth);
+      }
+    }
+  }
+
+  #state(disk: SimFileSystem, name: string, depth: number): void {
+    const key = disk.digest();
+    if (this.#seen.has(key)) return;
+    this.#seen.add(key);
+    this.tally.states++;
+    if (depth < DEPTH) this.tally.deeper++;
+    const isDeeper = depth > 1 && this.tally.states % DEEPER_ONE_IN === 0;
+    const points = isDeeper ? this.#record(disk.powerCut()) : [];
+    try {
+      this.#comeBack(disk);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      const until = this.#aim.until ?? 'the end';
+      throw new Error(`SEED=${this.#seed}: until ${until}, state ${name}: ${text}`, {
+        cause: error,
+      });
+    }
+    const some = points.filter((_, index) => index % Math.ceil(points.length / 4) === 0);
+    if (isDeeper) this.#lookAt(some, `${name}/`, depth - 1, 4);
+  }
+
+  /** What a crash has left of a control record is overwritten when the file is written to. */
+  #check(player: LogPlayer): void {
+    const { files } = player.engine.client().internals;
+    for (const path of this.#life.paths) {
+      const file = files.open(path, { isExclusive: false, readOnly: false, owner: '' });
+      file.pages.prepare();
+      files.close(file);
+    }
+    player.stop();
+    for (const path of this.#life.paths) player.check(path, '', true);
+  }
+
+  #comeBack(disk: SimFileSystem): void {
+    const life = this.#life;
+    const player = playerOn(disk, life, this.#seed + 2);
+    try {
+      rollForward(player.engine, life.paths, this.#options);
+      const again = rollForward(player.engine, life.paths, this.#options);
+      for (const { outcome } of again.files) {
+        if (outcome !== 'nothing-to-do')
+          throw new Error(`once more, and there was something to do`);
+      }
+      assertAsAfter(player, life, this.#aim.commit);
+      if (this.tally.states % 8 === 0) this.#check(player);
+    } finally {
+      player.abandon();
+    }
+  }
+}
