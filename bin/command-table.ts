@@ -608,6 +608,31 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/engine.js')).stop,
   },
   {
+    name: 'undo',
+    summary: 'undoes one transaction by the archival logs of its files',
+    operands: [{ ...path('sourceFile', 'the data files that it has changed'), isRepeated: true }],
+    owners: 1,
+    long: [
+      { name: 'tx', value: 'number', describe: 'which transaction' },
+      { name: 'log', value: 'file|directory', describe: 'the archival logs' },
+      {
+        name: 'force',
+        describe: 'also records that were changed since, and without its other files',
+      },
+      { ...YES, describe: 'does it without asking' },
+      DRY_RUN,
+    ],
+    usage: 'sourceFile ... --tx number [-O<owner|*>]',
+    notes: [
+      'READLOG shows the numbers of transactions. Without --yes it is only shown what would be done.',
+    ],
+    examples: [
+      'butil -undo orders.btr --tx 33554436',
+      'butil -undo orders.btr items.btr --tx 33554436 --yes',
+    ],
+    load: async () => (await import('./commands/undo.js')).command,
+  },
+  {
     name: 'ver',
     summary: 'shows the version',
     operands: [],

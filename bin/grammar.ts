@@ -130,7 +130,10 @@ class LineReader {
 
   /** Whether a path may come next. */
   get #mayBePath(): boolean {
-    const next: OperandDeclaration | undefined = this.#command.operands[this.#operands.length];
+    const { operands } = this.#command;
+    const last = operands.at(-1);
+    const rest = last?.isRepeated === true ? last : undefined;
+    const next: OperandDeclaration | undefined = operands[this.#operands.length] ?? rest;
     if (next === undefined || next.kind === 'word') return false;
     return next.kind === 'path' || this.#operands.at(-1)?.toUpperCase() === 'Y';
   }

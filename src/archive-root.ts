@@ -9,6 +9,9 @@ import {
   type ArchiveQuery,
   type ListedEntry,
 } from './archival/archive-listing.js';
+import { undoTransaction, type UndoOptions, type UndoResult } from './archival/undo.js';
+import type { Client } from './client.js';
+import type { MicroKernel } from './engine.js';
 import { lookAtFile } from './logging/file-standing.js';
 import { fileError } from './microkernel/page-device.js';
 import { nodePorts } from './microkernel/node-ports.js';
@@ -19,6 +22,38 @@ export interface ReadArchiveOptions extends ArchiveQuery {
   readonly log?: string;
   /** The disk; the real one if not given. */
   readonly files?: FileSystem;
+}
+
+export interface UndoTransactionOptions extends UndoOptions {
+  /** The log of a data file; default: that which each has. */
+  readonly log?: string;
+  /** Owner name, for every file. */
+  readonly owner?: string;
+  readonly files?: FileSystem;
+}
+
+/**
+ * Undoes a transaction in the files given, by the images in their archival logs, as one transaction of a client.
+ *
+ * Throws 160 `no-such-transaction`, `encrypted`; 148 `participants` (a file of it is not given), `changed-since`; 113,
+ * 114, and what changing records throws. Nothing is changed then.
+ */
+export function undo(
+  engine: MicroKernel,
+  client: Client,
+  paths: readonly string[],
+  tx: string,
+  options: UndoTransactionOptions = {},
+): UndoResult {
+  const { log, owner = '', files = nodePorts({ worker: 'never' }).files, ...rest } = options;
+  const given = paths.map((path) => {
+    const file = resolve(path);
+    const { uuid, timeline } = lookAtFile(files, file);
+    const where = log === undefined ? defaultLogOf(file) : resolve(log);
+    return { file, uuid, timeline, owner, segments: segmentsOf(files, where, uuid) };
+  });
+  const parts = { files, tail: engine.readLogTail(), client };
+  return undoTransaction(parts, given, Number(tx), rest);
 }
 
 /**

@@ -43,6 +43,7 @@ import {
 import * as ARCHIVE from './archival/archive-reader.js';
 import { archivedFilesIn, defaultLogOf, isDirectory } from './archival/found-archived.js';
 import { TransactionLogTail } from './archival/log-tail.js';
+import type { LogTail } from './archival/roll-forward-chain.js';
 import {
   rollForwardFiles,
   type RollForwardOptions,
@@ -745,6 +746,12 @@ export class MicroKernel {
       all,
       options,
     );
+  }
+
+  /** What the transaction log has just now, on disk. Throws 18, 38. */
+  readLogTail(): LogTail {
+    this.#assertRunning();
+    return TransactionLogTail.read(this.#ports.files, this.#log.log);
   }
 
   /** What was done to files that needed the log, since the engine started. */

@@ -72,7 +72,13 @@ export type {
   RollForwardResult,
   RollForwardStep,
 } from './archival/roll-forward.js';
-export { readArchive, type ReadArchiveOptions } from './archive-root.js';
+export {
+  readArchive,
+  undo,
+  type ReadArchiveOptions,
+  type UndoTransactionOptions,
+} from './archive-root.js';
+export type { UndoneChange, UndoOptions, UndoResult } from './archival/undo.js';
 export type {
   ArchiveQuery,
   ListedChange,

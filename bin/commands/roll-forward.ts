@@ -120,7 +120,7 @@ function reach({ earliest, latest }: RolledFile): string[] {
   return [`  It can be had from ${earliest.time} to ${latest.time}.`];
 }
 
-function notes({ file, participants, leavesTimeline }: RolledFile): string[] {
+function notes({ file, participants, leavesTimeline, isAheadOfLog }: RolledFile): string[] {
   const others = participants.map(
     ({ file: other, transactions }) =>
       `${other} was changed by ${counted(transactions, 'transaction')} of ${file}, and is not rolled forward with it.`,
@@ -128,5 +128,8 @@ function notes({ file, participants, leavesTimeline }: RolledFile): string[] {
   const left = leavesTimeline
     ? [`The log of ${file} goes on; written to, the file goes on in a history of its own.`]
     : [];
-  return [...others, ...left];
+  const ahead = isAheadOfLog
+    ? [`${file} has more than its archival log; make a new backup of it.`]
+    : [];
+  return [...others, ...left, ...ahead];
 }

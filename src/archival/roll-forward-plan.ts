@@ -76,6 +76,8 @@ export interface FilePlan {
   readonly sources: readonly string[];
   /** The log has more than this. */
   readonly hasMore: boolean;
+  /** The file has more than its log: what came from the transaction log when it was rolled forward before. */
+  readonly isAhead: boolean;
 }
 
 /** A file that nothing can be done with, and why. */
@@ -211,6 +213,7 @@ class Scan {
   #knowsFrom = false;
   #to: Place;
   #hasMore = false;
+  #isAhead = false;
   /** Why it does not go on, with the target ahead. */
   #stop: BtrieveError | undefined;
   #transactions = 0;
@@ -430,7 +433,10 @@ class Scan {
     return this.#parts.upToDamage && canBeLeft;
   }
 
-  /** A file is never ahead of its log. */
+  /**
+   * A file is ahead of its log only where it was rolled forward by the transaction log as well. Of segments that
+   * were chosen it is to be said that they are too old.
+   */
   #assertNotAhead(): void {
     const { changeSeq } = this.stand;
     const { tail } = this.#parts;
@@ -441,6 +447,8 @@ class Scan {
       ),
     );
     if (changeSeq <= last || this.#to.changeSeq > changeSeq || this.#knowsFrom) return;
+    this.#isAhead = true;
+    if (this.#parts.logs.length === 0 && this.#target.kind === 'end') return;
     const message =
       `the log ends with change ${last} of the file, which has ${changeSeq}: it is older than the file; ` +
       'give the newer segments (--log)';
@@ -506,6 +514,7 @@ class Scan {
       participants: [...this.#missing.values()],
       sources: [...this.#sources],
       hasMore: this.#hasMore || this.#stop !== undefined,
+      isAhead: this.#isAhead,
     };
   }
 }

@@ -103,6 +103,8 @@ export interface RolledFile {
   }[];
   /** The log has more; the file goes on under a timeline of its own when it is written to. */
   readonly leavesTimeline: boolean;
+  /** The file has more than its log, from a roll-forward by the transaction log: a new backup is due. */
+  readonly isAheadOfLog: boolean;
   /** Of one that was refused or failed: what can be reached, a stable word, and what to do. */
   readonly earliest?: RollForwardPlace;
   readonly latest?: RollForwardPlace;
@@ -481,6 +483,7 @@ function described(plan: FilePlan): Omit<RolledFile, 'outcome'> {
     sources: plan.sources,
     participants: plan.participants,
     leavesTimeline: plan.hasMore,
+    isAheadOfLog: plan.isAhead,
   };
 }
 
@@ -493,6 +496,7 @@ function refused(plan: RefusedFile): RolledFile {
     sources: [],
     participants: [],
     leavesTimeline: false,
+    isAheadOfLog: false,
     ...(earliest === undefined ? {} : { earliest: placeOf(earliest) }),
     ...(latest === undefined ? {} : { latest: placeOf(latest) }),
     ...failure(error),

@@ -98,6 +98,21 @@ export class ClassicFile {
     return status;
   }
 
+  /** Puts the first `count` bytes of a buffer in the place of the record last read. Returns the status. */
+  update(buffer: Uint8Array, count: number): number {
+    const { data } = this;
+    this.data = buffer;
+    this.#length[0] = count;
+    const status = this.#call(Op.UPDATE, NO_PATH);
+    this.data = data;
+    return status;
+  }
+
+  /** Removes the record last read. Returns the status. */
+  remove(): number {
+    return this.#call(Op.DELETE, NO_PATH);
+  }
+
   /** What is known of the status that the last call returned. */
   failure(status: number, message: string): BtrieveError {
     const { lastError } = this.#client;

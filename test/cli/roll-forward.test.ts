@@ -229,3 +229,55 @@ describe('-readlog', () => {
     });
   });
 });
+
+describe('-undo', () => {
+  async function texts(name: string): Promise<string[]> {
+    const engine = MicroKernel.start({ root });
+    try {
+      const file = engine.client().openFile(at(name), Line);
+      return await Promise.resolve([...file.scan('byN')].map(({ n, text }) => `${n} ${text}`));
+    } finally {
+      engine.stop();
+    }
+  }
+
+  test('a transaction of two files is shown, and taken back when that is wanted', async () => {
+    const { lsns } = prepare();
+    await run('-rollfwd', directory);
+    const words = ['--tx', String(lsns[0])];
+    const both = [at('a.btr'), at('b.btr')];
+    const dry = await run('-undo', ...both, ...words, '--dry-run');
+    expect(dry.code).toBe(0);
+    expect(dry.out).toContain('2 changes to be taken back');
+    expect(await json('-undo', ...both, ...words)).toMatchObject({
+      code: 2,
+      reason: 'not-confirmed',
+    });
+    const one = await json('-undo', at('a.btr'), ...words, '--yes');
+    expect(one).toMatchObject({ code: 2, status: 148, reason: 'participants' });
+    expect(await texts('a.btr')).toEqual(['1 a 1', '2 a 2', '3 line 3']);
+    expect(await json('-undo', ...both, ...words, '--yes')).toMatchObject({ code: 0 });
+    expect(await texts('a.btr')).toEqual(['2 a 2', '3 line 3']);
+    expect(await texts('b.btr')).toEqual(['2 b 2']);
+  });
+
+  test('what was changed since stays, unless it is forced', async () => {
+    const { lsns } = prepare();
+    await run('-rollfwd', directory);
+    const engine = MicroKernel.start({ root });
+    engine.client().openFile(at('a.btr'), Line).update('byN', 3, { text: 'later' });
+    engine.stop();
+    const words = ['-undo', at('a.btr'), '--tx', String(lsns[2]), '--yes'];
+    expect(await json(...words)).toMatchObject({ code: 2, status: 148, reason: 'changed-since' });
+    expect(await texts('a.btr')).toContain('3 later');
+    expect(await json(...words, '--force')).toMatchObject({ code: 0 });
+    expect(await texts('a.btr')).toEqual(['1 a 1', '2 a 2']);
+  });
+
+  test('no such transaction, and no number', async () => {
+    prepare();
+    const none = await json('-undo', at('a.btr'), '--tx', '7', '--yes');
+    expect(none).toMatchObject({ code: 2, reason: 'no-such-transaction' });
+    expect((await run('-undo', at('a.btr'))).code).toBe(3);
+  });
+});

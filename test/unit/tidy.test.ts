@@ -331,7 +331,6 @@ const LAYERS: readonly LayerDeclaration[] = [
       'engine-root',
       'blog-root',
       'archival/blog-selection',
-      'archive-root',
     ],
   },
   {
@@ -395,6 +394,8 @@ const LAYERS: readonly LayerDeclaration[] = [
       'maintenance/record-walk',
       'maintenance/recover-original',
       'maintenance/recovery-report',
+      'archival/undo',
+      'archive-root',
       'maintenance/damaged-file',
       'maintenance/key-indexes',
       'maintenance/load-records',
@@ -467,6 +468,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'bin/commands/save',
       'bin/commands/stat',
       'bin/commands/statistics',
+      'bin/commands/undo',
       'bin/commands/ver',
     ],
   },
@@ -934,6 +936,8 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   ],
   'maintenance/cached-pages': ['maintenance/task'],
   'maintenance/clone-file': ['maintenance/opened-file'],
+  'archival/undo': ['maintenance/classic-file'],
+  'archive-root': ['archival/undo'],
   'maintenance/copy-records': [
     'maintenance/classic-file',
     'maintenance/opened-file',

@@ -247,11 +247,8 @@ export function rollForward(
   options: RollForwardOptions,
 ): RollForwardResult {
   const result = engine.rollForward(paths, options);
-  for (const { outcome, message } of result.files) {
-    if (outcome !== 'rolled-forward' && outcome !== 'nothing-to-do') {
-      throw new Error(`${outcome}: ${message}`);
-    }
-  }
+  const bad = result.files.find(({ outcome }) => outcome === 'refused' || outcome === 'failed');
+  if (bad !== undefined) throw new Error(`${bad.outcome}: ${bad.file}: ${bad.message}`);
   return result;
 }
 

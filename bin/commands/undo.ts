@@ -1,0 +1,42 @@
+/** `butil -undo`: one transaction is undone by the archival logs of its files. */
+import { undo, type UndoResult } from '../../src/index.js';
+import { counted } from '../messages.js';
+import { done, EXIT, type Outcome } from '../outcome.js';
+import type { Session } from '../session.js';
+
+export async function command(session: Session): Promise<Outcome> {
+  const paths = session.rest(0);
+  const tx = session.value('tx');
+  if (tx === undefined || !/^[1-9]\d{0,15}$/.test(tx)) {
+    throw session.wrong('--tx must be given: the number of a transaction, as READLOG shows it');
+  }
+  const owner = await session.owner(0, session.operand(0));
+  const log = session.value('log');
+  const options = { owner, force: session.isSet('force'), ...(log === undefined ? {} : { log }) };
+  const engine = await session.engine();
+  const client = await session.client();
+  const plan = undo(engine, client, paths, tx, { ...options, dryRun: true });
+  const text = described(plan);
+  if (session.dryRun) return done(`${text}\nNothing was changed.`, { ...plan, undone: false });
+  if (!(await session.mayReplace(`${text}\nUndo that?`, false))) {
+    const result = { ...plan, undone: false };
+    const more = 'Nothing was changed; --yes undoes it.';
+    return { exitCode: EXIT.NOT_DONE, reason: 'not-confirmed', result, text: `${text}\n${more}` };
+  }
+  const result = undo(engine, client, paths, tx, options);
+  return done(`${described(result)}\nIt was undone.`, { ...result, undone: true });
+}
+
+function described({ tx, time, client, changes, conflicts, participants }: UndoResult): string {
+  return [
+    `Transaction ${tx} of ${client}, ${time}, ${counted(changes.length, 'change')} to be taken back:`,
+    ...changes.map(
+      ({ file, operation, address, isConflict }) =>
+        `  ${file}: ${operation} of the record at ${address}${isConflict ? ' (changed since)' : ''}`,
+    ),
+    ...(conflicts > 0
+      ? [`${counted(conflicts, 'change')} of records that were changed since.`]
+      : []),
+    ...participants.map(({ file }) => `It has changed ${file} as well.`),
+  ].join('\n');
+}

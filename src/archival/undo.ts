@@ -1,0 +1,274 @@
+/**
+ * Undoing one transaction: what it has changed is changed back, in a transaction of its own, by the images that
+ * the archival logs have of before.
+ *
+ * Invariants:
+ * - All of it or nothing.
+ * - A record that something else has changed since is not touched, unless that is asked for.
+ * - A record that comes back gets an address of its own: the old one may be another record's by now.
+ */
+import type { Client } from '../client.js';
+import { ClassicFile } from '../maintenance/classic-file.js';
+import { uuidText } from '../microkernel/bytes.js';
+import { CHANGE, readChanges, type Change } from '../microkernel/change-list.js';
+import type { FileSystem } from '../microkernel/ports.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+import type { ArchivedTransaction } from './archive-reader.js';
+import { archiveEntries } from './archive-reader.js';
+import type { LogTail } from './roll-forward-chain.js';
+
+/** A file whose part of the transaction is undone. */
+export interface UndoFile {
+  readonly file: string;
+  readonly uuid: Uint8Array;
+  readonly timeline: number;
+  /** Segments of its log, the oldest first. */
+  readonly segments: readonly string[];
+  readonly owner: string;
+}
+
+export interface UndoParts {
+  readonly files: FileSystem;
+  readonly tail: LogTail;
+  readonly client: Client;
+}
+
+export interface UndoOptions {
+  /** Nothing is changed. */
+  readonly dryRun?: boolean;
+  /** Records that were changed since are changed as well; files of it that are not given stay as they are. */
+  readonly force?: boolean;
+}
+
+/** What is done to take one change back. */
+export interface UndoneChange {
+  readonly file: string;
+  readonly operation: 'insert' | 'update' | 'delete';
+  /** Where the record was when the transaction changed it; decimal. */
+  readonly address: string;
+  /** The record as it is afterwards, hexadecimal; none if it goes. Of pieces these alone. */
+  readonly record?: string;
+  /** Something else has changed the record since. */
+  readonly isConflict: boolean;
+}
+
+export interface UndoResult {
+  readonly tx: string;
+  readonly time: string;
+  readonly client: string;
+  readonly dryRun: boolean;
+  /** The last change first, as they are taken back. */
+  readonly changes: readonly UndoneChange[];
+  readonly conflicts: number;
+  /** Files of the transaction that were not given. */
+  readonly participants: readonly { readonly file: string; readonly uuid: string }[];
+}
+
+interface Part {
+  readonly of: UndoFile;
+  readonly entry: ArchivedTransaction;
+  readonly bytes: Uint8Array;
+  /** The last one first. */
+  readonly changes: readonly Change[];
+  readonly conflicts: ReadonlySet<number>;
+}
+
+/**
+ * Undoes a transaction, by its LSN, in the files given. Durable as any transaction.
+ *
+ * Throws 160 `no-such-transaction`, `encrypted`; 148 `participants` (a file of it is not given), `changed-since` (and
+ * nothing is changed); what changing records throws.
+ */
+export function undoTransaction(
+  parts: UndoParts,
+  given: readonly UndoFile[],
+  tx: number,
+  { dryRun = false, force = false }: UndoOptions = {},
+): UndoResult {
+  const found = given.flatMap((of) => partOf(parts, of, tx) ?? []);
+  const [first] = found;
+  if (first === undefined) throw noSuch(tx, given);
+  const own = new Set(given.map(({ uuid }) => uuidText(uuid)));
+  const participants = first.entry.participants
+    .map(({ path, uuid }) => ({ file: path, uuid: uuidText(uuid) }))
+    .filter(({ uuid }) => !own.has(uuid));
+  const changes = found
+    .toReversed()
+    .flatMap((part) => part.changes.map((each) => shown(part, each)));
+  const conflicts = changes.filter(({ isConflict }) => isConflict).length;
+  const { time, client } = first.entry;
+  const at = new Date(time).toISOString();
+  const result = { tx: String(tx), time: at, client, dryRun, changes, conflicts, participants };
+  if (dryRun) return result;
+  if (participants.length > 0 && !force) throw missing(participants, tx);
+  if (conflicts > 0 && !force) throw changedSince(changes);
+  apply(parts.client, found, force);
+  return result;
+}
+
+/** Undefined if the file had no part in it. */
+function partOf({ files, tail }: UndoParts, of: UndoFile, tx: number): Part | undefined {
+  let entry: ArchivedTransaction | undefined;
+  let bytes: Uint8Array = new Uint8Array(0);
+  let changes: Change[] = [];
+  const conflicts = new Set<number>();
+  let at = 0;
+  for (const each of entriesOf(files, tail, of)) {
+    if (each.kind !== 'transaction' || each.changeSeq <= at) continue;
+    at = each.changeSeq;
+    if (entry !== undefined) {
+      for (const { address } of plain(each, of)) {
+        if (changes.some((own) => own.address === address)) conflicts.add(address);
+      }
+    } else if (each.lsn === tx) {
+      bytes = each.changes.slice();
+      entry = { ...each, changes: bytes };
+      changes = [...plain(entry, of)].reverse();
+    }
+  }
+  return entry && { of, entry, bytes, changes, conflicts };
+}
+
+function* entriesOf(files: FileSystem, tail: LogTail, { segments, uuid, timeline }: UndoFile) {
+  let last = 0;
+  for (const path of segments) {
+    for (const entry of archiveEntries(files, path)) {
+      last = Math.max(last, entry.changeSeq);
+      yield entry;
+    }
+  }
+  yield* tail.transactions(uuid, timeline, last);
+}
+
+function plain({ isSealed, changes }: ArchivedTransaction, { file }: UndoFile) {
+  if (!isSealed) return readChanges(changes);
+  const message = 'the changes are encrypted, and cannot be undone by their images';
+  throw new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, message, { reason: 'encrypted', file });
+}
+
+const UNDONE = { [CHANGE.INSERT]: 'delete', [CHANGE.REMOVE]: 'insert' } as const;
+
+function shown({ of, bytes, conflicts }: Part, change: Change): UndoneChange {
+  const { kind, address, beforeAt, beforeSize } = change;
+  const operation = (UNDONE as Readonly<Record<number, 'delete' | 'insert'>>)[kind] ?? 'update';
+  const record = Buffer.from(bytes.subarray(beforeAt, beforeAt + beforeSize)).toString('hex');
+  return {
+    ...{ file: of.file, operation, address: String(address) },
+    ...(operation === 'delete' ? {} : { record }),
+    isConflict: conflicts.has(address),
+  };
+}
+
+function apply(client: Client, parts: readonly Part[], force: boolean): void {
+  const opened = parts.map((part) => ({
+    part,
+    file: new ClassicFile(client, part.of.file, 'normal', part.of.owner),
+  }));
+  try {
+    client.transaction(() => {
+      for (const { part, file } of opened) new FileUndo(part, file, force).run();
+    });
+  } finally {
+    for (const { file } of opened) file.closeQuietly();
+  }
+}
+
+class FileUndo {
+  readonly #part: Part;
+  readonly #file: ClassicFile;
+  readonly #force: boolean;
+  /** Where records are that have come back. */
+  readonly #moved = new Map<number, number>();
+
+  constructor(part: Part, file: ClassicFile, force: boolean) {
+    this.#part = part;
+    this.#file = file;
+    this.#force = force;
+  }
+
+  run(): void {
+    for (const change of this.#part.changes) this.#undo(change);
+  }
+
+  #undo(change: Change): void {
+    const { kind, address, beforeAt, beforeSize } = change;
+    const before = this.#part.bytes.subarray(beforeAt, beforeAt + beforeSize);
+    if (kind === CHANGE.REMOVE) {
+      this.#demand(this.#file.insert(before, before.length));
+      this.#moved.set(address, addressFrom(this.#file.position()));
+      return;
+    }
+    if (!this.#find(change)) return;
+    if (kind === CHANGE.INSERT) this.#demand(this.#file.remove());
+    else if (kind === CHANGE.UPDATE) this.#demand(this.#file.update(before, before.length));
+    else this.#putBack(change);
+  }
+
+  /** Finds the record as the transaction left it. False if it is no more, and that may be. */
+  #find(change: Change): boolean {
+    const at = this.#moved.get(change.address) ?? change.address;
+    if (this.#file.at(addressBytes(at))) {
+      if (this.#force || this.#isAsLeft(change)) return true;
+    } else if (this.#force) return false;
+    throw changedSince([shown(this.#part, change)]);
+  }
+
+  #isAsLeft({ kind, lengthAfter, afterAt, afterSize }: Change): boolean {
+    const { data, count } = this.#file;
+    if (kind === CHANGE.PATCH) return count === lengthAfter;
+    const after = this.#part.bytes.subarray(afterAt, afterAt + afterSize);
+    return Buffer.compare(data.subarray(0, count), after) === 0;
+  }
+
+  /** The pieces as they were, in the record found. */
+  #putBack({ pieces, beforeAt, lengthBefore }: Change): void {
+    const record = new Uint8Array(lengthBefore);
+    const { data, count } = this.#file;
+    record.set(data.subarray(0, Math.min(count, lengthBefore)));
+    let from = beforeAt;
+    for (const { offset, before } of pieces) {
+      record.set(this.#part.bytes.subarray(from, from + before), offset);
+      from += before;
+    }
+    this.#demand(this.#file.update(record, record.length));
+  }
+
+  #demand(status: number): void {
+    if (status !== 0) throw this.#file.failure(status, 'a change cannot be undone');
+  }
+}
+
+/** As calls have an address: the high half first, each half little-endian. */
+function addressBytes(address: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, address >>> 16, true);
+  view.setUint16(2, address & 0xffff, true);
+  return bytes;
+}
+
+function addressFrom({ buffer, byteOffset }: Uint8Array): number {
+  const view = new DataView(buffer, byteOffset);
+  return view.getUint16(0, true) * 0x1_0000 + view.getUint16(2, true);
+}
+
+function noSuch(tx: number, given: readonly UndoFile[]): BtrieveError {
+  const message = `the logs have no transaction ${tx} of these files`;
+  return new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, message, {
+    reason: 'no-such-transaction',
+    file: given.map(({ file }) => file).join(', '),
+  });
+}
+
+function missing(participants: readonly { readonly file: string }[], tx: number): BtrieveError {
+  const names = participants.map(({ file }) => file).join(', ');
+  const message = `transaction ${tx} has changed ${names} as well; give these files too, or --force`;
+  return new BtrieveError(Status.ROLL_FORWARD_ERROR, message, { reason: 'participants' });
+}
+
+function changedSince(changes: readonly UndoneChange[]): BtrieveError {
+  const [first] = changes.filter(({ isConflict }) => isConflict);
+  const { file, address } = first ?? changes[0] ?? { file: '', address: '' };
+  const message = `the record at ${address} was changed since; --force changes it back all the same`;
+  return new BtrieveError(Status.ROLL_FORWARD_ERROR, message, { reason: 'changed-since', file });
+}
