@@ -130,12 +130,15 @@ class LineReader {
 
   /** Whether a path may come next. */
   get #mayBePath(): boolean {
-    const { operands } = this.#command;
-    const last = operands.at(-1);
-    const rest = last?.isRepeated === true ? last : undefined;
-    const next: OperandDeclaration | undefined = operands[this.#operands.length] ?? rest;
+    const next: OperandDeclaration | undefined = this.#command.operands[this.#operands.length];
     if (next === undefined || next.kind === 'word') return false;
     return next.kind === 'path' || this.#operands.at(-1)?.toUpperCase() === 'Y';
+  }
+
+  /** Whether any number of paths may come still: what is no option is one. */
+  get #mayBeMore(): boolean {
+    const last = this.#command.operands.at(-1);
+    return last?.isRepeated === true && last.kind === 'path';
   }
 
   /** `/X`: true if it was an option. */
@@ -145,6 +148,7 @@ class LineReader {
       // What is no option may be a path on Windows too.
       if (option === undefined && this.#mayBePath) return false;
     } else if (this.#mayBePath) return false;
+    if (option === undefined && this.#mayBeMore) return false;
     if (option === undefined) throw this.#wrong(`${word} is no option of this command`);
     this.#addOption(option, word);
     return true;
