@@ -165,10 +165,25 @@ function readSegments(
   logs: readonly string[],
 ): ArchiveSegmentInfo[] {
   const paths = new Set<string>();
-  for (const log of logs) for (const path of source.findSegments(files, log)) paths.add(path);
-  if (paths.size > 0) return [...paths].map((path) => source.readArchiveSegment(files, path));
-  const message = `there is no archival log at ${logs.join(', ')}; give it by --log`;
-  throw refusal('no-log', file, message, Status.ARCH_LOGFILE_NOT_FOUND);
+  for (const log of logs) for (const path of segmentsAt(files, source, file, log)) paths.add(path);
+  return [...paths].map((path) => source.readArchiveSegment(files, path));
+}
+
+function segmentsAt(
+  files: FileSystem,
+  source: ArchiveSource,
+  file: string,
+  log: string,
+): readonly string[] {
+  try {
+    return source.findSegments(files, log);
+  } catch (error) {
+    const isMissing =
+      error instanceof BtrieveError && error.status === Status.ARCH_LOGFILE_NOT_FOUND;
+    if (!isMissing) throw error;
+    const message = `there is no archival log at ${log}; --log says where it is`;
+    throw refusal('no-log', file, message, Status.ARCH_LOGFILE_NOT_FOUND);
+  }
 }
 
 /** A file that is given twice, by two paths, would be rolled forward twice. */
@@ -532,7 +547,7 @@ function keyOf({ buffer, byteOffset, length }: Uint8Array): string {
 }
 
 /** For people. */
-export function placeText({ changeSeq, lsn, time }: Place): string {
+function placeText({ changeSeq, lsn, time }: Place): string {
   const transaction = lsn === 0 ? '' : `, transaction ${lsn}`;
   return `${new Date(time).toISOString()}${transaction} (change ${changeSeq} of the file)`;
 }

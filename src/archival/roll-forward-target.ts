@@ -22,7 +22,7 @@ export type RollForwardTarget =
   | { readonly kind: 'before-tx'; readonly lsn: number }
   | { readonly kind: 'name'; readonly name: string };
 
-export const TO_THE_END: RollForwardTarget = Object.freeze({ kind: 'end' });
+const TO_THE_END: RollForwardTarget = Object.freeze({ kind: 'end' });
 
 const FORMS = 'an ISO 8601 time such as 2026-01-31T14:00, lsn:N, before-tx:ID or name:X';
 

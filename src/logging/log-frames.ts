@@ -69,8 +69,8 @@ export class FrameReader {
   readonly #handle: FileHandle;
   readonly #seed: number;
   readonly #size: number;
-  readonly #bytes = new Uint8Array(WINDOW);
-  readonly #view = new DataView(this.#bytes.buffer);
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
   /** Which bytes of the segment are in the window. */
   #from = 0;
   #count = 0;
@@ -79,6 +79,8 @@ export class FrameReader {
     this.#handle = handle;
     this.#seed = seed;
     this.#size = handle.size();
+    this.#bytes = new Uint8Array(Math.max(8, Math.min(WINDOW, this.#size)));
+    this.#view = new DataView(this.#bytes.buffer);
   }
 
   /** The frame at an offset; undefined if what is there is none, or not a whole one. */

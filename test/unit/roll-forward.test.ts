@@ -253,7 +253,7 @@ describe('one file', () => {
       return [reason, status];
     };
     expect(reasonOf([other])).toEqual(['other-file', 114]);
-    expect(reasonOf(['/d/none.log'])).toEqual(['archive-missing', 113]);
+    expect(reasonOf(['/d/none.log'])).toEqual(['no-log', 113]);
     archive(A, { after: second }, '/d/new.log');
     expect(reasonOf(['/d/new.log'])).toEqual(['log-newer', 148]);
     archive(A, { upTo: second }, '/d/begin.log');

@@ -6,8 +6,8 @@ import { expect, test } from 'vitest';
 import { RollForwardLab } from './roll-forward-lab.js';
 
 const SEED = Number(process.env['SEED'] ?? 1);
-const LIVES = Number(process.env['LIVES'] ?? 10);
-const LIMIT = Number(process.env['LIMIT'] ?? 500);
+const LIVES = Number(process.env['LIVES'] ?? 5);
+const LIMIT = Number(process.env['LIMIT'] ?? 60);
 
 test('a roll-forward that was interrupted is done by another one', () => {
   const total = { states: 0, deeper: 0 };
