@@ -509,8 +509,8 @@ const REASONS: Readonly<Record<number, string>> = {
   [Status.INVALID_OWNER]: 'owner-name',
   [Status.PERMISSION_ERROR]: 'permission',
   [Status.DISKFULL]: 'disk-full',
-  [Status.ARCH_BLOG_OPEN_ERROR]: 'blog-cfg',
-  [Status.ARCH_FILE_NOT_LOGGED]: 'not-logged',
+  110: 'blog-cfg',
+  111: 'not-logged',
   [Status.ARCH_LOGFILE_NOT_FOUND]: 'no-log',
   [Status.ARCH_LOGFILE_INVALID]: 'log-invalid',
 };
