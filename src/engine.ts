@@ -24,7 +24,7 @@ import { blogFilesAt } from './archival/blog-places.js';
 import { BlogSelection } from './archival/blog-selection.js';
 import type { ArchiveLog, ArchiveStatistics } from './archival/archive-log.js';
 import { EngineArchive, type ArchivedSelection } from './archival/engine-archive.js';
-import { ActiveSets } from './continuous/active-sets.js';
+import { ActiveSets } from './contops/active-sets.js';
 import {
   ContinuousOperations,
   type ContinuousFile,
@@ -32,14 +32,14 @@ import {
   type EndedFile,
   type EndingProgress,
   type StartContinuousOptions,
-} from './continuous/continuous-operations.js';
-import { DeltaFileSystem } from './continuous/delta-files.js';
+} from './contops/continuous-operations.js';
+import { DeltaFileSystem } from './contops/delta-files.js';
 import {
   hotCopy,
   type HotCopy,
   type HotCopyOptions,
   type HotCopyProgress,
-} from './continuous/hot-copy.js';
+} from './contops/hot-copy.js';
 import * as ARCHIVE from './archival/archive-reader.js';
 import { archivedFilesIn, defaultLogOf, isDirectory } from './archival/found-archived.js';
 import { TransactionLogTail } from './archival/log-tail.js';

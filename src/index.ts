@@ -61,8 +61,8 @@ export type {
   EndedFile,
   EndingProgress,
   StartContinuousOptions,
-} from './continuous/continuous-operations.js';
-export type { HotCopy, HotCopyOptions, HotCopyProgress } from './continuous/hot-copy.js';
+} from './contops/continuous-operations.js';
+export type { HotCopy, HotCopyOptions, HotCopyProgress } from './contops/hot-copy.js';
 export type { EventListing, EventQuery, EventSeverity, LoggedEvent } from './event-log.js';
 export type {
   RolledFile,

@@ -31,7 +31,6 @@ export type {
   ArchivedTransaction,
   ArchiveEntry,
   ArchiveGap,
-  ArchiveMark,
   Participant,
 } from './archive-records.js';
 

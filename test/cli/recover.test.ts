@@ -20,7 +20,7 @@ import {
   type RecoverResult,
 } from '../../src/index.js';
 import { ClassicFile } from '../../src/maintenance/classic-file.js';
-import type { OpenFile } from '../../src/microkernel/files/open-file.js';
+import { OpenFile } from '../../src/microkernel/files/open-file.js';
 import { openedFile } from '../../src/maintenance/opened-file.js';
 import { chooseFcr } from '../../src/microkernel/fcr-choice.js';
 import { definitionPages } from '../../src/microkernel/files/definition-pages.js';
@@ -87,7 +87,8 @@ function physicalMap(path: string): (space: PageSpace, page: number) => number {
 function anatomyOf(path: string, owner: string): Anatomy {
   const physicalOf = physicalMap(path);
   return openedFile(client, path, owner, (file) => {
-    const { data, pages } = file as OpenFile;
+    if (!(file instanceof OpenFile)) throw new Error('a file of the original engine');
+    const { data, pages } = file;
     const { records } = data;
     const found: { image: string; pages: number[] }[] = [];
     for (let address = records.next(NO_ADDRESS); address !== NO_ADDRESS;) {

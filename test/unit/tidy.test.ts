@@ -297,10 +297,10 @@ const LAYERS: readonly LayerDeclaration[] = [
     layer: 'continuous operation',
     mayImport: ['ground', 'layout', 'structures', 'pages', 'files'],
     modules: [
-      'continuous/active-sets',
-      'continuous/delta-files',
-      'continuous/continuous-operations',
-      'continuous/hot-copy',
+      'contops/active-sets',
+      'contops/delta-files',
+      'contops/continuous-operations',
+      'contops/hot-copy',
     ],
   },
   {
@@ -876,9 +876,9 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'archival/blog-check': ['archival/blog-config'],
   'archival/blog-editor': ['archival/blog-check', 'archival/blog-config'],
   'archival/archived-files': ['archival/blog-check', 'archival/blog-config'],
-  'continuous/delta-files': ['continuous/active-sets'],
-  'continuous/continuous-operations': ['continuous/active-sets', 'continuous/delta-files'],
-  'continuous/hot-copy': ['continuous/continuous-operations'],
+  'contops/delta-files': ['contops/active-sets'],
+  'contops/continuous-operations': ['contops/active-sets', 'contops/delta-files'],
+  'contops/hot-copy': ['contops/continuous-operations'],
   'archival/log-tail': ['archival/roll-forward-chain'],
   'archival/roll-forward-plan': ['archival/roll-forward-chain', 'archival/roll-forward-target'],
   'archival/roll-forward': [
@@ -936,8 +936,6 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   ],
   'maintenance/cached-pages': ['maintenance/task'],
   'maintenance/clone-file': ['maintenance/opened-file'],
-  'archival/undo': ['maintenance/classic-file'],
-  'archive-root': ['archival/undo'],
   'maintenance/copy-records': [
     'maintenance/classic-file',
     'maintenance/opened-file',
@@ -981,6 +979,8 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/recovery-report',
     'maintenance/task',
   ],
+  'archival/undo': ['maintenance/classic-file'],
+  'archive-root': ['archival/undo'],
   'maintenance/damaged-file': ['maintenance/sound-pages', 'maintenance/task'],
   'maintenance/key-indexes': [
     'maintenance/classic-file',

@@ -326,11 +326,7 @@ export class FileTable {
     try {
       const file = OpenFile.open(ports, cache, path, { ...options, mode: 'write' });
       try {
-        const isAsItIs = wanted.givesUpLog === true || wanted.isRollForward === true;
-        if (wanted.isRollForward !== true) this.#archive(file, wanted);
-        if (!isAsItIs) log?.recover(file);
-        continuous?.opened(file);
-        if (wanted.isRollForward === true) file.pages.pinChangeSeq(file.pages.control.changeSeq);
+        this.#catchUp(file, wanted);
         if (!readOnly) this.#end(file);
       } catch (error) {
         file.pages.abandon();
@@ -345,6 +341,16 @@ export class FileTable {
       if (!isDenied || !readOnly) throw error;
       return OpenFile.open(ports, cache, path, { ...options, mode: 'read' });
     }
+  }
+
+  /** What the logs have for a file that was opened, and what was interrupted in it. */
+  #catchUp(file: OpenFile, wanted: WantedUse): void {
+    const { log, continuous } = this.#options;
+    const { isRollForward = false, givesUpLog = false } = wanted;
+    if (!isRollForward) this.#archive(file, wanted);
+    if (!isRollForward && !givesUpLog) log?.recover(file);
+    continuous?.opened(file);
+    if (isRollForward) file.pages.pinChangeSeq(file.pages.control.changeSeq);
   }
 
   #archive(file: OpenFile, { readOnly, acceptsCopy = false }: WantedUse): void {

@@ -4,7 +4,7 @@
  */
 import type { RecordFault } from '../records/record-faults.js';
 
-const OPERATIONS = '../continuous/continuous-operations.ts';
+const OPERATIONS = '../contops/continuous-operations.ts';
 const OVERLAY = 'continuous/overlay-handle.ts';
 const DELTA = 'continuous/delta-file.ts';
 const PAGES = 'page-file.ts';
