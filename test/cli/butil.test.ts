@@ -212,9 +212,12 @@ describe('the engine of a command', () => {
     const file = await numbered('freed.btr', 1);
     const engine = MicroKernel.start({ root: held });
     // Told that somebody waits, the other one stops.
-    const { code, err } = await run(['-save', file, at('freed.seq'), '--root', held, '--wait', '60'], {
-      err: () => engine.stop(),
-    });
+    const { code, err } = await run(
+      ['-save', file, at('freed.seq'), '--root', held, '--wait', '60'],
+      {
+        err: () => engine.stop(),
+      },
+    );
     expect({ code, err }).toEqual({ code: 0, err: '' });
   });
 
