@@ -3,6 +3,7 @@
  */
 import { resolve } from 'node:path';
 import { defaultLogOf, isDataFile } from './archival/found-archived.js';
+import { describeChain, logsByBlog } from './archival/logs-by-blog.js';
 import {
   listArchive,
   segmentsOf,
@@ -20,6 +21,8 @@ import type { FileSystem } from './microkernel/ports.js';
 export interface ReadArchiveOptions extends ArchiveQuery {
   /** The log of a data file; default: that which it has. */
   readonly log?: string;
+  /** Root of the engine, whose `blog.cfg` says which log a file has; without it the one beside the file. */
+  readonly root?: string;
   /** The disk; the real one if not given. */
   readonly files?: FileSystem;
 }
@@ -46,10 +49,11 @@ export function undo(
   options: UndoTransactionOptions = {},
 ): UndoResult {
   const { log, owner = '', files = nodePorts({ worker: 'never' }).files, ...rest } = options;
+  const logFor = logsByBlog(files, engine.root);
   const given = paths.map((path) => {
     const file = resolve(path);
     const { uuid, timeline } = lookAtFile(files, file);
-    const where = log === undefined ? defaultLogOf(file) : resolve(log);
+    const where = log === undefined ? logFor(file) : resolve(log);
     return { file, uuid, timeline, owner, segments: segmentsOf(files, where, uuid) };
   });
   const parts = { files, tail: engine.readLogTail(), client };
@@ -71,14 +75,20 @@ export function* readArchive(
   path: string,
   options: ReadArchiveOptions = {},
 ): Generator<ListedEntry, void, undefined> {
-  const { log, files = nodePorts({ worker: 'never' }).files, ...query } = options;
+  const { log, root, files = nodePorts({ worker: 'never' }).files, ...query } = options;
   const place = resolve(path);
+  const logFor = root === undefined ? defaultLogOf : logsByBlog(files, resolve(root));
   try {
     const isData = isDataFile(files, place);
-    const where = log === undefined ? (isData ? defaultLogOf(place) : place) : resolve(log);
+    const where = log === undefined ? (isData ? logFor(place) : place) : resolve(log);
     const uuid = isData ? lookAtFile(files, place).uuid : undefined;
     yield* listArchive(files, segmentsOf(files, where, uuid), query);
   } catch (error) {
     throw fileError('the log cannot be read', error, place);
   }
+}
+
+/** What is known of an archival log, a line for each segment; undefined if there is none. */
+export function describeArchive(log: string): readonly string[] | undefined {
+  return describeChain(nodePorts({ worker: 'never' }).files, resolve(log));
 }

@@ -41,7 +41,8 @@ import {
   type HotCopyProgress,
 } from './contops/hot-copy.js';
 import * as ARCHIVE from './archival/archive-reader.js';
-import { archivedFilesIn, defaultLogOf, isDirectory } from './archival/found-archived.js';
+import { archivedFilesIn, isDirectory } from './archival/found-archived.js';
+import { logsByBlog } from './archival/logs-by-blog.js';
 import { TransactionLogTail } from './archival/log-tail.js';
 import type { LogTail } from './archival/roll-forward-chain.js';
 import {
@@ -725,7 +726,7 @@ export class MicroKernel {
     this.#assertRunning();
     const { files, events } = this.#ports;
     const { log } = this.#log;
-    const logFor = defaultLogOf;
+    const logFor = logsByBlog(files, this.root);
     const given = paths.map((path) => resolve(path));
     const all = given.flatMap((path) =>
       isDirectory(files, path) ? archivedFilesIn(files, path, logFor) : [path],

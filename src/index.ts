@@ -73,6 +73,7 @@ export type {
   RollForwardStep,
 } from './archival/roll-forward.js';
 export {
+  describeArchive,
   readArchive,
   undo,
   type ReadArchiveOptions,

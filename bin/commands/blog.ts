@@ -3,9 +3,9 @@ import {
   addToRootBlog,
   checkRootBlog,
   declareRootBackup,
+  describeArchive,
   removeFromRootBlog,
   type BlogChange,
-  type BlogCheckOptions,
   type BlogEntryReport,
   type BlogProblem,
   type BlogReport,
@@ -14,9 +14,6 @@ import { chooseRoot } from '../engine-for-command.js';
 import { counted } from '../messages.js';
 import { done, EXIT, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
-
-/** What is said of an archival log. Nothing, until somebody reads archival logs. */
-const chainOf: BlogCheckOptions['chainOf'] = undefined;
 
 export function command(session: Session): Outcome {
   const { root } = chooseRoot(session.value('root'), session.console);
@@ -67,7 +64,7 @@ function names({ places }: BlogReport): string {
 }
 
 function check(root: string): Outcome {
-  const report = checkRootBlog({ root }, { chainOf });
+  const report = checkRootBlog({ root }, { chainOf: describeArchive });
   const { isOn, entries, problems } = report;
   const errors = problems.filter(isError).length;
   const text = [...head(report), ...placesText(report), '', summary(report)].join('\n');

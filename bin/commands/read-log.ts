@@ -8,6 +8,7 @@ import {
   type ListedOperation,
 } from '../../src/index.js';
 import { fieldsIn, readImageLayout, type ImageField } from '../image-layout.js';
+import { chooseRoot } from '../engine-for-command.js';
 import { done, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 
@@ -21,7 +22,8 @@ export function command(session: Session): Outcome {
   const fields = layout === undefined ? undefined : readImageLayout(layout);
   const limit = limitOf(session);
   const log = session.value('log');
-  const options = { ...queryOf(session), ...(log === undefined ? {} : { log }) };
+  const { root } = chooseRoot(session.value('root'), session.console);
+  const options = { ...queryOf(session), root, ...(log === undefined ? {} : { log }) };
   const entries: ListedEntry[] = [];
   let count = 0;
   let isCut = false;

@@ -307,6 +307,7 @@ const LAYERS: readonly LayerDeclaration[] = [
     layer: 'roll-forward',
     modules: [
       'archival/found-archived',
+      'archival/logs-by-blog',
       'archival/roll-forward-target',
       'archival/roll-forward-chain',
       'archival/log-tail',
@@ -879,6 +880,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'contops/delta-files': ['contops/active-sets'],
   'contops/continuous-operations': ['contops/active-sets', 'contops/delta-files'],
   'contops/hot-copy': ['contops/continuous-operations'],
+  'archival/logs-by-blog': ['archival/found-archived'],
   'archival/log-tail': ['archival/roll-forward-chain'],
   'archival/roll-forward-plan': ['archival/roll-forward-chain', 'archival/roll-forward-target'],
   'archival/roll-forward': [

@@ -115,9 +115,9 @@ export const SEEDED_LOG_FAULTS: readonly RecordFault[] = [
     file: TRANSACTION,
     edits: [
       {
-        after: 'const lsn = this.#logOrNot(parts);',
-        find: 'for (const [file, pages] of parts) publish(file, pages, lsn);',
-        put: 'for (const [file] of parts) { file.pages.appliedLsn = lsn; file.pages.complete(); }\n      for (const [file, pages] of parts) publish(file, pages, lsn);',
+        after: 'const all = participantsOf(parts);',
+        find: 'try {',
+        put: 'for (const [file] of parts) { file.pages.appliedLsn = lsn; file.pages.complete(); }\n    try {',
       },
     ],
     why: 'no generation says that it has what it does not hold',

@@ -1,0 +1,70 @@
+/**
+ * Which archival log a data file has, for whoever reads logs: the one that `blog.cfg` names, else the one that
+ * the file has by its name, if that is there.
+ */
+import { DiskError } from '../microkernel/disk-error.js';
+import type { FileSystem } from '../microkernel/ports.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+import { readArchiveSegment, findSegments } from './archive-reader.js';
+import { readBlog, type ArchivedSelection } from './blog-check.js';
+import { blogPlaces } from './blog-places.js';
+import { defaultLogOf } from './found-archived.js';
+
+/**
+ * Gives the log of a data file, by its absolute path. `blog.cfg` is read when the first one is asked for.
+ *
+ * Throws 110 (`blog.cfg` cannot be read), 111 (it names others, and the file has no log beside it).
+ */
+export function logsByBlog(files: FileSystem, root: string): (path: string) => string {
+  let selection: ArchivedSelection | undefined;
+  return (path) => {
+    selection ??= readBlog(files, blogPlaces(files, root)).selection;
+    const named = selection.logFor(path);
+    if (named !== undefined) return named;
+    const log = defaultLogOf(path);
+    if (selection.files.length === 0 || hasSegments(files, log)) return log;
+    const message =
+      'blog.cfg does not name the file, and no archival log lies beside it; name its log with --log';
+    const details = { reason: 'not-archived', file: path, expected: log };
+    throw new BtrieveError(Status.ARCH_FILE_NOT_LOGGED, message, details);
+  };
+}
+
+function hasSegments(files: FileSystem, log: string): boolean {
+  try {
+    return findSegments(files, log).length > 0;
+  } catch (error) {
+    if (error instanceof DiskError || error instanceof BtrieveError) return false;
+    throw error;
+  }
+}
+
+/** What is known of an archival log, a line for each segment; undefined if there is none. */
+export function describeChain(files: FileSystem, log: string): readonly string[] | undefined {
+  let segments: readonly string[];
+  try {
+    segments = findSegments(files, log);
+  } catch (error) {
+    if (error instanceof BtrieveError) return undefined;
+    throw error;
+  }
+  return segments.map((path) => {
+    try {
+      return `${path}: ${chainText(readArchiveSegment(files, path))}`;
+    } catch (error) {
+      if (!(error instanceof BtrieveError)) throw error;
+      return `${path}: ${error.message}`;
+    }
+  });
+}
+
+function chainText(segment: ReturnType<typeof readArchiveSegment>): string {
+  const { afterChangeSeq, lastChangeSeq, createdAt, lastTime, bytes, end, damage } = segment;
+  const from = new Date(createdAt).toISOString();
+  const to = new Date(Math.max(createdAt, lastTime)).toISOString();
+  const span = `changes ${afterChangeSeq + 1} to ${lastChangeSeq}, ${from} to ${to}, ${bytes} bytes`;
+  const what =
+    lastChangeSeq > afterChangeSeq ? span : `no changes yet after ${afterChangeSeq}, begun ${from}`;
+  if (end !== 'damaged') return what;
+  return `${what}; damaged at byte ${damage?.offset ?? 0}: ${damage?.message ?? ''}`;
+}

@@ -1,0 +1,169 @@
+/**
+ * A file, its archival log as the engine writes it, a copy, and the way back: everything on the real disk, in the
+ * way the documents tell people to do it.
+ */
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  autoincrement,
+  checkFile,
+  defineRecord,
+  key,
+  MicroKernel,
+  Status,
+  zstring,
+  type FileOf,
+  type RollForwardOptions,
+  type Settings,
+} from '../../src/index.js';
+
+const Row = defineRecord(
+  { id: autoincrement(4), name: zstring(20) },
+  { keys: { byId: key('id'), byName: key('name', { duplicates: true, modifiable: true }) } },
+);
+
+let base = '';
+let root = '';
+let data = '';
+let engine: MicroKernel | undefined;
+
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), 'isamite-back-'));
+  root = join(base, 'root');
+  data = join(base, 'a.btr');
+  mkdirSync(join(root, 'blog'), { recursive: true });
+  writeFileSync(join(root, 'blog', 'blog.cfg'), `${data}\n`);
+});
+
+afterEach(() => {
+  engine?.stop();
+  engine = undefined;
+  rmSync(base, { recursive: true, force: true });
+});
+
+function start(settings: Partial<Settings> = {}): MicroKernel {
+  engine = MicroKernel.start({
+    root,
+    settings: { archivalLoggingSelectedFiles: true, requester: false, ...settings },
+  });
+  return engine;
+}
+
+function stop(): void {
+  engine?.stop();
+  engine = undefined;
+}
+
+function opened(): FileOf<typeof Row> {
+  const client = start().client();
+  if (!existsSync(data)) client.createFile(data, Row);
+  return client.openFile(data, Row);
+}
+
+function names(): string[] {
+  const file = opened();
+  const found = [...file.scan('byId')].map(({ name }) => name);
+  stop();
+  return found;
+}
+
+function roll(options: RollForwardOptions = {}) {
+  const result = start().rollForward([data], options);
+  stop();
+  return result.files[0];
+}
+
+/** Three records, a copy, and three more. */
+function history(): string {
+  let file = opened();
+  for (const name of ['a', 'b', 'c']) file.insert({ name });
+  stop();
+  const copy = join(base, 'copy');
+  copyFileSync(data, copy);
+  file = opened();
+  for (const name of ['d', 'e']) file.insert({ name });
+  engine?.archiveMark(data, 'before f');
+  file.insert({ name: 'f' });
+  file.update('byName', 'a', { name: 'A' });
+  stop();
+  return copy;
+}
+
+describe('back from a copy', () => {
+  it('to the end, and on from there', () => {
+    const copy = history();
+    copyFileSync(copy, data);
+    expect(() => opened()).toThrow(expect.objectContaining({ status: Status.ROLL_FORWARD_ERROR }));
+    stop();
+    expect(roll()).toMatchObject({ outcome: 'rolled-forward', transactions: 4 });
+    expect(names()).toEqual(['A', 'b', 'c', 'd', 'e', 'f']);
+    expect(roll()).toMatchObject({ transactions: 0 });
+    const file = opened();
+    file.insert({ name: 'g' });
+    stop();
+    copyFileSync(copy, data);
+    expect(roll()).toMatchObject({ transactions: 5 });
+    expect(names()).toEqual(['A', 'b', 'c', 'd', 'e', 'f', 'g']);
+    expect(checkFile(data).findingCount).toBe(0);
+  });
+
+  it('to a named point, under a timeline of its own; and from there to its end again', () => {
+    const copy = history();
+    copyFileSync(copy, data);
+    expect(roll({ until: 'name:before f' })).toMatchObject({
+      outcome: 'rolled-forward',
+      transactions: 2,
+    });
+    expect(names()).toEqual(['a', 'b', 'c', 'd', 'e']);
+    const file = opened();
+    file.insert({ name: 'x' });
+    stop();
+    copyFileSync(copy, data);
+    const refused = roll();
+    expect(refused).toMatchObject({ outcome: 'refused', reason: 'several-timelines' });
+    const latest = Number(/(\d+) \(status/u.exec(refused?.message ?? '')?.[1]);
+    expect(roll({ timeline: latest })).toMatchObject({ outcome: 'rolled-forward' });
+    expect(names()).toEqual(['a', 'b', 'c', 'd', 'e', 'x']);
+  });
+
+  it('with a log that blog.cfg has somewhere else', () => {
+    const log = join(base, 'elsewhere.arc');
+    writeFileSync(join(root, 'blog', 'blog.cfg'), `${data}=${log}\n`);
+    const copy = history();
+    expect(existsSync(log)).toBe(true);
+    copyFileSync(copy, data);
+    expect(roll()).toMatchObject({ transactions: 4 });
+    expect(names()).toHaveLength(6);
+  });
+
+  it('a file that blog.cfg does not name is 111', () => {
+    const copy = history();
+    const other = join(base, 'b.btr');
+    copyFileSync(copy, other);
+    const [file] = start().rollForward([other]).files;
+    stop();
+    expect(file).toMatchObject({ outcome: 'refused', status: Status.ARCH_FILE_NOT_LOGGED });
+  });
+
+  it('accepted as it is, it is archived anew', () => {
+    const copy = history();
+    copyFileSync(copy, data);
+    start().acceptAsItIs(data);
+    stop();
+    const file = opened();
+    file.insert({ name: 'new' });
+    stop();
+    expect(names()).toEqual(['a', 'b', 'c', 'new']);
+    expect(readFileSync(join(root, 'event.log'), 'utf8')).toContain('archive-accepted');
+  });
+});
