@@ -546,9 +546,7 @@ const INDEX_FAULTS: readonly RecordFault[] = [
   {
     name: 'definition not stored',
     file: OPEN,
-    edits: [
-      { find: 'storeDefinition(pages, encodeDefinition(stored));', put: 'void storeDefinition;' },
-    ],
+    edits: [{ find: 'storeDefinition(pages, definition);', put: 'void storeDefinition;' }],
     why: 'a file says what it is',
     first: 'index made, unique',
   },
@@ -725,6 +723,7 @@ const OWNER_FAULTS: readonly RecordFault[] = [
     file: OPEN,
     edits: [
       {
+        after: 'if (!isEncryptedFile(owner)) {',
         find: 'this.changeOrNot({ ...this.stored, owner });',
         put: 'this.stored = { ...this.stored, owner };',
       },
