@@ -723,7 +723,7 @@ const OWNER_FAULTS: readonly RecordFault[] = [
     file: OPEN,
     edits: [
       {
-        after: 'if (!isEncryptedFile(owner)) {',
+        after: 'const owner = makeOwner(this.#random, name, mode, isLong, this.#rootKey);',
         find: 'this.changeOrNot({ ...this.stored, owner });',
         put: 'this.stored = { ...this.stored, owner };',
       },
