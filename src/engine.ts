@@ -690,8 +690,17 @@ export class MicroKernel {
     options: HotCopyOptions = {},
   ): Generator<HotCopyProgress, HotCopy[], void> {
     this.#assertRunning();
-    const parts = { disk: this.#disk, continuous: this.#continuous };
+    const frozen = (files: readonly string[]): void => this.#cutArchives(files);
+    const parts = { disk: this.#disk, continuous: this.#continuous, frozen };
     return yield* hotCopy(parts, paths, directory, options);
+  }
+
+  /** Copies that are made of these files now need only the segments that follow. */
+  #cutArchives(paths: readonly string[]): void {
+    for (const path of paths) {
+      const file = this.#files.openAt(path);
+      if (file !== undefined) this.#archive.logOf(file)?.cut();
+    }
   }
 
   /** The files in continuous operation. */

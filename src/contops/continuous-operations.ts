@@ -125,11 +125,12 @@ export class ContinuousOperations implements ContinuousUse {
   start(
     paths: readonly string[],
     { by = 'api', owner = '' }: StartContinuousOptions = {},
+    mayBeArchived = this.#parts.allowsArchived(),
   ): ContinuousFile[] {
     const places = paths.map((path) => resolve(path));
     if (places.length === 0)
       throw refused(Status.INVALID_PARAMETER_TO_MKDE, 'no file is named', '', 'no-file');
-    for (const path of places) this.#checkPlace(path, places);
+    for (const path of places) this.#checkPlace(path, places, mayBeArchived);
     const started: Started[] = [];
     try {
       for (const path of places) started.push({ path, file: this.#open(path, owner) });
@@ -140,8 +141,8 @@ export class ContinuousOperations implements ContinuousUse {
     return this.list().filter(({ file }) => places.includes(file));
   }
 
-  #checkPlace(path: string, all: readonly string[]): void {
-    const { disk, isArchived, allowsArchived, laidOver } = this.#parts;
+  #checkPlace(path: string, all: readonly string[], mayBeArchived: boolean): void {
+    const { disk, isArchived, laidOver } = this.#parts;
     if (laidOver.find(path) !== undefined) {
       throw refused(
         Status.INCOMPATIBLE_MODE_ERROR,
@@ -153,7 +154,7 @@ export class ContinuousOperations implements ContinuousUse {
     if (!look(path, () => disk.exists(path))) {
       throw refused(Status.FILE_NOT_FOUND, 'there is no such file', path, 'ENOENT');
     }
-    if (isArchived(path) && !allowsArchived()) {
+    if (!mayBeArchived && isArchived(path)) {
       const message =
         'the file has an archival log; the setting continuousOperationsWithArchivalLogging allows both';
       throw refused(Status.FILE_INUSE, message, path, 'archived');

@@ -41,13 +41,15 @@ export interface HotCopyProgress {
 export interface HotCopyParts {
   readonly disk: FileSystem;
   readonly continuous: ContinuousOperations;
+  /** The files have just been frozen: what their archival logs get from here on is not in the copies. */
+  readonly frozen: (files: readonly string[]) => void;
 }
 
 const STEP_SIZE = 1024 * 1024;
 const BY = 'hotcopy';
 
 export function* hotCopy(
-  { disk, continuous }: HotCopyParts,
+  { disk, continuous, frozen }: HotCopyParts,
   paths: readonly string[],
   directory: string,
   { replace = false, owner = '' }: HotCopyOptions,
@@ -55,10 +57,12 @@ export function* hotCopy(
   const files = paths.map((path) => resolve(path));
   const copies = files.map((file) => join(resolve(directory), basename(file)));
   checkTargets(disk, files, copies, replace);
-  continuous.start(files, { by: BY, owner });
+  // Copying is what an archived file is frozen for here, and both work together.
+  continuous.start(files, { by: BY, owner }, true);
   const made: string[] = [];
   let isEnded = false;
   try {
+    frozen(files);
     const results: HotCopy[] = [];
     for (const [at, file] of files.entries()) {
       const temporary = `${copies[at] ?? ''}.isamite-copy`;

@@ -167,3 +167,59 @@ describe('back from a copy', () => {
     expect(readFileSync(join(root, 'event.log'), 'utf8')).toContain('archive-accepted');
   });
 });
+
+describe('a hot copy of an archived file in use', () => {
+  it('is rolled forward to what its writer has done since', () => {
+    const file = opened();
+    for (const name of ['a', 'b', 'c']) file.insert({ name });
+    const backup = join(base, 'backup');
+    mkdirSync(backup);
+    const steps = engine?.hotCopying([data], backup);
+    let count = 0;
+    for (let step = steps?.next(); step?.done === false; step = steps?.next()) {
+      file.insert({ name: `meanwhile ${count++}` });
+    }
+    file.insert({ name: 'afterwards' });
+    stop();
+    expect(checkFile(join(backup, 'a.btr')).findingCount).toBe(0);
+    copyFileSync(join(backup, 'a.btr'), data);
+    expect(roll()).toMatchObject({ outcome: 'rolled-forward', transactions: count + 1 });
+    expect(names()).toHaveLength(3 + count + 1);
+    expect(checkFile(data).findingCount).toBe(0);
+  });
+
+  it('continuous operation of one is refused, and allowed by its setting', () => {
+    opened();
+    expect(() => engine?.startContinuous([data])).toThrow(
+      expect.objectContaining({ status: Status.FILE_INUSE, reason: 'archived' }),
+    );
+    stop();
+    const client = start({ continuousOperationsWithArchivalLogging: true }).client();
+    const file = client.openFile(data, Row);
+    engine?.startContinuous([data]);
+    const copy = join(base, 'frozen');
+    file.insert({ name: 'x' });
+    file.flush();
+    copyFileSync(data, copy);
+    engine?.endContinuous([data]);
+    file.insert({ name: 'y' });
+    stop();
+    copyFileSync(copy, data);
+    expect(roll()).toMatchObject({ outcome: 'rolled-forward', transactions: 2 });
+    expect(names()).toEqual(['x', 'y']);
+  });
+
+  it('both outlive the engine', () => {
+    const client = start({ continuousOperationsWithArchivalLogging: true }).client();
+    client.createFile(data, Row);
+    const file = client.openFile(data, Row);
+    engine?.startContinuous([data]);
+    file.insert({ name: 'x' });
+    file.flush();
+    stop();
+    expect(names()).toEqual(['x']);
+    start().endContinuous('all');
+    stop();
+    expect(names()).toEqual(['x']);
+  });
+});
