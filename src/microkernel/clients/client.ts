@@ -79,7 +79,6 @@ export class ClassicClient {
     this.#isBusy = true;
     this.lastError = undefined;
     this.calls.blocker = undefined;
-    if (this.#isWaiting) this.stopWaiting();
     let status: number;
     try {
       status = this.#checked(
@@ -160,6 +159,8 @@ export class ClassicClient {
     if (refusal !== 0) return refusal;
     const call = this.#callOf(op);
     if (call === undefined) return Status.INVALID_FUNCTION;
+    // What is no call at all leaves the client where it is: a requester never gets to see it.
+    if (this.#isWaiting) this.stopWaiting();
     const isLonger = (buffers.length[0] ?? 0) > buffers.data.length;
     if (isLonger && usesData(call)) return Status.INVALID_PARAMETER_TO_MKDE;
     if (needsNoFile(call.op)) return this.#withoutFile(call, block, buffers);
