@@ -247,7 +247,9 @@ export class FrameWriter {
 
   /** A frame with a body that is there already. */
   add(address: Address, kind: number, body: Uint8Array = NOTHING): void {
-    this.#bytes.set(body, this.#begin(address, kind, body.length));
+    // First, for it may move the bytes.
+    const at = this.#begin(address, kind, body.length);
+    this.#bytes.set(body, at);
   }
 
   addJson(address: Address, kind: number, value: unknown): void {

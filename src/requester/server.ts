@@ -172,7 +172,7 @@ export class Server {
         const connection = viewOf(frames).getUint32(at, true);
         const frame = frameAt(frames, at + 4);
         at += 4 + FRAME.size + frame.body.length;
-        this.#handle(connection, frame);
+        this.#handleSafely(connection, frame);
         this.#takeTurns();
       }
       if (this.#output.length < ANSWERS_LIMIT) continue;
@@ -217,6 +217,17 @@ export class Server {
 
   // -------------------------------------------------------------------------------------------
   // Requests
+
+  /** What fails in an unforeseen way is the end of its connection, and of no other's frames. */
+  #handleSafely(connection: number, frame: Frame): void {
+    try {
+      this.#handle(connection, frame);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      this.#engine.warn(`A connection was ended, because serving it failed: ${text}`);
+      this.#drop(connection);
+    }
+  }
 
   #handle(connection: number, frame: Frame): void {
     const { kind, session, id } = frame;

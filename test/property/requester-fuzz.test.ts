@@ -4,6 +4,7 @@
  *
  * `RUNS` and `SEED` of the environment say how many frames, and which; both are printed.
  */
+import { readFileSync } from 'node:fs';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -132,8 +133,13 @@ it('any frame ends its own connection at the most', async () => {
   for (let i = 0; i < 6000 && (await isBusy()); i++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  expect(await client.administer('requester')).toEqual({ connections: 1, sessions: 1, waiting: 0 });
+  expect(await client.administer('requester'), `seed ${SEED}`).toEqual({
+    connections: 1,
+    sessions: 1,
+    waiting: 0,
+  });
   expect(served.engine.statistics().clients).toBe(1);
+  expect(readFileSync(join(served.root, 'event.log'), 'utf8')).not.toContain('requester-failed');
   await served.end();
   console.log(`${sent} frames over ${connections} connections, seed ${SEED}`);
 });
