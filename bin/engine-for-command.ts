@@ -56,20 +56,22 @@ export interface EngineOptions {
 const OWN = { requester: false };
 
 /**
- * A client of the engine that runs already: at the root of the command, or where the file says that it is
- * open. Undefined if there is none that serves others. Throws 3106 naming the process and the file if it does
+ * A client of the engine that runs already: at the root of the command, or where one of the files says that
+ * it is open. Undefined if there is none that serves others. Throws 3106 naming the process and the file if it does
  * not answer.
  */
 export async function reachEngine(
   options: EngineOptions,
-  file: string | undefined,
+  paths: readonly string[],
   console: Console,
 ): Promise<{ client: RemoteClient; root: string } | undefined> {
   const { BtrieveError, connect, engineOfFile, findEngine } = await import('../src/index.js');
-  const holder = file === undefined ? undefined : engineOfFile(file);
-  const roots = [chooseRoot(options.root, console).root, ...(holder === undefined ? [] : [holder])];
-  const root = roots.find((each) => findEngine(each) !== undefined);
-  if (root === undefined) return undefined;
+  const own = chooseRoot(options.root, console).root;
+  const held = paths.map((path) => ({ file: path, root: engineOfFile(path) }));
+  const places = [{ file: paths[0], root: own }, ...held];
+  const place = places.find((each) => each.root !== undefined && findEngine(each.root));
+  if (place?.root === undefined) return undefined;
+  const { file, root } = place;
   try {
     const timeoutMs = Math.max(1, options.wait * 1000);
     return { client: await connect({ root, name: 'butil', timeoutMs }), root };

@@ -122,7 +122,8 @@ class LineReader {
   #addOperand(word: string): void {
     const { operands } = this.#command;
     if (this.#operands.length >= operands.length && operands.at(-1)?.isRepeated !== true) {
-      throw this.#wrong(`${word}: there is nothing more to be given`);
+      const hint = this.#takesList ? '; several files are given by a list of them, @listFile' : '';
+      throw this.#wrong(`${word}: there is nothing more to be given${hint}`);
     }
     this.#operands.push(word);
     this.#shown.push(word);
@@ -141,6 +142,15 @@ class LineReader {
     return last?.isRepeated === true && last.kind === 'path';
   }
 
+  get #takesList(): boolean {
+    return this.#command.operands.at(-1)?.name.endsWith('|@listFile') === true;
+  }
+
+  /** A path, of all appearance, where a list of them could have been given. */
+  #isOneTooMany(word: string): boolean {
+    return this.#takesList && /.[/\\.]/.test(word);
+  }
+
   /** `/X`: true if it was an option. */
   #takeSlash(word: string): boolean {
     const option = this.#optionOf(word.slice(1));
@@ -148,7 +158,7 @@ class LineReader {
       // What is no option may be a path on Windows too.
       if (option === undefined && this.#mayBePath) return false;
     } else if (this.#mayBePath) return false;
-    if (option === undefined && this.#mayBeMore) return false;
+    if (option === undefined && (this.#mayBeMore || this.#isOneTooMany(word))) return false;
     if (option === undefined) throw this.#wrong(`${word} is no option of this command`);
     this.#addOption(option, word);
     return true;

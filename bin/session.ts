@@ -17,6 +17,9 @@ export type Command = (session: Session) => Outcome | Promise<Outcome>;
 /** Seconds that are waited for a busy engine root. */
 const WAIT = 10;
 
+/** Milliseconds; as many as a timer can have. */
+const NO_LIMIT = 0x7fff_ffff;
+
 /** An owner name is needed, and nobody gives one. */
 export class NoOwnerName extends Error {}
 
@@ -152,16 +155,31 @@ export class Session {
   }
 
   /**
-   * A client of the engine that runs already, at the root of the command or with the file open; undefined
-   * if there is none. Throws 3106 if it does not answer.
+   * A client of the engine that runs already, at the root of the command or with one of the files open;
+   * undefined if there is none. Throws 3106 if it does not answer.
    */
-  async running(file?: string): Promise<RemoteClient | undefined> {
-    const found = await reachEngine(this.#options, file, this.console);
+  async running(...files: readonly string[]): Promise<RemoteClient | undefined> {
+    if (this.#remote !== undefined) return this.#remote;
+    const found = await reachEngine(this.#options, files, this.console);
     if (found === undefined) return undefined;
     const { client, root } = found;
     this.#remote = client;
     if (this.isVerbose) this.console.err(`By the engine of ${root}, in process ${client.pid}.`);
     return client;
+  }
+
+  /**
+   * What the engine that runs already makes of a function that has a name; undefined if there is none. It
+   * takes as long as it takes: a command that is interrupted ends it.
+   */
+  async byRunning<R>(
+    files: readonly string[],
+    name: string,
+    args: Readonly<Record<string, unknown>>,
+  ): Promise<R | undefined> {
+    const running = await this.running(...files);
+    if (running === undefined) return undefined;
+    return (await running.administer(name, args, NO_LIMIT)) as R;
   }
 
   async #started(): Promise<{ engine: MicroKernel; client: Client }> {

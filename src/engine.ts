@@ -63,6 +63,8 @@ import { TransactionLog } from './logging/transaction-log.js';
 import { originalOpener } from './originals/open-original.js';
 import {
   Administration,
+  isSteps,
+  runSteps,
   type AdministrationArguments,
   type AdministrationFunction,
 } from './requester/administration.js';
@@ -356,7 +358,7 @@ export class MicroKernel {
         const { client, classic } = this.#newClient(name, directory);
         return { classic, close: () => client.close() };
       },
-      administer: (name, args) => this.administer(name, args),
+      administer: (name, args) => this.#administer(name, args),
       beginGroup: () => log.beginGroup(),
       get holdsGroup() {
         return log.holdsGroup;
@@ -407,6 +409,11 @@ export class MicroKernel {
 
   /** Does something that has a name: functions of plain JSON. Throws 1 for a name that there is not, 20. */
   administer(name: string, args: AdministrationArguments = {}): unknown {
+    const answer = this.#administer(name, args);
+    return isSteps(answer) ? runSteps(answer) : answer;
+  }
+
+  #administer(name: string, args: AdministrationArguments): unknown {
     this.#assertRunning();
     return this.#administration.run(name, args);
   }

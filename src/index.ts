@@ -152,8 +152,10 @@ export type { CollatingSequence } from './microkernel/keys/collation.js';
 export type { KeyDefinition, KeySegment } from './microkernel/keys/key-definition.js';
 import { whenStarted } from './engine.js';
 import { addMaintenance } from './maintenance/administration.js';
+import { addBackup } from './maintenance/backup-administration.js';
 
 whenStarted(addMaintenance);
+whenStarted(addBackup);
 
 export { runTask, type Task, type TaskProgress } from './maintenance/task.js';
 export { cloneFile, createFile, type CloneOptions } from './maintenance/clone-file.js';

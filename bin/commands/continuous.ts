@@ -1,5 +1,6 @@
 /** `butil -startbu`, `-endbu` and `-contops`: continuous operation. */
-import type { ContinuousFile, EndedFile } from '../../src/index.js';
+import { resolve } from 'node:path';
+import type { ContinuousFile, EndContinuousOptions, EndedFile } from '../../src/index.js';
 import { filesNamed } from '../file-list.js';
 import { counted, grouped, message, MESSAGE } from '../messages.js';
 import { done, EXIT, type Outcome } from '../outcome.js';
@@ -12,8 +13,12 @@ const ALL = '/A';
 export async function start(session: Session): Promise<Outcome> {
   const paths = filesNamed(session, session.operand(0));
   const owner = await session.owner(0, paths[0] ?? '');
-  const engine = await session.engine();
-  const files = engine.startContinuous(paths, { by: BY, owner });
+  const options = { by: BY, owner };
+  const places = paths.map((path) => resolve(path));
+  const files =
+    (await session.byRunning<ContinuousFile[]>(paths, 'startContinuous', {
+      ...{ files: places, ...options },
+    })) ?? (await session.engine()).startContinuous(paths, options);
   const notice = 'With many files, starting continuous operation may take several minutes.';
   const text = [
     message(MESSAGE.MAY_TAKE_LONG, notice),
@@ -24,6 +29,18 @@ export async function start(session: Session): Promise<Outcome> {
 }
 
 export async function end(session: Session): Promise<Outcome> {
+  const which = whichOf(session);
+  const isDiscarded = session.isSet('discard');
+  if (isDiscarded && !session.isSet('yes')) return notConfirmed();
+  const owner = await session.owner(0, which === 'all' ? '' : (which[0] ?? ''));
+  const by = which === 'all' && !session.isSet('all') ? { by: BY } : {};
+  const options = { ...by, owner, discard: isDiscarded };
+  const files = await endFiles(session, which, options);
+  return done(describeEnd(files), { files });
+}
+
+/** The files that are meant, absolute. Throws `UsageError`. */
+function whichOf(session: Session): readonly string[] | 'all' {
   const operand = session.optional(0);
   const isAll = operand === ALL || session.isSet('A') || session.isSet('all');
   if (isAll && operand !== undefined && operand !== ALL) {
@@ -31,15 +48,20 @@ export async function end(session: Session): Promise<Outcome> {
   }
   if (!isAll && operand === undefined)
     throw session.wrong('a file is needed, a list, or -A for all');
-  const isDiscarded = session.isSet('discard');
-  if (isDiscarded && !session.isSet('yes')) return notConfirmed();
-  const which = isAll ? 'all' : filesNamed(session, operand ?? '');
-  const owner = await session.owner(0, operand ?? '');
+  return isAll ? 'all' : filesNamed(session, operand ?? '').map((path) => resolve(path));
+}
+
+async function endFiles(
+  session: Session,
+  which: readonly string[] | 'all',
+  options: EndContinuousOptions,
+): Promise<readonly EndedFile[]> {
+  const args = { files: which, ...options };
+  const paths = which === 'all' ? [] : which;
+  const ended = await session.byRunning<EndedFile[]>(paths, 'endContinuous', args);
+  if (ended !== undefined) return ended;
   const engine = await session.engine();
-  const by = isAll && !session.isSet('all') ? { by: BY } : {};
-  const step = engine.endingContinuous(which, { ...by, owner, discard: isDiscarded });
-  const files = await session.follow('Rolling in', step);
-  return done(describeEnd(files), { files });
+  return session.follow('Rolling in', engine.endingContinuous(which, options));
 }
 
 function notConfirmed(): Outcome {
@@ -60,8 +82,9 @@ function describeEnd(files: readonly EndedFile[]): string {
 }
 
 export async function list(session: Session): Promise<Outcome> {
-  const engine = await session.engine();
-  const files = engine.continuous();
+  const files =
+    (await session.byRunning<ContinuousFile[]>([], 'continuous', {})) ??
+    (await session.engine()).continuous();
   if (files.length === 0) return done('No file is in continuous operation.', { files });
   return done(files.map(describe).join('\n'), { files });
 }

@@ -1,4 +1,6 @@
 /** `butil -hotcopy`: copies of files in use, all as of one moment. */
+import { resolve } from 'node:path';
+import type { HotCopy } from '../../src/index.js';
 import { filesNamed } from '../file-list.js';
 import { grouped } from '../messages.js';
 import { done, type Outcome } from '../outcome.js';
@@ -6,11 +8,16 @@ import type { Session } from '../session.js';
 
 export async function command(session: Session): Promise<Outcome> {
   const paths = filesNamed(session, session.operand(0));
-  const directory = session.operand(1);
+  const directory = resolve(session.operand(1));
   const owner = await session.owner(0, paths[0] ?? '');
-  const engine = await session.engine();
   const options = { owner, replace: session.isSet('yes') };
-  const copies = await session.follow('Copying', engine.hotCopying(paths, directory, options));
+  const files = paths.map((path) => resolve(path));
+  const copies =
+    (await session.byRunning<HotCopy[]>(paths, 'hotCopy', { files, directory, ...options })) ??
+    (await session.follow(
+      'Copying',
+      (await session.engine()).hotCopying(files, directory, options),
+    ));
   const lines = copies.map(
     ({ file, copy, bytes }) => `${file} -> ${copy} (${grouped(bytes)} bytes)`,
   );

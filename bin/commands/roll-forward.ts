@@ -17,7 +17,7 @@ export async function command(session: Session): Promise<Outcome> {
   const [until, timeline] = [session.value('until'), session.value('timeline')];
   const options: RollForwardOptions = {
     ...(until === undefined ? {} : { until }),
-    logs: session.values('log'),
+    logs: session.values('log').map((path) => resolve(path)),
     archiveOnly: session.isSet('archive-only'),
     upToDamage: session.isSet('up-to-damage'),
     ...(timeline === undefined ? {} : { timeline: timelineOf(session, timeline) }),
@@ -27,8 +27,14 @@ export async function command(session: Session): Promise<Outcome> {
     dryRun: session.dryRun,
     ...(dump === undefined ? {} : { dump }),
   };
-  const engine = await session.engine();
-  const result = await session.follow('Rolling forward', engine.rollForwardSteps(paths, options));
+  const files = paths.map((path) => resolve(path));
+  const name = 'rollForward';
+  const result =
+    (await session.byRunning<RollForwardResult>(paths, name, { files, ...options })) ??
+    (await session.follow(
+      'Rolling forward',
+      (await session.engine()).rollForwardSteps(files, options),
+    ));
   return outcome(result);
 }
 

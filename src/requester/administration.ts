@@ -5,8 +5,27 @@
 import { BtrieveError, Status } from '../microkernel/status.js';
 
 export type AdministrationArguments = Readonly<Record<string, unknown>>;
-/** Takes and returns what JSON can say. May be asynchronous; then others are served meanwhile. */
+/** Long work: a step at each `next`, between which others are served; the last one has the answer. */
+export type AdministrationSteps = Generator<unknown, unknown, void>;
+/**
+ * Takes and returns what JSON can say. May be asynchronous, or return steps, which go on also in a program
+ * that never yields; `return` ends them early, when who has asked is gone.
+ */
 export type AdministrationFunction = (args: AdministrationArguments) => unknown;
+
+export function isSteps(answer: unknown): answer is AdministrationSteps {
+  return (
+    typeof answer === 'object' && answer !== null && Symbol.iterator in answer && 'next' in answer
+  );
+}
+
+/** All of them at once. */
+export function runSteps(steps: AdministrationSteps): unknown {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
 
 export class Administration {
   readonly #functions = new Map<string, AdministrationFunction>();

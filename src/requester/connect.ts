@@ -2,6 +2,8 @@
 import { join, resolve } from 'node:path';
 import { lookAtFile } from '../logging/file-standing.js';
 import { isLocked } from '../logging/os-lock.js';
+import { deltaPathOf, readDeltaHeader } from '../microkernel/continuous/delta-file.js';
+import { DiskError } from '../microkernel/disk-error.js';
 import { nodePorts } from '../microkernel/node-ports.js';
 import type { FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
@@ -64,16 +66,31 @@ function isAlive(pid: number): boolean {
 }
 
 /**
- * The root of the engine that has a data file open, as the file itself says since it was first changed.
+ * The root of the engine that has a data file open, as the file itself says since it was first changed, or
+ * its delta while it is in continuous operation.
  * Undefined if it says nothing, or cannot be looked at: whoever opens it finds out why.
  */
 export function engineOfFile(path: string): string | undefined {
   try {
     const { holder } = lookAtFile(nodePorts({ worker: 'never' }).files, resolve(path));
-    return holder === undefined || holder.root === '' ? undefined : holder.root;
+    if (holder !== undefined && holder.root !== '') return holder.root;
+    return engineOfDelta(deltaPathOf(resolve(path)));
   } catch (error) {
-    if (error instanceof BtrieveError) return undefined;
+    if (error instanceof BtrieveError || error instanceof DiskError) return undefined;
     throw error;
+  }
+}
+
+/** A frozen file is as after a clean close: its delta says who has put it into continuous operation. */
+function engineOfDelta(delta: string): string | undefined {
+  const { files } = nodePorts({ worker: 'never' });
+  if (!files.exists(delta)) return undefined;
+  const handle = files.open(delta, 'read');
+  try {
+    const header = readDeltaHeader(handle);
+    return typeof header === 'string' || header.root === '' ? undefined : header.root;
+  } finally {
+    handle.close();
   }
 }
 

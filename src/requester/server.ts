@@ -10,13 +10,17 @@
  *   was in its way has gone; else its status when its time is up.
  * - Answers leave together, when everything that was appended to the log meanwhile is as safe as promised:
  *   n transactions that end together share one sync, and nobody reads of what could be lost.
- * - A connection that is lost takes its sessions with it: aborted, unlocked, closed.
+ * - A connection that is lost takes its sessions with it: aborted, unlocked, closed; long work that it has
+ *   asked for is ended where it is.
+ * - Long work goes on in steps, one at a time, and leaves the others as much time as it takes.
  * - Nothing is thrown into the operation of the program that happens to serve.
  */
 import type { OperationBoundary } from '../microkernel/operation-boundary.js';
 import type { WaitGraph } from '../microkernel/files/wait-graph.js';
 import type { Clock } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
+import { isSteps } from './administration.js';
+import { LongWork } from './long-work.js';
 import {
   decodeCall,
   errorToJson,
@@ -49,6 +53,7 @@ export interface ServedEngine {
   readonly waitLockTimeoutMs: number;
   /** A new client. Throws 20. */
   client(name: string, directory: string | undefined): ServedClient;
+  /** What it returns may be steps; see `AdministrationFunction`. */
   administer(name: string, args: Readonly<Record<string, unknown>>): unknown;
   /** From here on what is appended to the log is not on disk when the operation returns. */
   beginGroup(): void;
@@ -88,15 +93,18 @@ export class Server {
   readonly #output = new FrameWriter();
   /** Answers in `#output` from the first one on that came after something not yet on disk. */
   readonly #held: Answer[] = [];
+  readonly #work: LongWork;
   #alarmAt = Infinity;
   #isServing = false;
   #isClosed = false;
   #isTurnDue = false;
+  #isWorkDue = false;
   #afterwards: (() => void) | undefined;
 
   constructor(engine: ServedEngine, transport: Transport) {
     this.#engine = engine;
     this.#transport = transport;
+    this.#work = new LongWork(engine.clock, (text) => engine.warn(text));
     engine.waits.onFreed = (client) => this.#freed(client);
   }
 
@@ -117,6 +125,7 @@ export class Server {
     this.#isClosed = true;
     this.#engine.waits.onFreed = undefined;
     this.#connections.clear();
+    this.#work.endAll();
   }
 
   /** What was in the way of a client has gone, maybe by an operation of the program itself. */
@@ -141,6 +150,7 @@ export class Server {
       this.#expire();
       this.#takeTurns();
       this.#takeAll();
+      this.#stepOn();
     } catch (error) {
       this.#engine.warn(
         `Serving failed: ${error instanceof Error ? error.message : String(error)}`,
@@ -152,7 +162,29 @@ export class Server {
       this.#send();
     }
     this.#finish();
+    this.#goOnWithWork();
   };
+
+  #stepOn(): void {
+    const ended = this.#isClosed ? undefined : this.#work.step();
+    if (ended === undefined) return;
+    const { address, isFailed, answer } = ended;
+    this.#noteAnswer(address.connection, address.id, address.session);
+    if (isFailed) this.#output.addJson(address, KIND.FAILED, errorToJson(answer));
+    else this.#output.addJson(address, KIND.DONE, answer ?? null);
+  }
+
+  /** At the next operation of the program, or by the event loop, whichever comes first. */
+  #goOnWithWork(): void {
+    if (this.#isClosed || this.#work.size === 0) return;
+    this.#engine.boundary.call();
+    if (this.#isWorkDue) return;
+    this.#isWorkDue = true;
+    setTimeout(() => {
+      this.#isWorkDue = false;
+      this.serve();
+    }, this.#work.pauseMs).unref();
+  }
 
   #finish(): void {
     const work = this.#afterwards;
@@ -376,6 +408,7 @@ export class Server {
   }
 
   #closeSession(connection: number, number: number): void {
+    this.#work.end(connection, number);
     const sessions = this.#connections.get(connection);
     const session = sessions?.get(number);
     if (session === undefined) return;
@@ -406,6 +439,10 @@ export class Server {
     } catch (error) {
       kind = KIND.FAILED;
       answer = errorToJson(error);
+    }
+    if (isSteps(answer)) {
+      this.#work.add(address, answer);
+      return;
     }
     if (answer instanceof Promise) {
       this.#answerLater(address, answer);

@@ -1,9 +1,10 @@
 /**
  * A program with an engine of its own, as `butil` and other clients meet it.
  *
- *     node --import tsx test/requester/program.ts <root> <file> busy|idle|stuck
+ *     node --import tsx test/requester/program.ts <root> <file> busy|idle|stuck|writing|yielding
  *
- * busy: works with the engine and never yields; idle: yields; stuck: does neither.
+ * busy: works with the engine and never yields; idle: yields; stuck: does neither; writing: inserts the keys from
+ * 2 on, one after the other, and never yields; yielding: the same, and yields.
  */
 import { writeSync } from 'node:fs';
 import { MicroKernel } from '../../src/index.js';
@@ -21,7 +22,28 @@ caller.call(Op.INSERT, { block, data: record });
 engine.waitForRequester(30_000);
 writeSync(1, 'ready\n');
 
-if (mode === 'idle') {
+let last = 1;
+/** Whether the engine is there still. */
+function writeNext(): boolean {
+  const data = Buffer.alloc(8);
+  data.writeUInt32LE(last + 1);
+  const { status } = caller.call(Op.INSERT, { block, data: [...data] });
+  if (status === 0) last++;
+  return status !== 20;
+}
+
+if (mode === 'writing') {
+  try {
+    // Not so fast that the file outgrows the test.
+    while (writeNext()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0.2);
+  } catch {
+    process.exitCode = 1;
+  }
+} else if (mode === 'yielding') {
+  const timer = setInterval(() => {
+    for (let each = 0; each < 10; each++) if (!writeNext()) clearInterval(timer);
+  }, 1);
+} else if (mode === 'idle') {
   setInterval(() => undefined, 1000);
 } else if (mode === 'stuck') {
   for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);

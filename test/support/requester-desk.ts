@@ -80,6 +80,10 @@ export class Desk {
     this.#input.addCall({ connection, id: op, session: 1 }, call);
   }
 
+  administer(connection: number, name: string, args: Readonly<Record<string, unknown>>): void {
+    this.#input.addJson({ connection, id: 1, session: 1 }, KIND.ADMINISTER, { name, args });
+  }
+
   control(connection: number, kind: number): void {
     this.#input.add({ connection, id: 0, session: 0 }, kind);
   }

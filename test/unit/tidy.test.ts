@@ -272,6 +272,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'requester/waiting',
       'requester/session',
       'requester/server',
+      'requester/long-work',
       'requester/runtime-directory',
       'requester/socket-worker',
       'requester/socket-thread',
@@ -380,6 +381,7 @@ const LAYERS: readonly LayerDeclaration[] = [
     layer: 'maintenance',
     modules: [
       'maintenance/administration',
+      'maintenance/backup-administration',
       'maintenance/cached-pages',
       'maintenance/classic-file',
       'maintenance/clone-file',
@@ -860,7 +862,14 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'logging/release': ['logging/log-listing'],
   'logging/recover-all': ['logging/engine-log'],
   'requester/session': ['requester/protocol'],
-  'requester/server': ['requester/protocol', 'requester/session', 'requester/waiting'],
+  'requester/long-work': ['requester/administration'],
+  'requester/server': [
+    'requester/administration',
+    'requester/long-work',
+    'requester/protocol',
+    'requester/session',
+    'requester/waiting',
+  ],
   'requester/runtime-directory': ['requester/protocol'],
   'requester/socket-thread': [
     'requester/protocol',

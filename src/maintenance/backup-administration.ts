@@ -1,0 +1,118 @@
+/** What clients in other processes can ask an engine to do for backups. See `docs/requester.md`. */
+import type { MicroKernel } from '../engine.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+import type { AdministrationArguments } from '../requester/administration.js';
+
+type Kind = 'text' | 'texts' | 'number' | 'switch' | 'object';
+
+const CHECKS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
+  text: (value) => typeof value === 'string',
+  texts: (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
+  number: (value) => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0,
+  switch: (value) => typeof value === 'boolean',
+  object: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+};
+
+/** Throws 160 with the reason `arguments`. */
+function checkArguments(
+  args: AdministrationArguments,
+  kinds: Readonly<Record<string, Kind>>,
+): void {
+  for (const [name, value] of Object.entries(args)) {
+    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+    if (kind === undefined) throw wrong(name, Object.keys(kinds).join(', '), name);
+    if (value !== undefined && !CHECKS[kind](value)) throw wrong(name, kind, JSON.stringify(value));
+  }
+}
+
+function wrong(name: string, expected: string, found: string): BtrieveError {
+  const details = { reason: 'arguments', expected, found: found.slice(0, SHOWN) };
+  const message = `the argument ${name} is not one that this takes`;
+  return new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, message, details);
+}
+
+const SHOWN = 80;
+
+/** An argument that must be there. Throws 160. */
+function neededText(args: AdministrationArguments, name: string): string {
+  const value = args[name];
+  if (typeof value === 'string') return value;
+  throw wrong(name, 'text', value === undefined ? 'nothing' : typeof value);
+}
+
+/** The same of a list. */
+function neededTexts(args: AdministrationArguments, name: string): readonly string[] {
+  const value = args[name];
+  if (CHECKS.texts(value)) return value as readonly string[];
+  throw wrong(name, 'texts', value === undefined ? 'nothing' : typeof value);
+}
+
+/** The arguments without some of them: those of a function that takes options last. */
+function optionsIn(args: AdministrationArguments, ...others: string[]): AdministrationArguments {
+  return Object.fromEntries(
+    Object.entries(args).filter(([name, value]) => !others.includes(name) && value !== undefined),
+  );
+}
+
+/** Adds continuous operation, copies of files in use, archival logs and roll-forward. */
+export function addBackup(engine: MicroKernel): void {
+  addContinuous(engine);
+  addArchival(engine);
+}
+
+function addContinuous(engine: MicroKernel): void {
+  engine.addAdministration('continuous', () => engine.continuous());
+  engine.addAdministration('startContinuous', (args) => {
+    checkArguments(args, { files: 'texts', by: 'text', owner: 'text' });
+    return engine.startContinuous(neededTexts(args, 'files'), optionsIn(args, 'files'));
+  });
+  engine.addAdministration('endContinuous', (args) => {
+    const which = args['files'] === 'all' ? 'all' : undefined;
+    const kinds = { by: 'text', owner: 'text', discard: 'switch' } as const;
+    checkArguments(args, { ...kinds, files: which === undefined ? 'texts' : 'text' });
+    const files = which ?? neededTexts(args, 'files');
+    return engine.endingContinuous(files, optionsIn(args, 'files'));
+  });
+  engine.addAdministration('hotCopy', (args) => {
+    const kinds = { files: 'texts', directory: 'text', owner: 'text', replace: 'switch' } as const;
+    checkArguments(args, kinds);
+    const files = neededTexts(args, 'files');
+    const directory = neededText(args, 'directory');
+    return engine.hotCopying(files, directory, optionsIn(args, 'files', 'directory'));
+  });
+}
+
+const ROLL_FORWARD: Readonly<Record<string, Kind>> = {
+  ...{ files: 'texts', until: 'text', logs: 'texts', owners: 'texts', timeline: 'number' },
+  ...{ archiveOnly: 'switch', upToDamage: 'switch', goOn: 'switch', dryRun: 'switch' },
+  dump: 'object',
+};
+
+const DUMP: Readonly<Record<string, Kind>> = {
+  ...{ file: 'text', only: 'switch', dataLength: 'number', keyLength: 'number' },
+  ...{ hex: 'switch', verbose: 'switch' },
+};
+
+function addArchival(engine: MicroKernel): void {
+  engine.addAdministration('rollForward', (args) => {
+    checkArguments(args, ROLL_FORWARD);
+    const { dump } = args;
+    if (dump !== undefined) checkArguments(dump as AdministrationArguments, DUMP);
+    const files = neededTexts(args, 'files');
+    return engine.rollForwardSteps(files, optionsIn(args, 'files'));
+  });
+  engine.addAdministration('archiveCut', (args) => {
+    checkArguments(args, { file: 'text' });
+    return engine.archiveCut(neededText(args, 'file'));
+  });
+  engine.addAdministration('archiveMark', (args) => {
+    checkArguments(args, { file: 'text', name: 'text' });
+    const file = args['file'] === undefined ? undefined : neededText(args, 'file');
+    return engine.archiveMark(file, neededText(args, 'name'));
+  });
+  engine.addAdministration('acceptAsItIs', (args) => {
+    checkArguments(args, { file: 'text', owner: 'text' });
+    engine.acceptAsItIs(neededText(args, 'file'), optionsIn(args, 'file'));
+    return null;
+  });
+}
