@@ -99,6 +99,9 @@ async function send(socketPath: string, frames: readonly Uint8Array[]): Promise<
 
 it('any frame ends its own connection at the most', async () => {
   const served = serveRoot();
+  // Spoilt paths lead to wherever the process is.
+  const before = process.cwd();
+  process.chdir(served.root);
   const path = join(served.root, 'a.btr');
   const socketPath = join(served.root, 'run', 'engine.sock');
   const client = await served.connect();
@@ -140,6 +143,7 @@ it('any frame ends its own connection at the most', async () => {
   });
   expect(served.engine.statistics().clients).toBe(1);
   expect(readFileSync(join(served.root, 'event.log'), 'utf8')).not.toContain('requester-failed');
+  process.chdir(before);
   await served.end();
   console.log(`${sent} frames over ${connections} connections, seed ${SEED}`);
 });
