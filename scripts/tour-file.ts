@@ -1,10 +1,9 @@
-/** What the tour and its writer share: a file of customers, and an engine of one's own that has it. */
+/** What the tour and its writer share: the layout of its files, and what each transaction writes. */
 import {
   autoincrement,
   currency,
   defineRecord,
   key,
-  MicroKernel,
   zstring,
   type RecordOf,
 } from '../src/index.js';
@@ -21,6 +20,13 @@ export const Customer = defineRecord(
 );
 export type Customer = RecordOf<typeof Customer>;
 
+/** What is owed and paid: with each customer comes one entry, in the same transaction. */
+export const Entry = defineRecord(
+  { id: autoincrement(4), customer: zstring(30), amount: currency() },
+  { keys: { byId: key('id'), byCustomer: key('customer', { duplicates: true }) } },
+);
+export type Entry = RecordOf<typeof Entry>;
+
 const NAMES = ['Ada', 'Barbara', 'Donald', 'Edsger', 'Grace', 'John', 'Niklaus'];
 const CITIES = ['Bern', 'Genève', 'Lugano', 'Zürich'];
 
@@ -30,13 +36,7 @@ export function customer(id: number): Customer {
   return { id, name, city: CITIES[id % CITIES.length] ?? '', balance: `${id}.5000` };
 }
 
-/** An engine and the file. Whoever has it ends it with `engine.stop()`. */
-export function openCustomers(root: string, path: string) {
-  const engine = MicroKernel.start({ root });
-  try {
-    return { engine, file: engine.client().openFile(path, Customer) };
-  } catch (error) {
-    engine.stop();
-    throw error;
-  }
+/** The entry that came with it. */
+export function entry(id: number): Entry {
+  return { id, customer: customer(id).name, amount: `${id}.5000` };
 }

@@ -1,30 +1,29 @@
 /**
- * `npm run tour`: what there is so far, on the real disk, in a few seconds.
+ * `npm run tour [original file]`: the main job, on real input, from an original Btrieve file to a lost and
+ * restored one. Shows each command and its real output.
  *
- * Every claim is compared with what is found; the first that is not so ends the tour with exit
- * code 1. Leaves nothing behind.
+ * Every claim is compared with what is found, and what a writer in another process has said; the first that is
+ * not so ends the tour with exit code 1. Leaves nothing behind.
  */
-import { spawn } from 'node:child_process';
-import {
-  closeSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  readSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { execFileSync, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { butil } from '../bin/command-line.js';
-import { BtrieveError, MicroKernel, Op, type Client } from '../src/index.js';
-import { Customer, customer, openCustomers } from './tour-file.js';
+import { MicroKernel, Op } from '../src/index.js';
+import { Customer, customer, Entry, entry } from './tour-file.js';
 
-const KILLS = 5;
-const FIRST = 2000;
+const ORIGINAL = new URL('../test/fixtures/legacy-made/9.5-fixed.btr', import.meta.url);
+const PATIENCE = 60_000;
+
+const base = mkdtempSync(join(tmpdir(), 'isamite-tour-'));
+const root = join(base, 'root');
+const customersPath = join(base, 'customers.btr');
+const entriesPath = join(base, 'entries.btr');
 
 function say(text: string): void {
   console.log(text);
@@ -35,181 +34,246 @@ function claim(isSo: boolean, text: string): void {
   say(`  ✓ ${text}`);
 }
 
-/** Shows a command and its real output; returns its exit code. */
-async function show(...words: string[]): Promise<number> {
-  say(`\n$ butil ${words.join(' ')}`);
-  const out = (text: string): void => say(text.replaceAll(/^/gm, '  '));
-  return butil(words, { platform: process.platform, out, err: out });
+/** Shows a command and its real output. Its exit code must be the one that is expected. */
+async function show(words: readonly string[], exitCode = 0): Promise<void> {
+  const short = (text: string): string => text.replaceAll(`${base}/`, '');
+  say(`\n$ butil ${short(words.join(' '))}`);
+  const out = (text: string): void => {
+    // Each command says who it is; here once is enough.
+    if (!text.includes('Copyright')) say(short(text).replaceAll(/^(?=.)/gm, '  '));
+  };
+  const code = await butil([...words, '--root', root], {
+    platform: process.platform,
+    out,
+    err: out,
+  });
+  if (code !== exitCode) throw new Error(`not so: it exits with ${exitCode} (but with ${code})`);
 }
 
-function statusOf(work: () => unknown): number {
-  try {
-    work();
-    return 0;
-  } catch (error) {
-    if (error instanceof BtrieveError) return error.status;
-    throw error;
+function digest(path: string): string {
+  return createHash('sha256').update(readFileSync(path)).digest('hex');
+}
+
+async function until(isSo: () => boolean, what: string): Promise<void> {
+  const end = Date.now() + PATIENCE;
+  while (!isSo()) {
+    if (Date.now() > end) throw new Error(`not so: ${what}`);
+    await sleep(20);
   }
 }
 
-/** The classic call: opens the file, and gets the customer with a number by key 0. */
-function classicGet(client: Client, path: string, id: number): Uint8Array {
-  const block = new Uint8Array(128);
-  const data = new Uint8Array(200);
-  const length = Uint32Array.of(0);
-  const key = new Uint8Array(255);
-  key.set(new TextEncoder().encode(path));
-  claim(client.btrcall(Op.OPEN, block, data, length, key, 0) === 0, 'Open: status 0');
-  new DataView(key.buffer).setUint32(0, id, true);
-  length[0] = data.length;
-  const status = client.btrcall(Op.GET_EQUAL, block, data, length, key, 0);
-  claim(status === 0, `Get Equal by key 0: status 0, ${length[0]} bytes`);
-  client.btrcall(Op.CLOSE, block, data, length, key, 0);
-  return data.subarray(0, length[0]);
+/** The writer in another process, and what it has said so far. */
+class Writer {
+  readonly #process: ChildProcessWithoutNullStreams;
+  readonly #ended: Promise<unknown>;
+  #said = '';
+
+  constructor() {
+    const script = fileURLToPath(new URL('tour-writer.ts', import.meta.url));
+    const words = ['--import', 'tsx', script, root, customersPath, entriesPath];
+    this.#process = spawn(process.execPath, words);
+    this.#process.stdout.setEncoding('utf8');
+    this.#process.stdout.on('data', (text: string) => (this.#said += text));
+    this.#process.stderr.pipe(process.stderr);
+    this.#ended = new Promise((settle) => this.#process.on('close', settle));
+  }
+
+  /** Each transaction that was answered, and when. What follows the last line end is none. */
+  get answered(): { id: number; at: number }[] {
+    const lines = this.#said.split('\n').slice(0, -1);
+    return lines.map((line) => {
+      const [id = 0, at = 0] = line.split(' ').map(Number);
+      return { id, at };
+    });
+  }
+
+  get last(): number {
+    return this.answered.at(-1)?.id ?? 0;
+  }
+
+  async goOn(transactions: number): Promise<void> {
+    const wanted = this.last + transactions;
+    await until(() => this.last >= wanted, `the writer goes on to ${wanted}`);
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#ended;
+  }
 }
 
-function records(root: string, path: string): void {
-  say(`A file of customers with three keys, and ${FIRST} records:`);
-  const maker = MicroKernel.start({ root });
-  maker.client().createFile(path, Customer);
-  maker.stop();
-  const { engine, file } = openCustomers(root, path);
-  for (let id = 1; id <= FIRST; id++) file.insert({ ...customer(id), id: 0 });
-  claim(
-    isDeepStrictEqual(file.get('byId', 1234), customer(1234)),
-    'number 1234 is there by its id',
-  );
-  const [first] = file.scan('byName', { from: 'GRACE', limit: 1 });
-  claim(first?.name === 'Grace 1005', 'the first Grace by name, whatever the case: Grace 1005');
-  const inBern = [...file.scan('byCity', { from: 'Bern', to: 'Bern' })].length;
-  claim(inBern === FIRST / 4, `${inBern} live in Bern`);
-  claim(statusOf(() => file.insert(customer(1))) === 5, 'a second number 1 is refused: status 5');
-  claim(file.update('byId', 7, { city: 'Basel' })?.city === 'Basel', 'number 7 moves to Basel');
-  claim(file.get('byCity', 'Basel')?.id === 7, 'and is found there');
-  file.update('byId', 7, { city: customer(7).city });
-  say('\nThe same file by the classic call:');
-  const bytes = classicGet(engine.client(), path, 1234);
-  claim(isDeepStrictEqual(Customer.decode(bytes), customer(1234)), 'the same record');
-  engine.stop();
+interface Found {
+  readonly customers: number;
+  readonly entries: number;
 }
 
-/** Lets another process write until it is killed; returns what it last said to be on disk. */
-async function killedWriter(root: string, path: string, milliseconds: number): Promise<number> {
-  const script = fileURLToPath(new URL('tour-writer.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', script, root, path], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
-  let timer: NodeJS.Timeout | undefined;
-  child.stdout.setEncoding('utf8');
-  child.stdout.on('data', (text: string) => {
-    // Counted from its first promise on, so that a slow start is not all there is to kill.
-    timer ??= setTimeout(() => child.kill('SIGKILL'), milliseconds);
-    said += text;
-  });
-  await new Promise((resolve) => child.on('close', resolve));
-  const lines = said.split('\n');
-  // What follows the last line end was cut off by the kill.
-  lines.pop();
-  return Number(lines.at(-1) ?? 0);
-}
-
-async function kills(root: string, path: string): Promise<void> {
-  say('\nA writer in another process, killed in the middle of its work, five times over:');
-  for (let kill = 1; kill <= KILLS; kill++) {
-    const promised = await killedWriter(root, path, 40 + 25 * kill);
-    const { engine, file } = openCustomers(root, path);
-    let id = 0;
-    const isWhole = [...file.scan('byId')].every((found) =>
-      isDeepStrictEqual(found, customer(++id)),
-    );
-    claim(
-      promised > 0 && file.count >= promised && id === file.count && isWhole,
-      `kill ${kill}: ${promised} customers were promised, ${file.count} are there, each as stored`,
-    );
+/** How many customers and entries there are; all of them must be as they were written, from 1 on. */
+function found(): Found {
+  const engine = MicroKernel.start({ root });
+  try {
+    const client = engine.client();
+    const customers = client.openFile(customersPath, Customer);
+    const entries = client.openFile(entriesPath, Entry);
+    return {
+      customers: countOf(customers.scan('byId'), customer),
+      entries: countOf(entries.scan('byId'), entry),
+    };
+  } finally {
     engine.stop();
   }
 }
 
-function secondEngine(root: string, path: string): void {
-  say('\nOne engine at a time has a root, and writes to a file:');
-  const { engine } = openCustomers(root, path);
-  claim(statusOf(() => MicroKernel.start({ root })) === 85, 'a second one of the root: status 85');
-  const status = statusOf(() => openCustomers(`${root}-2`, path));
-  claim(status === 85, 'the file by an engine of another root: status 85');
-  engine.stop();
+function countOf(records: Iterable<object>, wanted: (id: number) => object): number {
+  let id = 0;
+  for (const one of records) {
+    if (!isDeepStrictEqual(one, wanted(++id)))
+      throw new Error(`not so: number ${id} is as written`);
+  }
+  return id;
 }
 
-function owner(root: string, path: string): void {
-  say('\nAn owner name, with encryption:');
-  const isPlain = (): boolean => readFileSync(path).includes('Grace 1005');
-  claim(isPlain(), 'before it, names stand in the file for everyone to read');
+/** How many customers are in a copy, which must be whole. */
+function countIn(path: string): number {
+  const engine = MicroKernel.start({ root: join(base, 'another-root') });
+  try {
+    return countOf(engine.client().openFile(path, Customer).scan('byId'), customer);
+  } finally {
+    engine.stop();
+  }
+}
+
+async function original(path: string): Promise<void> {
+  say('A file that an original Btrieve engine would read, as it lies there:');
+  const own = join(base, `own-${basename(path)}`);
+  await show(['-identify', path]);
+  await show(['-rebuild', path, own]);
+  await show(['-stat', own]);
   const engine = MicroKernel.start({ root });
   const client = engine.client();
-  const block = new Uint8Array(128);
-  const key = new Uint8Array(255);
-  const length = Uint32Array.of(0);
-  key.set(new TextEncoder().encode(path));
-  client.btrcall(Op.OPEN, block, new Uint8Array(0), length, key, 0);
-  const name = new TextEncoder().encode('s3cret\0');
-  key.fill(0).set(name);
-  length[0] = name.length;
-  const status = client.btrcall(Op.SET_OWNER, block, name, length, key, 2);
-  claim(status === 0 && !isPlain(), 'Set Owner, mode 2: status 0, and none is left in the file');
-  client.reset();
-  claim(statusOf(() => client.openFile(path, Customer)) === 51, 'without the name: status 51');
-  const file = client.openFile(path, Customer, { owner: 's3cret' });
-  claim(isDeepStrictEqual(file.get('byId', 7), customer(7)), 'with it, number 7 is as it was');
+  const lengths = [path, own].map((file) => {
+    const block = new Uint8Array(128);
+    const data = new Uint8Array(65_535);
+    const length = Uint32Array.of(0);
+    const key = new Uint8Array(255);
+    key.set(new TextEncoder().encode(`${file}\0`));
+    claim(
+      client.btrcall(Op.OPEN, block, data, length, key, -2) === 0,
+      `Open ${basename(file)}: status 0`,
+    );
+    length[0] = data.length;
+    const status = client.btrcall(Op.GET_FIRST, block, data, length, key, 0);
+    return { status, bytes: Buffer.from(data.subarray(0, length[0])).toString('hex') };
+  });
+  engine.stop();
+  claim(isDeepStrictEqual(lengths[0], lengths[1]), 'Get First by key 0: the same record of both');
+}
+
+function makeFiles(): void {
+  const engine = MicroKernel.start({ root });
+  const client = engine.client();
+  client.createFile(customersPath, Customer);
+  client.createFile(entriesPath, Entry);
   engine.stop();
 }
 
-function flipBit(path: string, at: number): void {
-  const fd = openSync(path, 'r+');
-  const byte = new Uint8Array(1);
-  readSync(fd, byte, 0, 1, at);
-  byte[0] = (byte[0] ?? 0) ^ 4;
-  writeSync(fd, byte, 0, 1, at);
-  closeSync(fd);
+async function continuous(writer: Writer): Promise<void> {
+  say('\nA backup of customers.btr with any tool, while another process writes:');
+  await show(['-startbu', customersPath]);
+  const frozen = digest(customersPath);
+  const before = writer.last;
+  const copy = join(base, 'customers.copy');
+  await writer.goOn(200);
+  execFileSync('dd', [`if=${customersPath}`, `of=${copy}`, 'bs=3000'], { stdio: 'ignore' });
+  say('\n$ dd if=customers.btr of=customers.copy bs=3000');
+  claim(
+    digest(customersPath) === frozen,
+    'while 200 transactions were written, the file has not changed by a byte',
+  );
+  await show(['-contops']);
+  await show(['-endbu', customersPath]);
+  const inCopy = countIn(copy);
+  claim(
+    inCopy >= before - 200 && inCopy <= writer.last,
+    `the copy is whole, and has the first ${inCopy} customers`,
+  );
+  await show(['-check', copy]);
 }
 
-/** Offset of the bytes of a text in a file. */
-function placeOf(path: string, text: string): number {
-  return readFileSync(path).indexOf(text);
+/** Archives entries.btr from here on, and copies it. */
+async function archive(writer: Writer): Promise<void> {
+  say('\nNow entries.btr gets an archival log, while the writer goes on:');
+  await show(['-blog', 'add', entriesPath]);
+  const begun = (): boolean =>
+    readFileSync(join(root, 'event.log'), 'utf8').includes('archive-begun');
+  await until(begun, 'the engine follows the edit of blog.cfg');
+  claim(true, 'the engine has read the edit, and archives the file from here on');
+  mkdirSync(join(base, 'backup'));
+  await show(['-hotcopy', entriesPath, join(base, 'backup')]);
+  await writer.goOn(300);
 }
 
-async function tour(directory: string): Promise<void> {
-  const root = join(directory, 'root');
-  const path = join(directory, 'customers.btr');
-  records(root, path);
-  claim((await show('-check', path)) === 0, 'the check finds nothing wrong');
-  await kills(root, path);
-  claim((await show('-check', path)) === 0, 'after all that, nothing is wrong');
-  secondEngine(root, path);
-  say('\nOne bit of a page goes bad:');
-  // A page that was replaced is free space: of those that have the name, one is in use.
-  const at = pageInUse(path, 'Grace 1005');
-  flipBit(path, at);
-  claim((await show('-check', path)) === 1, 'the check finds it, and where it is');
-  flipBit(path, at);
-  claim((await show('-check', path)) === 0, 'and is content when the bit is put right');
-  owner(root, path);
-  say(`\n${statSync(path).size} bytes in all.`);
+async function crash(writer: Writer): Promise<number> {
+  say('\nThe writer is killed in the middle of its transactions:');
+  await writer.kill();
+  const promised = writer.last;
+  await show(['-recoverall']);
+  const { customers, entries } = found();
+  claim(
+    customers >= promised && entries === customers,
+    `${promised} transactions were answered; ${customers} are there, whole in both files`,
+  );
+  await show(['-check', customersPath]);
+  return customers;
 }
 
-/** An offset in a page that is in use and holds a text. */
-function pageInUse(path: string, text: string): number {
-  const bytes = readFileSync(path);
-  const { engine, file } = openCustomers(`${path}-root`, path);
-  const record = file.getBytes('byName', text) ?? new Uint8Array(0);
-  engine.stop();
-  const at = bytes.lastIndexOf(record);
-  return at < 0 ? placeOf(path, text) : at;
+async function restore(writer: Writer, all: number): Promise<void> {
+  say('\nentries.btr is lost. Its hot copy is put back, and rolled forward:');
+  const backup = join(base, 'backup', 'entries.btr');
+  rmSync(entriesPath);
+  copyFileSync(backup, entriesPath);
+  await show(['-rollfwd', entriesPath]);
+  claim(found().entries === all, `all ${all} entries are there again`);
+
+  say('\nOr as it was at a moment:');
+  const answered = writer.answered;
+  const moment = answered[Math.floor(answered.length * 0.8)]?.at ?? 0;
+  copyFileSync(backup, entriesPath);
+  await show(['-rollfwd', entriesPath, '--until', new Date(moment).toISOString()]);
+  const least = answered.filter(({ at }) => at < moment).at(-1)?.id ?? 0;
+  const most = (answered.filter(({ at }) => at <= moment).at(-1)?.id ?? 0) + 1;
+  const { entries } = found();
+  claim(
+    entries >= least && entries <= most,
+    `${entries} entries: what was answered before that moment, and nothing after it`,
+  );
 }
 
-const directory = mkdtempSync(join(tmpdir(), 'isamite-tour-'));
+async function tour(path: string): Promise<void> {
+  await original(path);
+  makeFiles();
+  say('\nArchival logging is switched on, which takes effect with the next start:');
+  await show(['-config', 'set', 'archivalLoggingSelectedFiles=on']);
+  mkdirSync(join(root, 'blog'), { recursive: true });
+  say('\nAnother process writes to two files, a record of each in every transaction.');
+  const writer = new Writer();
+  try {
+    await until(() => writer.last >= 100, 'the writer begins');
+    await continuous(writer);
+    await archive(writer);
+    const all = await crash(writer);
+    await restore(writer, all);
+  } finally {
+    await writer.kill();
+  }
+  say('\nWho did what, by the archival log:');
+  await show(['-readlog', entriesPath, '--limit', '3']);
+  await show(['-check', entriesPath]);
+}
+
+const began = performance.now();
 try {
-  await tour(directory);
-  say('\nThat was the tour.');
+  await tour(resolve(process.argv[2] ?? fileURLToPath(ORIGINAL)));
+  say(`\nThat was the tour: ${((performance.now() - began) / 1000).toFixed(0)} s.`);
 } finally {
-  rmSync(directory, { recursive: true });
+  rmSync(base, { recursive: true, force: true });
 }
