@@ -274,6 +274,19 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/identify.js')).command,
   },
   {
+    name: 'freeze',
+    summary: 'has the engine that runs on the root write nothing, for a snapshot of its volumes',
+    operands: [],
+    owners: 0,
+    long: [{ name: 'timeout', value: 'time', describe: 'thaws by itself after so long; 60s' }],
+    notes: [
+      'Everything is completed and synced first. Reads go on; what writes gets status 85, or waits if it comes',
+      'from another process. -thaw ends it, and exits with 2 if the limit has passed: the snapshot is not valid.',
+    ],
+    examples: ['butil -freeze --timeout 30s', 'butil -thaw'],
+    load: async () => (await import('./commands/freeze.js')).freeze,
+  },
+  {
     name: 'hotcopy',
     summary: 'copies files in use into a directory, all as they are at one moment',
     operands: [
@@ -606,6 +619,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     owners: 0,
     long: [{ ...YES, describe: 'also an engine that a program runs for itself' }],
     load: async () => (await import('./commands/engine.js')).stop,
+  },
+  {
+    name: 'thaw',
+    summary: 'ends what -freeze has begun',
+    operands: [],
+    owners: 0,
+    notes: ['Exit code 2: the limit of -freeze has passed before, and the snapshot is not valid.'],
+    load: async () => (await import('./commands/freeze.js')).thaw,
   },
   {
     name: 'undo',

@@ -40,6 +40,7 @@ import {
   type HotCopyOptions,
   type HotCopyProgress,
 } from './contops/hot-copy.js';
+import { Freezing, type FreezeOptions, type Frozen } from './contops/freezing.js';
 import * as ARCHIVE from './archival/archive-reader.js';
 import { archivedFilesIn, isDirectory } from './archival/found-archived.js';
 import { logsByBlog } from './archival/logs-by-blog.js';
@@ -200,6 +201,7 @@ export class MicroKernel {
   /** Without deltas laid over anything. */
   readonly #disk: FileSystem;
   readonly #continuous: ContinuousOperations;
+  readonly #freezing: Freezing;
   readonly #clients = new Set<Client>();
   readonly #timer: NodeJS.Timeout;
   readonly #administration = new Administration();
@@ -285,6 +287,10 @@ export class MicroKernel {
       systemDataPolicy: settings.systemData === 'none' ? 'never' : settings.systemData,
     });
     this.#log.log.onFull = () => this.#writeAll();
+    this.#freezing = new Freezing({
+      ...{ root, ports, table: this.#files },
+      complete: () => this.flush(),
+    });
     this.#timer = setInterval(() => this.#idle(), IDLE_INTERVAL_MS);
     this.#timer.unref();
     if (running.size === 0) process.on('exit', stopAll);
@@ -307,7 +313,7 @@ export class MicroKernel {
 
   /** At an operation boundary. What cannot be done now is tried again. */
   readonly #lookAtBlog = (): void => {
-    if (this.#isStopped) return;
+    if (this.#isStopped || this.#files.gate.isClosed) return;
     if (this.#blog?.lookAgain() === true) {
       this.#isArchiveStale = true;
       this.#nextArchiveTry = 0;
@@ -350,10 +356,10 @@ export class MicroKernel {
    */
   served(): ServedEngine {
     const { log } = this.#log;
-    const { boundary, waits } = this.#files;
+    const { boundary, waits, gate } = this.#files;
     const { waitLockTimeoutMs } = this.#settings;
     return {
-      ...{ boundary, waits, waitLockTimeoutMs, clock: this.#ports.clock },
+      ...{ boundary, waits, gate, waitLockTimeoutMs, clock: this.#ports.clock },
       client: (name, directory) => {
         const { client, classic } = this.#newClient(name, directory);
         return { classic, close: () => client.close() };
@@ -396,6 +402,7 @@ export class MicroKernel {
     });
     add('stop', ({ force }) => {
       if (force !== true && this.#onStopped === undefined) throw notAskedTwice();
+      this.#freezing.end();
       this.#resetAll();
       this.#requester?.afterwards(() => this.stop());
       return { pid: process.pid };
@@ -415,6 +422,7 @@ export class MicroKernel {
 
   #administer(name: string, args: AdministrationArguments): unknown {
     this.#assertRunning();
+    this.#files.gate.openIfDue();
     return this.#administration.run(name, args);
   }
 
@@ -476,6 +484,7 @@ export class MicroKernel {
    */
   configure(change: Partial<RunningSettings>): void {
     for (const name of Object.keys(change)) assertRunningSetting(name);
+    this.#files.gate.assertOpen();
     const before = this.#settings;
     const settings = completeSettings({ ...before, ...change });
     const isSwitched =
@@ -520,6 +529,7 @@ export class MicroKernel {
    */
   recoverAll(options: RecoverAllOptions = {}): FileRecovery[] {
     this.#assertRunning();
+    this.#files.gate.assertOpen();
     const { owner = '', onProgress } = options;
     const { files } = this.#ports;
     return recoverAll({ files, table: this.#files, log: this.#log, owner, onProgress });
@@ -537,6 +547,7 @@ export class MicroKernel {
     this.#assertRunning();
     const { owner = '', dryRun = false } = options;
     const { log } = this.#log;
+    this.#files.gate.assertOpen();
     const place = resolve(path);
     const { files } = this.#ports;
     if (!dryRun) log.flush();
@@ -567,6 +578,7 @@ export class MicroKernel {
    */
   archiveChanged(): void {
     this.#assertRunning();
+    this.#files.gate.assertOpen();
     this.#isArchiveStale = !this.#files.archivesChanged();
   }
 
@@ -602,6 +614,7 @@ export class MicroKernel {
 
   #archived(path: string): [OpenFile, ArchiveLog] {
     this.#assertRunning();
+    this.#files.gate.assertOpen(path);
     const file = this.#files.openAt(resolve(path));
     const log = file === undefined ? undefined : this.#archive.logOf(file);
     if (file !== undefined && log !== undefined) return [file, log];
@@ -641,6 +654,7 @@ export class MicroKernel {
     options: StartContinuousOptions = {},
   ): ContinuousFile[] {
     this.#assertRunning();
+    this.#files.gate.assertOpen();
     return this.#continuous.start(paths, options);
   }
 
@@ -666,7 +680,7 @@ export class MicroKernel {
     options: EndContinuousOptions = {},
   ): Generator<EndingProgress, EndedFile[], void> {
     this.#assertRunning();
-    const ended = yield* this.#continuous.ending(which, options);
+    const ended = yield* this.#freezing.without(this.#continuous.ending(which, options));
     if (options.discard === true) {
       const { log } = this.#log;
       for (const { file } of ended) log.forget(log.filesAt(file));
@@ -699,7 +713,30 @@ export class MicroKernel {
     this.#assertRunning();
     const frozen = (files: readonly string[]): void => this.#cutArchives(files);
     const parts = { disk: this.#disk, continuous: this.#continuous, frozen };
-    return yield* hotCopy(parts, paths, directory, options);
+    return yield* this.#freezing.without(hotCopy(parts, paths, directory, options));
+  }
+
+  /**
+   * Freezes everything for a snapshot of the volumes: what was changed is in the files, deltas, archival logs and
+   * logs, and on disk, and stays as it is until `thaw`, for a minute if nothing else is said. Reads go on. What
+   * writes, or opens a file that is not open yet, gets 85 (reason `frozen`) at once; of clients in other processes
+   * it waits. What is closed meanwhile is closed by `thaw`. Open transactions go on, and end after it.
+   *
+   * Throws 41 (it is frozen), 85 (reason `busy`: roll-forward, or the end of continuous operation, is under way),
+   * 160 for a limit that is none, 18, 38, 2, 20.
+   */
+  freeze(options: FreezeOptions = {}): Frozen {
+    this.#assertRunning();
+    return this.#freezing.freeze(options);
+  }
+
+  /**
+   * Ends that. Throws 41 with the reason `snapshot-not-valid` if the limit has passed before, since what was
+   * copied then may have changed meanwhile; and with `not-frozen`.
+   */
+  thaw(): void {
+    this.#assertRunning();
+    this.#freezing.thaw();
   }
 
   /** Copies that are made of these files now need only the segments that follow. */
@@ -748,7 +785,7 @@ export class MicroKernel {
       isDirectory(files, path) ? archivedFilesIn(files, path, logFor) : [path],
     );
     const { logs = [], archiveOnly = false, upToDamage = false, timeline } = options;
-    return yield* rollForwardFiles(
+    const work = rollForwardFiles(
       {
         ...{ files, events, source: ARCHIVE, table: this.#files },
         tail: archiveOnly ? undefined : TransactionLogTail.read(files, log),
@@ -763,6 +800,7 @@ export class MicroKernel {
       all,
       options,
     );
+    return yield* this.#freezing.without(work);
   }
 
   /** What the transaction log has just now, on disk. Throws 18, 38. */
@@ -809,6 +847,7 @@ export class MicroKernel {
    */
   stop(): void {
     if (this.#isStopped) return;
+    this.#freezing.end();
     const failures = this.#resetAll();
     this.#letGo();
     if (failures.length > 0) throw failures[0];
@@ -869,6 +908,8 @@ export class MicroKernel {
   }
 
   #idle(): void {
+    this.#files.gate.openIfDue();
+    if (this.#files.gate.isClosed) return;
     for (const file of this.#files.files) file.pages.idle();
     this.#lookAtBlog();
     this.#log.log.idle();

@@ -57,6 +57,14 @@ function optionsIn(args: AdministrationArguments, ...others: string[]): Administ
 /** Adds continuous operation, copies of files in use, archival logs and roll-forward. */
 export function addBackup(engine: MicroKernel): void {
   addContinuous(engine);
+  engine.addAdministration('freeze', (args) => {
+    checkArguments(args, { timeoutMs: 'number' });
+    return engine.freeze(optionsIn(args));
+  });
+  engine.addAdministration('thaw', () => {
+    engine.thaw();
+    return null;
+  });
   addArchival(engine);
 }
 

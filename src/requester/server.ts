@@ -17,6 +17,7 @@
  */
 import type { OperationBoundary } from '../microkernel/operation-boundary.js';
 import type { WaitGraph } from '../microkernel/files/wait-graph.js';
+import type { WriteGate } from '../microkernel/files/write-gate.js';
 import type { Clock } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { isSteps } from './administration.js';
@@ -48,6 +49,7 @@ import { WaitingRoom } from './waiting.js';
 export interface ServedEngine {
   readonly boundary: OperationBoundary;
   readonly waits: WaitGraph;
+  readonly gate: WriteGate;
   readonly clock: Clock;
   /** Milliseconds that a call waits for a lock. */
   readonly waitLockTimeoutMs: number;
@@ -147,6 +149,7 @@ export class Server {
     this.#engine.boundary.catchUp();
     this.#engine.beginGroup();
     try {
+      this.#engine.gate.openIfDue();
       this.#expire();
       this.#takeTurns();
       this.#takeAll();
@@ -338,13 +341,14 @@ export class Server {
   #run(session: Session, asked: AskedCall, before?: WaitingCall): void {
     const { classic } = session.client;
     const result = this.#buffers.run(classic, asked.call);
-    const { waitLockTimeoutMs: patience, clock } = this.#engine;
+    const { waitLockTimeoutMs: patience, clock, gate } = this.#engine;
     if (classic.isWaiting && patience > 0 && isRepeatable(asked.call.op, result)) {
       const kept = copied(result);
       if (before !== undefined) before.result = kept;
       else {
         const waiting = new WaitingCall(session, asked, kept);
-        this.#waiting.enter(waiting, clock.monotonic() + patience);
+        const { limit = 0 } = gate;
+        this.#waiting.enter(waiting, Math.max(limit, clock.monotonic()) + patience);
       }
       return;
     }
@@ -391,7 +395,8 @@ export class Server {
 
   /** The thread of the sockets has a clock that goes on while the program does not yield. */
   #setAlarm(): void {
-    const { deadline } = this.#waiting;
+    const { limit = Infinity } = this.#engine.gate;
+    const deadline = Math.min(this.#waiting.deadline, this.#waiting.size > 0 ? limit : Infinity);
     if (deadline === this.#alarmAt || deadline === Infinity) return;
     this.#alarmAt = deadline;
     const left = Math.ceil(deadline - this.#engine.clock.monotonic());

@@ -131,6 +131,26 @@ test.each(['writing', 'yielding'])(
   120_000,
 );
 
+test('freeze and thaw of a program that never yields', async () => {
+  await begin('writing');
+  const own = ['--root', root];
+  expect(await json('-thaw', ...own)).toMatchObject({ exitCode: 2, reason: 'not-frozen' });
+  const frozen = await json('-freeze', '--timeout', '10m', ...own);
+  expect(frozen).toMatchObject({ exitCode: 0, result: { files: [file], timeoutMs: 600_000 } });
+  const before = digest();
+  const count = await records();
+  expect(await records()).toBe(count);
+  expect(digest()).toBe(before);
+  expect(await json('-thaw', ...own)).toMatchObject({ exitCode: 0 });
+  expect(await records()).toBeGreaterThan(count);
+
+  expect(await json('-freeze', '--timeout', '1ms', ...own)).toMatchObject({ exitCode: 0 });
+  const late = await json('-thaw', ...own);
+  expect(late).toMatchObject({ exitCode: 2, status: 41, reason: 'snapshot-not-valid' });
+  expect((await programs.run('bin/butil.ts', '-freeze', '--timeout', 'soon')).code).toBe(3);
+  expect(await json('-freeze')).toMatchObject({ exitCode: 2, reason: 'no-engine' });
+}, 120_000);
+
 test('roll-forward by an engine that runs refuses what it has open', async () => {
   await begin('idle');
   const answer = await json('-rollfwd', file, '--root', root);

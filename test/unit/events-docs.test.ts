@@ -11,7 +11,7 @@ const sources = readdirSync(`${ROOT}src`, { recursive: true, encoding: 'utf8' })
   .map((name) => readFileSync(`${ROOT}src/${name}`, 'utf8'))
   .filter((text) => text.includes('events.write('));
 
-const ID = String.raw`'([a-z]+(?:-[a-z]+)+)'`;
+const ID = String.raw`'([a-z]+(?:-[a-z]+)*)'`;
 
 /** In the ways in which they stand there: an object, a call, and a table of refusals. */
 function written(text: string): string[] {

@@ -148,6 +148,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'microkernel/files/record-locks',
       'microkernel/files/file-journal',
       'microkernel/files/wait-graph',
+      'microkernel/files/write-gate',
       'microkernel/files/file-key',
       'microkernel/files/client-file',
       'microkernel/files/original-files',
@@ -302,6 +303,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'contops/delta-files',
       'contops/continuous-operations',
       'contops/hot-copy',
+      'contops/freezing',
     ],
   },
   {
@@ -449,6 +451,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'bin/commands/config',
       'bin/commands/continuous',
       'bin/commands/hot-copy',
+      'bin/commands/freeze',
       'bin/commands/log',
       'bin/commands/recover-all',
       'bin/commands/copy',
@@ -669,6 +672,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'microkernel/files/original-files',
     'microkernel/files/owner',
     'microkernel/files/wait-graph',
+    'microkernel/files/write-gate',
   ],
   'microkernel/files/check-content': [
     'microkernel/files/data-file',

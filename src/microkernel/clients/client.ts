@@ -72,7 +72,7 @@ export class ClassicClient {
     key: Uint8Array,
     keyNumber: number,
   ): number {
-    if (!this.#isBusy) this.#options.files.boundary.pass();
+    if (!this.#isBusy) this.#options.files.passBoundary();
     const refusal = this.#options.refusal();
     if (refusal !== 0) return refusal;
     if (this.#isBusy) return Status.ALREADY_INSIDE_BTR_FUNCTION;
@@ -132,6 +132,7 @@ export class ClassicClient {
 
   /** Throws 20 if the engine takes no more calls. */
   assertRunning(): void {
+    this.#options.files.gate.openIfDue();
     const refusal = this.#options.refusal();
     if (refusal === 0) return;
     throw new BtrieveError(refusal as Status, 'the engine of this client was stopped');
@@ -145,6 +146,8 @@ export class ClassicClient {
   #statusOf(error: unknown): number {
     if (error instanceof BtrieveError) {
       this.lastError = error;
+      // Waited for like a lock; nobody else's 85 has this reason.
+      if (error.reason === 'frozen') this.calls.blocker = this.calls.gate;
       return error.status;
     }
     const status =

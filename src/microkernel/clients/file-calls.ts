@@ -12,6 +12,7 @@ import type { FileTable } from '../files/file-table.js';
 import { createIndex, createSystemIndex, dropIndex } from '../files/indexes.js';
 import { isForWantOfRoom } from '../files/open-file.js';
 import type { ClientFile } from '../files/client-file.js';
+import type { WriteGate } from '../files/write-gate.js';
 import { hasOwner } from '../files/owner.js';
 import { BtrieveError, Status } from '../status.js';
 import type { Conflict } from '../files/data-file.js';
@@ -64,9 +65,13 @@ export class FileCalls implements ClientState {
     this.directory = directory;
   }
 
+  get gate(): WriteGate {
+    return this.#files.gate;
+  }
+
   /** An operation is about to begin. */
   passBoundary(): void {
-    this.#files.boundary.pass();
+    this.#files.passBoundary();
   }
 
   handle(id: number): Handle | undefined {
@@ -178,6 +183,7 @@ export class FileCalls implements ClientState {
 
   /** 41 in a transaction, 85 if others have one that works in the file: whether its form may change. */
   #checkStructure({ own: file }: Handle): number {
+    this.gate.assertOpen(file.pages.path);
     file.assertNotFrozen();
     if (this.transaction !== undefined) return Status.OPERATION_NOT_ALLOWED;
     const [other] = file.transactions;
@@ -273,6 +279,7 @@ export class FileCalls implements ClientState {
   /** Puts files into continuous operation, or takes them out. All are those that programs have put in. */
   continuous({ data, length, keyNumber }: Buffers): number {
     const { continuous } = this.#files;
+    this.gate.assertOpen();
     const given = length[0] ?? 0;
     if (continuous === undefined) return Status.INVALID_FUNCTION;
     if (keyNumber === CONTINUOUS.END_ALL) {

@@ -3,6 +3,7 @@ import type { Conflict } from '../files/data-file.js';
 import { OpenFile } from '../files/open-file.js';
 import type { ClientFile } from '../files/client-file.js';
 import type { LockHolder, LockKind } from '../files/record-locks.js';
+import type { WriteGate } from '../files/write-gate.js';
 import { BtrieveError, Status } from '../status.js';
 import { Position } from './position.js';
 
@@ -33,6 +34,8 @@ export interface ClientState {
   /** Behind the last status 5 that the client got for a file. */
   readonly conflicts: WeakMap<ClientFile, Conflict>;
   transaction: ActiveTransaction | undefined;
+  /** Closed while the files are frozen. */
+  readonly gate: WriteGate;
   /** Behind the last status 84 or 85: the client that was in the way. */
   blocker: object | undefined;
   /** An open has changed something, and may have let go of a lock. */
@@ -87,10 +90,12 @@ export class Handle implements LockHolder {
 
   /**
    * An operation begins; see `USE`. 84 or 85 if it cannot be because of what others have locked. Else
-   * it works in the client's transaction, if there is one, until `leave`.
+   * it works in the client's transaction, if there is one, until `leave`. Throws 85 for a write while the
+   * files are frozen.
    */
   enter(use: number): number {
-    const { transaction, name } = this.client;
+    const { transaction, name, gate } = this.client;
+    if (use === USE.WRITE) gate.assertOpen(this.file.pages.path);
     const { journal } = this.file.data;
     if (journal !== undefined) journal.client = name;
     if (transaction !== undefined) return transaction.enter(this, use);

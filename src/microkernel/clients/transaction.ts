@@ -146,8 +146,8 @@ export class Transaction implements ActiveTransaction {
   }
 
   /**
-   * What it has changed is there for everybody. Throws 100 or 18 if there is no room for that; then it
-   * goes on. Whatever else is thrown, it is over: 74 if it had to be aborted.
+   * What it has changed is there for everybody. Throws 100 or 18 if there is no room for that, 85 while the
+   * files are frozen; then it goes on. Whatever else is thrown, it is over: 74 if it had to be aborted.
    */
   end(): void {
     const { failure } = this;
@@ -157,6 +157,7 @@ export class Transaction implements ActiveTransaction {
       throw new BtrieveError(Status.END_CHANGED_TO_ABORT, message, { cause: failure });
     }
     const parts = [...this.#parts].filter(([, pages]) => pages.hasChanges);
+    if (parts.length > 0) this.#files.gate.assertOpen();
     for (const [file, pages] of parts) file.pages.prepareToPublish(pages);
     const lsn = this.#logOrNot(parts);
     const all = participantsOf(parts);

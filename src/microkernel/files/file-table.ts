@@ -24,6 +24,7 @@ import { finishDropping } from './indexes.js';
 import { isForWantOfRoom, OpenFile } from './open-file.js';
 import type { RootKey } from './owner.js';
 import { WaitGraph } from './wait-graph.js';
+import { WriteGate } from './write-gate.js';
 
 /** The archival logs of an engine, as files use them. */
 export interface FileArchives {
@@ -142,10 +143,21 @@ export class FileTable {
   readonly waits = new WaitGraph();
   /** Passed by every operation, before it begins. */
   readonly boundary = new OperationBoundary();
+  /** Closed while the files are frozen. */
+  readonly gate: WriteGate;
+  /** Who has done with a file while it was frozen: closing may write. */
+  readonly #putOff: { readonly file: OpenFile; readonly isLogged: boolean }[] = [];
 
   constructor(options: FileTableOptions) {
     this.#options = options;
+    this.gate = new WriteGate(options.ports.clock);
     this.#originals = new OriginalFiles(options.openOriginal);
+  }
+
+  /** An operation is about to begin. */
+  passBoundary(): void {
+    this.boundary.pass();
+    this.gate.openIfDue();
   }
 
   /** Files that are open, those of the original engine aside. */
@@ -227,11 +239,14 @@ export class FileTable {
     }
     if (entry !== undefined) {
       if (entry.isExclusive || wanted.isExclusive) throw incompatible(path);
+      this.#assertWritesNothing(entry, wanted);
       if (!wanted.readOnly) this.#finish(entry);
       if (wanted.isUnlogged !== true) this.#logOneMore(entry);
       entry.opens++;
       return entry.file;
     }
+    // Opening may end what a crash has left.
+    this.gate.assertOpen(path);
     if (this.#byFile.size >= FILE_LIMIT) {
       throw new BtrieveError(Status.FILE_TABLE_FULL, 'too many files are open', { file: path });
     }
@@ -248,6 +263,13 @@ export class FileTable {
     this.#byIdentity.set(identity, added);
     this.#byFile.set(file, added);
     return file;
+  }
+
+  /** Sharing a file that is frozen: throws 85 if that would write something. */
+  #assertWritesNothing({ file, isFinished, loggedOpens }: Entry, wanted: WantedUse): void {
+    const isFirstToWrite = !wanted.readOnly && !isFinished;
+    const isFirstLogged = wanted.isUnlogged !== true && loggedOpens === 0;
+    if (isFirstToWrite || isFirstLogged) this.gate.assertOpen(file.pages.path);
   }
 
   #logOneMore(entry: Entry): void {
@@ -401,6 +423,10 @@ export class FileTable {
       this.#originals.close(file);
       return;
     }
+    if (this.gate.isClosed) {
+      this.#putOff.push({ file: entry.file, isLogged });
+      return;
+    }
     if (entry.opens > 1) {
       entry.opens--;
       if (isLogged) this.#logOneLess(entry);
@@ -413,6 +439,19 @@ export class FileTable {
       throw error;
     }
     this.#drop(entry);
+  }
+
+  /** What was put off while the files were frozen. Returns what has failed. */
+  closePutOff(): unknown[] {
+    const failures: unknown[] = [];
+    for (const { file, isLogged } of this.#putOff.splice(0)) {
+      try {
+        this.close(file, isLogged);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    return failures;
   }
 
   /** What was logged goes on being needed until the file has it, which is before it is logged no more. */
@@ -490,6 +529,7 @@ export class FileTable {
   /** Creates a file; see `createDataFile`. 85 if the old one is open here. */
   create(path: string, definition: FileDefinition, replace: boolean): void {
     const { ports, cache, holder, archives } = this.#options;
+    this.gate.assertOpen(path);
     this.assertNotOpen(path);
     if (replace) archives?.beforeReplace(path);
     this.#options.continuous?.assertFree(path);
@@ -523,6 +563,7 @@ export class FileTable {
   /** Does something with a file while nobody else can open it. */
   #alone(path: string, work: () => void): void {
     const { files } = this.#options.ports;
+    this.gate.assertOpen(path);
     this.assertNotOpen(path);
     this.#options.continuous?.assertFree(path);
     let handle: FileHandle | undefined;
