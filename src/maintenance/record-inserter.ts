@@ -6,6 +6,7 @@ import type { Client } from '../client.js';
 import { copyBytes } from '../microkernel/bytes.js';
 import { isVariable } from '../microkernel/definition/file-definition.js';
 import type { ClientFile } from '../microkernel/files/client-file.js';
+import { OpenFile } from '../microkernel/files/open-file.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { ClassicFile } from './classic-file.js';
 import { openedFile } from './opened-file.js';
@@ -34,6 +35,15 @@ export interface InsertionTally {
   inserted: number;
 }
 
+function isArchived(client: Client, path: string, owner: string): boolean {
+  return openedFile(
+    client,
+    path,
+    owner,
+    (file) => file instanceof OpenFile && file.archive !== undefined,
+  );
+}
+
 export class RecordInserter {
   readonly tally: InsertionTally;
   readonly refused = new RefusalList();
@@ -51,7 +61,9 @@ export class RecordInserter {
     tally: InsertionTally = { read: 0, inserted: 0 },
   ) {
     this.tally = tally;
-    this.#file = isDry ? undefined : new ClassicFile(client, path, 'accelerated', owner);
+    // Outside the logs it is faster, and what an archival log has must have no hole.
+    const mode = isArchived(client, path, owner) ? 'normal' : 'accelerated';
+    this.#file = isDry ? undefined : new ClassicFile(client, path, mode, owner);
     // As long as it is open, this is the one that everybody has.
     this.#open = openedFile(client, path, owner, (file) => file);
     this.lengths = lengthsOf(this.#open);

@@ -16,7 +16,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
-const DOCUMENTS = ['README.md', 'docs/getting-started.md'];
+const DOCUMENTS = ['README.md', 'docs/getting-started.md', 'docs/backup-and-recovery.md'];
 
 interface Block {
   readonly language: string;

@@ -866,7 +866,6 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'logging/release': ['logging/log-listing'],
   'logging/recover-all': ['logging/engine-log'],
   'requester/session': ['requester/protocol'],
-  'requester/long-work': ['requester/administration'],
   'requester/server': [
     'requester/administration',
     'requester/long-work',
@@ -874,6 +873,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'requester/session',
     'requester/waiting',
   ],
+  'requester/long-work': ['requester/administration'],
   'requester/runtime-directory': ['requester/protocol'],
   'requester/socket-thread': [
     'requester/protocol',

@@ -163,7 +163,7 @@ export class ClassicClient {
     const call = this.#callOf(op);
     if (call === undefined) return Status.INVALID_FUNCTION;
     // What is no call at all leaves the client where it is: a requester never gets to see it.
-    if (this.#isWaiting) this.stopWaiting();
+    this.stopWaiting();
     const isLonger = (buffers.length[0] ?? 0) > buffers.data.length;
     if (isLonger && usesData(call)) return Status.INVALID_PARAMETER_TO_MKDE;
     if (needsNoFile(call.op)) return this.#withoutFile(call, block, buffers);
