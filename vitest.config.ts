@@ -7,6 +7,8 @@ export default defineConfig({
     testTimeout: 1_200_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    // Of the processors one would be left free, which is half of two.
+    maxWorkers: '100%',
     reporters: ['default', ['json', { outputFile: '.results/vitest.json' }]],
   },
 });
