@@ -88,7 +88,7 @@ export function originalBenchmarks(): Row[] {
     const small = join(directory, 'small.btr');
     make(small, 0x0600, COUNT / 10);
     memoryOf(engine, small, COUNT / 10);
-    const grown = memoryOf(engine, join(directory, `${0x0600}.btr`), COUNT);
+    const grown = memoryOf(engine, join(directory, `1536.btr`), COUNT);
     const least = memoryOf(engine, small, COUNT / 10);
     rows.push({
       ...{ name: 'memory kept more by ten times the records', unit: 'KB', goal: ['<=', 1000] },
