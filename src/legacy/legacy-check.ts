@@ -12,7 +12,7 @@ import { BtrieveError } from '../microkernel/status.js';
 import type { LegacyKey } from './legacy-definition.js';
 import { LEGACY_PAGE } from './legacy-layout.js';
 import { LEGACY_FAMILY } from './legacy-family.js';
-import type { LegacyHeader } from './legacy-fcr.js';
+import type { LegacyHeader, LegacyWarning } from './legacy-fcr.js';
 import { BitSet } from './legacy-free-slots.js';
 import type { LegacyIndex } from './legacy-index.js';
 import { NONE } from './legacy-numbers.js';
@@ -44,6 +44,8 @@ export interface CheckedFile {
   readonly recordCount: number;
   readonly keys: readonly LegacyKey[];
   readonly records: LegacyRecords;
+  /** What was found when it was opened. */
+  readonly warnings: readonly LegacyWarning[];
   index(number: number): LegacyIndex;
 }
 
@@ -77,6 +79,10 @@ class ContentCheck {
   }
 
   run(): LegacyReport {
+    // What an unusable newer header said is not known: it may have counted records that this one does not.
+    for (const { reason, message } of this.#file.warnings) {
+      if (reason === 'header-copy') this.#add({ reason, message });
+    }
     const records = this.#checkRecords();
     if (records !== this.#file.recordCount)
       this.#add({

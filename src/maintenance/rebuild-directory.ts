@@ -94,7 +94,10 @@ function* rebuildOne(
 ): Task<RebuiltFile> {
   try {
     if (!isOriginalFile(path) && !isDataFileAt(disk, path)) return { name, outcome: 'other' };
-    if (disk.exists(target)) return { name, outcome: 'there' };
+    if (disk.exists(target)) {
+      if (isDataFileAt(disk, target)) return { name, outcome: 'there' };
+      throw notOurs(target);
+    }
     return { name, outcome: 'rebuilt', result: yield* withAnyOwner(client, path, target, options) };
   } catch (error) {
     const shown = fileError('the file cannot be rebuilt', error, path);
@@ -103,6 +106,12 @@ function* rebuildOne(
     const [message = ''] = shown.message.split(` (status ${status}, `);
     return { name, outcome: 'failed', status, reason, message };
   }
+}
+
+/** What is there was not made by this, so the file is not rebuilt yet. */
+function notOurs(target: string): BtrieveError {
+  const message = 'in its place is something that is no data file of this engine';
+  return new BtrieveError(Status.FILE_ALREADY_EXISTS, message, { reason: 'foreign', file: target });
 }
 
 /** With each owner name in turn, and at last with none: that of others may be wrong for a file that needs none. */

@@ -16,7 +16,7 @@ import { CHANGE, type Change } from '../microkernel/change-list.js';
 import type { Handle } from '../microkernel/clients/handle.js';
 import { absolutePath } from '../microkernel/clients/paths.js';
 import type { FileDefinition } from '../microkernel/definition/file-definition.js';
-import type { ClientKey } from '../microkernel/files/client-file.js';
+import type { ClientFile, ClientKey } from '../microkernel/files/client-file.js';
 import type { OpenFile } from '../microkernel/files/open-file.js';
 import { SYSTEM_KEY } from '../microkernel/files/file-key.js';
 import { hasOwner } from '../microkernel/files/owner.js';
@@ -80,6 +80,7 @@ export function* rebuildFile(
   try {
     assertPlace(from, target, { isInPlace: output === undefined, replace });
     const { file } = from;
+    assertSound(file);
     const definition = definitionForCopy(file.definition, options, file.original !== undefined);
     const scan = yield* scanFile(from);
     const known = { source, output: output ?? source, ...factsOf(from, definition) };
@@ -98,6 +99,14 @@ export function* rebuildFile(
     calls.closeHandle(from);
     if (isMade) files.remove(temporary);
   }
+}
+
+/** The format has no checksums: what is damaged might be read as other records, and compare as the same. */
+function assertSound({ original, pages }: ClientFile): void {
+  const damage = original?.damage();
+  if (damage === undefined) return;
+  const message = `the file is damaged (${damage}): -check says all of it, -recover has what is left`;
+  throw new BtrieveError(Status.IO_ERROR, message, { reason: 'damaged', file: pages.path });
 }
 
 function factsOf(

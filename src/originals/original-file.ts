@@ -30,6 +30,7 @@ import {
 import type { FileIdentity } from '../microkernel/ports.js';
 import { Status } from '../microkernel/status.js';
 import { orderedWord } from '../microkernel/trees/index-page.js';
+import { checkLegacyContent } from '../legacy/legacy-check.js';
 import type { LegacyKey } from '../legacy/legacy-definition.js';
 import type { LegacyFile } from '../legacy/legacy-file.js';
 import { OriginalRecords } from './original-records.js';
@@ -153,6 +154,7 @@ export class OriginalFile implements ClientFile {
       get warnings() {
         return file.warnings;
       },
+      damage: () => checkLegacyContent(file).findings[0]?.message,
       refusal: () => file.writeRefusal(),
     };
   }

@@ -222,7 +222,8 @@ describe('unclean files', () => {
     bytes.copyWithin(2 * 512 + 8, 3 * 512 + 8, 4 * 512);
     const file = open(bytes);
     expect(reasons(file)).toEqual(['header-copy']);
-    expect(checkLegacyContent(file).findings).toEqual([]);
+    // What the other one said is not known.
+    expect(checkLegacyContent(file).findings.map(({ reason }) => reason)).toEqual(['header-copy']);
   });
 
   test('no copy of the header that is any good is damage', () => {

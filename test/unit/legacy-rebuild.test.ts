@@ -232,6 +232,21 @@ describe('what keeps it from being done', () => {
     expect(readdirSync(directory).sort()).toEqual(['a.btr', 'root']);
   });
 
+  test('a header that cannot be used: the other one may be of a state with fewer records', () => {
+    const { bytes } = put('6-fixed', 'a.btr');
+    const damaged = Uint8Array.from(bytes());
+    // The current copy; the other one is made good, and older.
+    const current = new DataView(damaged.buffer);
+    const [first, second] = [0, 512].map((offset) => current.getUint32(offset + 4, true));
+    const at0 = (first ?? 0) > (second ?? 0) ? 0 : 512;
+    damaged.copyWithin(512 - at0, at0, at0 + 512);
+    new DataView(damaged.buffer).setUint32(512 - at0 + 4, Math.max(1, (first ?? 1) - 1), true);
+    damaged.fill(0xff, at0 + 8, at0 + 10);
+    writeFileSync(at('a.btr'), damaged);
+    expect([2, 30]).toContain(answer(() => rebuild('a.btr', 'b.btr')).status);
+    expect(readdirSync(directory).sort()).toEqual(['a.btr', 'root']);
+  });
+
   test('an owner name that is not given', () => {
     put('4-owner', 'a.btr');
     expect(answer(() => rebuild('a.btr', 'b.btr')).status).toBe(51);
@@ -306,6 +321,14 @@ describe('directories', () => {
       'read.me': 'other',
     });
     expect(walk(at('new/below/c.btr'), 0)).toEqual(walk(at('old/below/c.btr'), 0, 'MIKE'));
+  });
+
+  test('what is there and was not made by it is no rebuilt file', () => {
+    fill();
+    mkdirSync(at('new/b.btr'), { recursive: true });
+    put('6-fixed', 'new/a.btr');
+    expect(run(['secret'])).toMatchObject({ 'a.btr': 'failed', 'b.btr': 'failed' });
+    expect(run(['secret'])).toMatchObject({ 'below/d.btr': 'there' });
   });
 
   test('apart from each other', () => {

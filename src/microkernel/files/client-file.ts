@@ -128,6 +128,8 @@ export interface OriginalFacts {
   /** How many files it consists of. */
   readonly pieces: number;
   readonly warnings: readonly { readonly reason: string; readonly message: string }[];
+  /** What is wrong with it, after all of it was looked at; undefined if nothing is. */
+  damage(): string | undefined;
   /** 46: what every attempt to change it is answered with. */
   refusal(): BtrieveError;
 }
