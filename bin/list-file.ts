@@ -7,7 +7,8 @@ import { isThere, readText } from './text-files.js';
  * as in old lists. Throws `TextFileError`, `UsageError`.
  */
 export function readListFile(path: string): string[] {
-  const lines = readText('the list file', path).split(/\r?\n|\r/);
+  const text = readText('the list file', path).replace(/^\uFEFF/, '');
+  const lines = text.split(/\r?\n|\r/);
   const names = lines.flatMap((line, index) => namesIn(line.trim(), path, index + 1));
   if (names.length > 0) return names;
   throw new UsageError(`the list file ${path} names no file`);

@@ -1,7 +1,7 @@
 /** `butil -startbu`, `-endbu` and `-contops`: continuous operation. */
 import { resolve } from 'node:path';
 import type { ContinuousFile, EndContinuousOptions, EndedFile } from '../../src/index.js';
-import { filesNamed } from '../file-list.js';
+import { listedFiles } from '../list-file.js';
 import { counted, grouped, message, MESSAGE } from '../messages.js';
 import { done, EXIT, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
@@ -11,7 +11,7 @@ const BY = 'butil';
 const ALL = '/A';
 
 export async function start(session: Session): Promise<Outcome> {
-  const paths = filesNamed(session, session.operand(0));
+  const paths = listedFiles(session.operand(0));
   const owner = await session.owner(0, paths[0] ?? '');
   const options = { by: BY, owner };
   const places = paths.map((path) => resolve(path));
@@ -48,7 +48,7 @@ function whichOf(session: Session): readonly string[] | 'all' {
   }
   if (!isAll && operand === undefined)
     throw session.wrong('a file is needed, a list, or -A for all');
-  return isAll ? 'all' : filesNamed(session, operand ?? '').map((path) => resolve(path));
+  return isAll ? 'all' : listedFiles(operand ?? '').map((path) => resolve(path));
 }
 
 async function endFiles(

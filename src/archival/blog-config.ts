@@ -107,7 +107,7 @@ const LOG_EXTENSION = '.log';
 const WORD = /[^ \t\v\f]+/g;
 // eslint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROL = /[\0-\x1f\x7f]/;
-// eslint-disable-next-line no-control-regex
+// eslint-disable-next-line no-control-regex -- these too
 const CONTROLS = /[\0-\x1f\x7f]/g;
 /** What no name on Windows has. */
 const NOT_ON_WINDOWS = /[<>:"|?*]/;

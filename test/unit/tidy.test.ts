@@ -427,7 +427,6 @@ const LAYERS: readonly LayerDeclaration[] = [
       'bin/declaration',
       'bin/description',
       'bin/engine-for-command',
-      'bin/file-list',
       'bin/failures',
       'bin/grammar',
       'bin/image-layout',
@@ -1038,7 +1037,6 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'maintenance/stat-report': ['maintenance/opened-file'],
   'bin/description': ['bin/text-files'],
   'bin/engine-for-command': ['bin/console'],
-  'bin/file-list': ['bin/session', 'bin/text-files'],
   'bin/failures': [
     'bin/engine-for-command',
     'bin/messages',
