@@ -1,7 +1,7 @@
 /** `npm run bench`: every goal that has a figure, and the figure. Takes about a minute. */
 import { Lab } from '../test/crash/lab.js';
 import { SCENARIOS } from '../test/crash/scenarios.js';
-import { indexPageBenchmarks } from './index-page.js';
+import { pageMemoryBenchmarks } from './page-memory.js';
 import { format, meets, type Row } from './measure.js';
 import { originalBenchmarks } from './originals.js';
 import { pageBenchmarks } from './pages.js';
@@ -19,7 +19,7 @@ function enumerator(): Row {
   return { name: 'crash states on one core', value, unit: '/s', goal: ['>=', 5000], note };
 }
 
-const rows = [...indexPageBenchmarks(), ...pageBenchmarks(), ...originalBenchmarks()];
+const rows = [...pageMemoryBenchmarks(), ...pageBenchmarks(), ...originalBenchmarks()];
 if (!process.argv.includes('--pages')) rows.push(enumerator());
 console.log(`Node ${process.version}, ${process.platform} ${process.arch}`);
 for (const row of rows) console.log(format(row));

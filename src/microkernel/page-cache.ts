@@ -19,6 +19,7 @@
  *   had to wait for room, it would wait for what only it can make clean.
  */
 import { assert, present } from './assert.js';
+import { PageMemory, separateRegion, type Region } from './page-memory.js';
 import { BtrieveError, Status } from './status.js';
 
 /** What becomes of a frame. */
@@ -82,11 +83,11 @@ function isBusy(state: number): boolean {
 
 /** A piece of memory, cut into frames of one page size, and what is known of each. */
 export class Slab {
-  readonly memory: SharedArrayBuffer;
   readonly bytes: Uint8Array;
   readonly view: DataView;
   /** The same memory as 32-bit words: keys are searched in it. */
   readonly words: Int32Array;
+  readonly region: Region;
   pageSize = 0;
   frameCount = 0;
   /** Operation in which a frame was used last. */
@@ -100,12 +101,21 @@ export class Slab {
   /** Beyond the bound of the cache, and not of its pools. */
   readonly isExtra: boolean;
 
-  constructor(size: number, isExtra = false) {
+  constructor(region: Region, size: number, isExtra = false) {
+    const { buffer, offset } = region;
     this.isExtra = isExtra;
-    this.memory = new SharedArrayBuffer(size);
-    this.bytes = new Uint8Array(this.memory);
-    this.view = new DataView(this.memory);
-    this.words = new Int32Array(this.memory);
+    this.region = region;
+    this.bytes = new Uint8Array(buffer, offset, size);
+    this.view = new DataView(buffer, offset, size);
+    this.words = new Int32Array(buffer, offset, size / 4);
+  }
+
+  /** Moves bytes within the slab; the two places may overlap. */
+  move(to: number, from: number, length: number): void {
+    const { offset, move } = this.region;
+    const size = this.bytes.length;
+    assert(to + length <= size && from + length <= size, 'a move beyond a slab');
+    move(offset + to, offset + from, length);
   }
 
   /** Cuts the memory anew. Nothing of what it held is kept. */
@@ -136,7 +146,7 @@ interface Pool {
 }
 
 /** In the place of an extra slab that was given back. */
-const NO_SLAB = new Slab(0);
+const NO_SLAB = new Slab(separateRegion(0), 0);
 
 export interface PageCacheOptions {
   /** Bound of the memory for pages, in bytes; raised if a file could not work with so little. */
@@ -151,6 +161,7 @@ export class PageCache {
   /** Number of the operation under way. */
   operation = 1;
   readonly slabs: Slab[] = [];
+  readonly #memory: PageMemory;
   readonly #slabSize: number;
   #slabLimit: number;
   readonly #leastFrames: number;
@@ -171,6 +182,7 @@ export class PageCache {
     this.#slabSize = Math.min(SLAB_SIZE_MAX, Math.max(SLAB_SIZE_MIN, wanted));
     // Two at the least: with one slab, two page sizes could not be in the cache together.
     this.#slabLimit = Math.max(2, Math.floor(options.size / this.#slabSize));
+    this.#memory = new PageMemory(this.size);
     this.#leastFrames = options.leastFrames ?? LEAST_FRAMES;
     this.#poison = options.poison ?? false;
   }
@@ -267,6 +279,19 @@ export class PageCache {
     }
     if (before === FRAME.PRIVATE) this.#private -= slab.pageSize;
     if (state === FRAME.PRIVATE) this.#private += slab.pageSize;
+  }
+
+  /** Makes the content of one frame that of another, which is of the same page size. */
+  copyPage(from: number, to: number): void {
+    const source = this.slabOf(from);
+    const target = this.slabOf(to);
+    const { move, offset } = target.region;
+    const [base, at] = [this.baseOf(from), this.baseOf(to)];
+    if (source.region.move === move) {
+      move(offset + at, source.region.offset + base, source.pageSize);
+    } else {
+      target.bytes.set(source.bytes.subarray(base, base + source.pageSize), at);
+    }
   }
 
   pageOf(frame: number): number {
@@ -371,7 +396,8 @@ export class PageCache {
   #takeExtra(pool: Pool): number {
     if (pool.extra.length === 0) {
       const least = EXTRA_FRAMES_LEAST * pool.pageSize;
-      const slab = new Slab(Math.max(least, this.#slabSize / EXTRA_SLAB_SHARE), true);
+      const size = Math.max(least, this.#slabSize / EXTRA_SLAB_SHARE);
+      const slab = new Slab(separateRegion(size), size, true);
       slab.cut(pool.pageSize);
       const index = this.#add(slab);
       this.#extraSlabs.push(index);
@@ -414,7 +440,7 @@ export class PageCache {
     const free = pool.free.pop();
     if (free !== undefined) return free;
     if (this.slabs.length - this.#extraSlabs.length - this.#vacant.length < this.#slabLimit) {
-      this.#give(pool, this.#add(new Slab(this.#slabSize)));
+      this.#give(pool, this.#add(new Slab(this.#memory.take(this.#slabSize), this.#slabSize)));
     } else if (pool.slabs.length === 0 && !this.#takeSlab(pool, Infinity)) {
       return NO_FRAME;
     }

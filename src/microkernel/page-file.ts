@@ -1191,10 +1191,7 @@ export class PageFile implements FrameOwner, PageView {
       this.cache.release(frame);
       return old;
     }
-    const from = this.cache.slabOf(old);
-    const base = this.cache.baseOf(old);
-    const content = from.bytes.subarray(base, base + this.pageSize);
-    this.cache.slabOf(frame).bytes.set(content, this.cache.baseOf(frame));
+    this.cache.copyPage(old, frame);
     this.#frames[space].set(page, frame);
     this.#markDirty(frame);
     // Finding room may have completed the transaction: then no one needs the old frame.

@@ -291,10 +291,7 @@ export class PrivateWork {
     const from = inherited === ABSENT ? this.#below.readCommitted(space, page) : inherited;
     cache.touch(from);
     const frame = this.#take(view, space, page);
-    const source = cache.slabOf(from);
-    const base = cache.baseOf(from);
-    const content = source.bytes.subarray(base, base + this.#below.pageSize);
-    cache.slabOf(frame).bytes.set(content, cache.baseOf(frame));
+    cache.copyPage(from, frame);
     return frame;
   }
 

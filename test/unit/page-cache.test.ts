@@ -137,9 +137,9 @@ describe('frames', () => {
         bytes.fill(index, cache.baseOf(frame), cache.baseOf(frame) + pageSize);
       });
       frames.forEach((frame, index) => {
-        const { bytes, memory, view, words } = cache.slabOf(frame);
+        const { bytes, region, view, words } = cache.slabOf(frame);
         const base = cache.baseOf(frame);
-        expect(memory).toBeInstanceOf(SharedArrayBuffer);
+        expect(region.buffer).toBeInstanceOf(SharedArrayBuffer);
         expect(base + pageSize).toBeLessThanOrEqual(bytes.length);
         const page = bytes.subarray(base, base + pageSize);
         expect(page.every((byte) => byte === index % 256)).toBe(true);

@@ -31,7 +31,6 @@ import {
   lowerBound,
   rowsPerPage,
   upperBound,
-  moveWords,
 } from './index-page.js';
 
 /** How the rows of an index are told apart. */
@@ -795,19 +794,19 @@ export class BTree {
   }
 
   #makeRoom(frame: number, slot: number, rows: number, stride: number): void {
-    const { words } = this.#slab(frame);
     const count = this.#count(frame);
     const at = this.#rowAt(frame, slot, stride);
-    moveWords(words, at, at + rows * stride, this.#rowAt(frame, count, stride) - at);
+    const words = this.#rowAt(frame, count, stride) - at;
+    this.#slab(frame).move(4 * (at + rows * stride), 4 * at, 4 * words);
     this.#setCount(frame, count + rows);
   }
 
   #removeRows(frame: number, slot: number, rows: number, stride: number): void {
-    const { words } = this.#slab(frame);
     const count = this.#count(frame);
     const from = this.#rowAt(frame, slot + rows, stride);
     const to = this.#rowAt(frame, slot, stride);
-    moveWords(words, from, to, this.#rowAt(frame, count, stride) - from);
+    const words = this.#rowAt(frame, count, stride) - from;
+    this.#slab(frame).move(4 * to, 4 * from, 4 * words);
     this.#setCount(frame, count - rows);
   }
 
