@@ -91,6 +91,8 @@ export interface PageFileOpenOptions {
 const SLICE_MS = 0.3;
 /** The clock is read once in so many operations. */
 const OPERATIONS_PER_LOOK = 64;
+const SPACES: readonly PageSpace[] = [SPACE.DATA, SPACE.OTHER];
+const NONE: readonly never[] = [];
 /** From this share of the cache on, dirty pages are written; at twice that, operations wait. */
 const DIRTY_SHARE = 0.25;
 
@@ -825,17 +827,17 @@ export class PageFile implements FrameOwner, PageView {
   publish(pages: PrivatePages): void {
     assert(this.#work.current === undefined, 'private pages are published from the outside');
     this.#beforeChange();
-    const spaces = [SPACE.DATA, SPACE.OTHER] as const;
-    const freed = spaces.map((space) => [...pages.freed[space]]);
-    const tallies = [...pages.tallies];
+    // Most have none of these; what there is goes with `letGo`.
+    const freed = pages.hasFreedAny ? SPACES.map((space) => [...pages.freed[space]]) : NONE;
+    const tallies = pages.tallies.length === 0 ? NONE : [...pages.tallies];
     for (const [index, amount] of pages.counters) {
       this.#control.counters[index] = (this.#control.counters[index] ?? 0) + amount;
     }
-    for (const space of spaces) {
+    for (const space of SPACES) {
       for (const [page, frame] of pages.frames[space]) this.#publishPage(space, page, frame);
     }
     this.#work.letGo(pages);
-    for (const space of spaces) for (const page of freed[space] ?? []) this.free(space, page);
+    for (const space of SPACES) for (const page of freed[space] ?? NONE) this.free(space, page);
     for (const { page, offset, amount } of tallies) this.addTally(page, offset, amount);
   }
 

@@ -65,7 +65,7 @@ function noRoomyPages(): RoomyPages {
 /** Those of a step, which begins with some of its transaction's. */
 function beginRoomy(pages: RoomyPages, of: RoomyPages | undefined): void {
   clear(pages.touched);
-  pages.stack.length = 0;
+  if (pages.stack.length > 0) pages.stack.length = 0;
   if (of !== undefined) pages.stack.push(...of.stack.slice(-ROOMY_PAGES));
 }
 
@@ -127,7 +127,8 @@ export class PrivatePages {
       clear(this.numbers[space]);
     }
     clear(this.held);
-    this.tallies.length = 0;
+    // Setting a length calls into the runtime, even where it is the same.
+    if (this.tallies.length > 0) this.tallies.length = 0;
     clear(this.counters);
   }
 
@@ -138,9 +139,11 @@ export class PrivatePages {
 
   /** There is something to publish or to give back. */
   get hasChanges(): boolean {
-    const [data, other] = this.frames;
-    const [freedData, freedOther] = this.freed;
-    return data.size + other.size + freedData.size + freedOther.size > 0;
+    return this.frames[0].size + this.frames[1].size > 0 || this.hasFreedAny;
+  }
+
+  get hasFreedAny(): boolean {
+    return this.freed[0].size + this.freed[1].size > 0;
   }
 
   frameOf(space: PageSpace, page: number): number {

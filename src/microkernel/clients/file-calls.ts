@@ -14,6 +14,7 @@ import { isForWantOfRoom } from '../files/open-file.js';
 import type { ClientFile } from '../files/client-file.js';
 import type { WriteGate } from '../files/write-gate.js';
 import { hasOwner } from '../files/owner.js';
+import type { PrivatePages } from '../private-pages.js';
 import { BtrieveError, Status } from '../status.js';
 import type { Conflict } from '../files/data-file.js';
 import { Handle, type ClientState, type OpenMode } from './handle.js';
@@ -135,8 +136,10 @@ export class FileCalls implements ClientState {
     this.#letGo(handle);
   }
 
-  *opensOf(file: ClientFile): Generator<Handle> {
-    for (const handle of this.#handles.values()) if (handle.file === file) yield handle;
+  beforeAbort(file: ClientFile, pages: PrivatePages): void {
+    for (const handle of this.#handles.values()) {
+      if (handle.file === file) handle.position.beforeAbort(pages);
+    }
   }
 
   /** What was locked inside a transaction stays so until that ends. */

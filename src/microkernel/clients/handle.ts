@@ -4,6 +4,7 @@ import { OpenFile } from '../files/open-file.js';
 import type { ClientFile } from '../files/client-file.js';
 import type { LockHolder, LockKind } from '../files/record-locks.js';
 import type { WriteGate } from '../files/write-gate.js';
+import type { PrivatePages } from '../private-pages.js';
 import { BtrieveError, Status } from '../status.js';
 import { Position } from './position.js';
 
@@ -42,8 +43,8 @@ export interface ClientState {
   wrote(handle: Handle): void;
   /** A lock has gone: nobody waits for this client, until they have tried again. */
   hasFreed(): void;
-  /** Those of a file. */
-  opensOf(file: ClientFile): Iterable<Handle>;
+  /** What a transaction has changed in a file is about to go: its opens of the file take notice. */
+  beforeAbort(file: ClientFile, pages: PrivatePages): void;
 }
 
 export class Handle implements LockHolder {

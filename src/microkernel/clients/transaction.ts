@@ -36,19 +36,25 @@ interface Grant {
   readonly address: number;
 }
 
+/** What it has changed in one file. */
+interface Part {
+  readonly file: OpenFile;
+  readonly pages: PrivatePages;
+  readonly isLogged: boolean;
+}
+
+/** Begin, one update and end are often all there is: what only few transactions need is made when it is needed. */
 export class Transaction implements ActiveTransaction {
   readonly client: ClientState;
   readonly isExclusive: boolean;
   readonly lock: number;
   readonly noWait: boolean;
   readonly #files: FileTable;
-  readonly #parts = new Map<OpenFile, PrivatePages>();
-  /** Files among them whose changes are logged. */
-  readonly #logged = new Set<OpenFile>();
+  readonly #parts = new Map<OpenFile, Part>();
   readonly #granted: Grant[] = [];
   /** Position blocks that have locked something inside. */
-  readonly #locking = new Set<Handle>();
-  readonly #closed = new Set<Handle>();
+  readonly #locking: Handle[] = [];
+  #closed: Set<Handle> | undefined;
 
   constructor(client: ClientState, files: FileTable, options: TransactionOptions) {
     this.client = client;
@@ -65,11 +71,11 @@ export class Transaction implements ActiveTransaction {
     if (!(file instanceof OpenFile)) return Status.NO_ERROR;
     const refusal = this.#refusal(file, use);
     if (refusal !== 0) return refusal;
-    let pages = this.#parts.get(file);
+    let pages = this.#parts.get(file)?.pages;
     if (this.isExclusive && use !== USE.NONE && file.exclusiveTo !== this) {
       const status = this.#lockFile(handle, file);
       if (status !== 0) return status;
-      pages = this.#parts.get(file);
+      pages = this.#parts.get(file)?.pages;
     }
     pages ??= use === USE.WRITE ? this.#attach(file) : undefined;
     if (pages?.failure !== undefined) throw pages.failure;
@@ -88,9 +94,9 @@ export class Transaction implements ActiveTransaction {
 
   #attach(file: OpenFile): PrivatePages {
     const pages = file.pages.beginPrivately(this.client);
-    if (this.#files.attach(file)) this.#logged.add(file);
+    const isLogged = this.#files.attach(file);
     file.transactions.add(this);
-    this.#parts.set(file, pages);
+    this.#parts.set(file, { file, pages, isLogged });
     return pages;
   }
 
@@ -104,12 +110,12 @@ export class Transaction implements ActiveTransaction {
     if (!this.#parts.has(file)) this.#attach(file);
     file.exclusiveTo = this;
     file.locks.releaseAll(handle);
-    this.#locking.add(handle);
+    if (!this.hasLocked(handle)) this.#locking.push(handle);
     return Status.NO_ERROR;
   }
 
   hasLocked(handle: Handle): boolean {
-    return this.#locking.has(handle);
+    return this.#locking.includes(handle);
   }
 
   /** A position block is about to be granted a lock on a record, which nobody has. */
@@ -129,19 +135,21 @@ export class Transaction implements ActiveTransaction {
 
   /** With the first lock inside, those of the position block from before go. */
   #isLocking(handle: Handle): void {
-    if (this.#locking.has(handle)) return;
-    this.#locking.add(handle);
+    if (this.hasLocked(handle)) return;
+    this.#locking.push(handle);
     handle.file.locks.releaseAll(handle);
   }
 
   /** A position block was closed: it keeps its locks until the end. */
   closed(handle: Handle): void {
+    this.#closed ??= new Set();
     this.#closed.add(handle);
   }
 
   /** Why it cannot be ended, only aborted: an operation failed half way. */
   get failure(): Error | undefined {
-    for (const { failure } of this.#parts.values()) if (failure !== undefined) return failure;
+    for (const { pages } of this.#parts.values())
+      if (pages.failure !== undefined) return pages.failure;
     return undefined;
   }
 
@@ -156,23 +164,29 @@ export class Transaction implements ActiveTransaction {
       const message = 'an operation of the transaction failed, and so it was aborted';
       throw new BtrieveError(Status.END_CHANGED_TO_ABORT, message, { cause: failure });
     }
-    const parts = [...this.#parts].filter(([, pages]) => pages.hasChanges);
+    const parts = this.#changedParts();
     if (parts.length > 0) this.#files.gate.assertOpen();
-    for (const [file, pages] of parts) file.pages.prepareToPublish(pages);
+    for (const { file, pages } of parts) file.pages.prepareToPublish(pages);
     const lsn = this.#logOrNot(parts);
     const all = participantsOf(parts);
     try {
-      for (const [file, pages] of parts) {
-        this.#archive(file, pages, lsn, all);
-        publish(file, pages, lsn);
+      for (const part of parts) {
+        this.#archive(part, lsn, all);
+        publish(part, lsn);
       }
     } finally {
       this.abort();
     }
   }
 
+  #changedParts(): Part[] {
+    const parts: Part[] = [];
+    for (const part of this.#parts.values()) if (part.pages.hasChanges) parts.push(part);
+    return parts;
+  }
+
   /** Where the disk of the log has no room it goes on, and can be ended later. */
-  #logOrNot(parts: readonly (readonly [OpenFile, PrivatePages])[]): number {
+  #logOrNot(parts: readonly Part[]): number {
     try {
       return this.#log(parts);
     } catch (error) {
@@ -185,27 +199,28 @@ export class Transaction implements ActiveTransaction {
    * From here on it is committed, if it is logged; as safe as the settings promise. Returns its LSN, 0 if
    * it has none.
    */
-  #log(parts: readonly (readonly [OpenFile, PrivatePages])[]): number {
+  #log(parts: readonly Part[]): number {
     const logged: LogPart[] = [];
     let log: ChangeLog | undefined;
-    for (const [{ pages, data }, { changes }] of parts) {
-      const { journal } = data;
+    for (const { file, pages } of parts) {
+      const { journal } = file.data;
+      const { changes } = pages;
       if (journal?.log === undefined || changes.count === 0) continue;
       log = journal.log;
-      logged.push(journal.part(changes, pages.control.changeSeq + 1));
+      logged.push(journal.part(changes, file.pages.control.changeSeq + 1));
     }
     return log?.appendTransaction(logged, this.client.name) ?? 0;
   }
 
   /** What it changes in a file is part of what the next system transaction archives. */
   #archive(
-    { pages: { control }, data }: OpenFile,
-    { changes }: PrivatePages,
+    { file: { pages, data }, pages: { changes } }: Part,
     lsn: number,
     all: readonly ArchivedParticipant[],
   ): void {
     const archive = data.journal?.archive;
     if (archive === undefined || changes.count === 0) return;
+    const { control } = pages;
     const participants = all.filter(({ uuid }) => uuid !== control.uuid);
     const { name: client } = this.client;
     const changeSeq = control.changeSeq + 1;
@@ -214,8 +229,9 @@ export class Transaction implements ActiveTransaction {
 
   /** What it has changed, and has not been published, is as if it had not been. */
   abort(): void {
-    for (const [file, pages] of this.#parts) {
-      for (const { position } of this.client.opensOf(file)) position.beforeAbort(pages);
+    for (const { file, pages } of this.#parts.values()) {
+      // What has been published is not in them any more.
+      if (pages.hasChanges) this.client.beforeAbort(file, pages);
       file.data.drop(pages);
       file.pages.giveBack(pages);
       file.transactions.delete(this);
@@ -224,27 +240,25 @@ export class Transaction implements ActiveTransaction {
     for (const { handle, address } of this.#granted) {
       handle.file.locks.release(handle, address);
     }
-    for (const handle of this.#closed) handle.file.locks.releaseAll(handle);
-    for (const file of this.#parts.keys()) this.#files.detach(file, this.#logged.has(file));
+    for (const handle of this.#closed ?? []) handle.file.locks.releaseAll(handle);
+    for (const { file, isLogged } of this.#parts.values()) this.#files.detach(file, isLogged);
     this.#parts.clear();
     this.client.transaction = undefined;
   }
 }
 
 /** The files that a transaction is about to have changed; none if nobody wants to know. */
-function participantsOf(
-  parts: readonly (readonly [OpenFile, PrivatePages])[],
-): ArchivedParticipant[] {
-  if (parts.length < 2 || parts.every(([{ data }]) => data.journal?.archive === undefined))
+function participantsOf(parts: readonly Part[]): ArchivedParticipant[] {
+  if (parts.length < 2 || parts.every(({ file }) => file.data.journal?.archive === undefined))
     return [];
-  return parts.map(([{ pages }]) => {
+  return parts.map(({ file: { pages } }) => {
     const { uuid, timeline, changeSeq } = pages.control;
     return { uuid, timeline, changeSeq: changeSeq + 1, path: pages.path };
   });
 }
 
 /** Throws what makes the file unusable; everything else has been seen to. */
-function publish(file: OpenFile, pages: PrivatePages, lsn: number): void {
+function publish({ file, pages }: Part, lsn: number): void {
   try {
     // Not sooner: no generation may say so before it holds what it says.
     if (file.data.journal !== undefined && lsn > 0) file.pages.appliedLsn = lsn;
