@@ -29,8 +29,8 @@ export async function butil(words: readonly string[], terminal: Console): Promis
     const parsed = parse(words, console.platform);
     if (parsed === undefined) return showUsage(words, console);
     // Before anything is asked, on another stream.
-    showBanner();
-    return await run(parsed, console);
+    if (parsed.command.isBare !== true) showBanner();
+    return await run(parsed, parsed.command.isBare === true ? terminal : console);
   } catch (error) {
     if (error instanceof UsageError) return showMistake(error, words, isJson, console);
     const { outcomeOf } = await import('./failures.js');
@@ -83,7 +83,9 @@ async function run({ command, line }: ParsedLine, console: Console): Promise<num
   const module = await import('./session.js');
   const session = new module.Session(console, command.name, line, options.options);
   const outcome = await runSession(command, session);
-  show(command.name, outcome, session.isJson, console);
+  const isBare = command.isBare === true && outcome.exitCode === EXIT.DONE && !session.isJson;
+  if (isBare) console.out(outcome.text);
+  else show(command.name, outcome, session.isJson, console);
   return outcome.exitCode;
 }
 

@@ -99,6 +99,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/owner.js')).clearOwner,
   },
   {
+    name: 'completion',
+    summary: 'writes the script with which a shell completes command lines of butil',
+    operands: [word('bash|zsh', 'the shell')],
+    owners: 0,
+    isBare: true,
+    notes: [
+      'For bash, in ~/.bashrc: source <(butil -completion bash)',
+      'For zsh, in a directory of $fpath: butil -completion zsh > _butil',
+    ],
+    load: async () => (await import('./commands/completion.js')).completionOf(COMMANDS),
+  },
+  {
     name: 'config',
     summary: 'shows and changes the settings of an engine root',
     operands: [

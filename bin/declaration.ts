@@ -52,6 +52,8 @@ export interface CommandDeclaration {
   readonly notes?: readonly string[];
   /** What stands behind the command in its usage, where that is not what follows from the rest. */
   readonly usage?: string;
+  /** What it prints is for a program: without banner and closing line. */
+  readonly isBare?: boolean;
   /** Which of the operands given are not to be shown. */
   readonly secrets?: (operands: readonly string[]) => readonly number[];
 }

@@ -424,6 +424,7 @@ const LAYERS: readonly LayerDeclaration[] = [
     layer: 'command support',
     mayImport: ['public API'],
     modules: [
+      'bin/completion',
       'bin/console',
       'bin/declaration',
       'bin/description',
@@ -448,6 +449,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'bin/commands/blog',
       'bin/commands/check',
       'bin/commands/clone',
+      'bin/commands/completion',
       'bin/commands/config',
       'bin/commands/continuous',
       'bin/commands/hot-copy',
@@ -1037,6 +1039,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   ],
   'maintenance/sound-pages': ['maintenance/task'],
   'maintenance/stat-report': ['maintenance/opened-file'],
+  'bin/completion': ['bin/declaration'],
   'bin/description': ['bin/text-files'],
   'bin/engine-for-command': ['bin/console'],
   'bin/failures': [
