@@ -17,26 +17,8 @@ import {
 } from '../src/index.js';
 import type { Console } from './console.js';
 import { chooseRoot } from './engine-for-command.js';
+import { daemonHelp } from './isamited-help.js';
 import { EXIT, toJson, type Outcome } from './outcome.js';
-
-const USAGE = `isamited ${version}: the engine of a root as a process of its own
-
-Usage: isamited [run | status | stop] [--root directory] [options]
-
-  run         runs until it is told to stop, by SIGTERM, SIGINT or isamited stop; the default
-  status      says whether an engine runs on the root, in which process, and what it is doing
-  stop        stops it; what was changed is on disk then
-
-  --root directory     of the engine; else ISAMITE_ROOT, ACTIANZEN_ROOT, or the user's own
-  --detach             run: in the background; returns when clients can connect
-  --wait seconds       until the engine must have answered; 10
-  --force              stop: also an engine that a program runs for itself
-  --tcp [host:]port    run: for clients on other machines too; without host: 127.0.0.1
-  --token-file file    the token that they must know
-  --tls-key file, --tls-cert file
-                       key and certificate (PEM); needed for a host that is not this machine
-  --json               one JSON document on standard output
-  --help, --version`;
 
 const OPTIONS = {
   root: { type: 'string' },
@@ -262,7 +244,7 @@ async function main(words: readonly string[]): Promise<number> {
     const given = parse(words);
     ({ command } = given);
     if (given.values.help === true || given.values.version === true) {
-      terminal.out(given.values.help === true ? USAGE : version);
+      terminal.out(given.values.help === true ? daemonHelp(version) : version);
       return EXIT.DONE;
     }
     outcome = await execute(given);

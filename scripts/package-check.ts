@@ -6,7 +6,7 @@
  * Needs the registry, so it is no part of `npm test`. Leaves nothing behind.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -84,6 +84,9 @@ try {
   check('a program runs', program.status === 0 && program.text.startsWith('1'), program.text);
   const butil = run(usual, 'npx', ['butil', '-stat', 'customers.btr']);
   check('npx butil -stat', butil.status === 0, butil.text);
+  const pages = ['butil.1', 'isamited.1'].map((page) => join('node_modules/isamite/man', page));
+  const isThere = pages.every((page) => existsSync(join(usual, page)));
+  check('manual pages', isThere, pages.join(', '));
   checkTypes(usual, 'node16', 'node16');
   checkTypes(usual, 'esnext', 'bundler');
   checkWithoutModule('no-scripts', ['--ignore-scripts'], {});

@@ -431,6 +431,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'bin/engine-for-command',
       'bin/failures',
       'bin/grammar',
+      'bin/isamited-help',
       'bin/image-layout',
       'bin/list-file',
       'bin/messages',
