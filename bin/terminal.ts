@@ -19,9 +19,14 @@ export function readAll(): string {
  * there is no more input.
  */
 export async function ask(question: string, isHidden: boolean): Promise<string | undefined> {
-  process.stderr.write(question);
   // Looking at `process.stdin` would make reading from a pipe fail.
-  if (!isatty(0)) return readLine();
+  if (!isatty(0)) {
+    process.stderr.write(question);
+    return readLine();
+  }
+  // Whoever sees the question may type at once, and nothing of it is to be shown.
+  process.stdin.setRawMode(true);
+  process.stderr.write(question);
   const answer = await typed(isHidden);
   process.stderr.write('\n');
   return answer;
@@ -39,7 +44,7 @@ function readLine(): string | undefined {
   return bytes.length === 0 ? undefined : Buffer.from(bytes).toString();
 }
 
-/** A line typed on a terminal whose own echo is off. */
+/** A line typed on a terminal that is in raw mode; ends that. */
 function typed(isHidden: boolean): Promise<string | undefined> {
   const { stdin, stderr } = process;
   return new Promise((resolve) => {
@@ -66,7 +71,6 @@ function typed(isHidden: boolean): Promise<string | undefined> {
       }
       if (!isHidden) stderr.write(data);
     };
-    stdin.setRawMode(true);
     stdin.resume();
     stdin.on('data', take);
   });
