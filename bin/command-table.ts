@@ -224,12 +224,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     operands: [],
     owners: 0,
     long: [
-      { name: 'last', value: 'number', describe: 'so many events; 20, and with --since all' },
+      { name: 'limit', value: 'number', describe: 'so many events; 20, and with --since all' },
+      { name: 'last', value: 'number', describe: 'the same' },
       {
         name: 'since',
         value: 'time',
         describe: 'only those since then, for instance 2026-01-31T14:00',
       },
+      { name: 'until', value: 'time', describe: 'only those up to then' },
+      {
+        name: 'id',
+        value: 'name',
+        describe: 'only those of this kind; may be repeated',
+        isRepeated: true,
+      },
+      { name: 'file', value: 'file', describe: 'only those about this file' },
       {
         name: 'severity',
         value: 'I|W|E',
@@ -237,7 +246,11 @@ export const COMMANDS: readonly CommandEntry[] = [
         choices: ['I', 'W', 'E'],
       },
     ],
-    examples: ['butil -events', 'butil -events --last 100 --severity W'],
+    examples: [
+      'butil -events',
+      'butil -events --limit 100 --severity W',
+      'butil -events --since 2026-01-31 --id file-failed --id file-unclean',
+    ],
     load: async () => (await import('./commands/events.js')).command,
   },
   {

@@ -149,6 +149,23 @@ describe('-events', () => {
     const since = await json('-events', '--since', '2026-01-02T00:00:00Z');
     expect(since.result).toMatchObject({ events: [{ id: 'file-unclean' }, { id: 'file-failed' }] });
     expect((await run('-events', '--since', 'yesterday')).code).toBe(3);
+    const ids = async (...words: string[]): Promise<string[]> => {
+      const { result } = await json('-events', ...words);
+      return (result as { events: { id: string }[] }).events.map(({ id }) => id);
+    };
+    expect(await ids('--limit', '1')).toEqual(['file-failed']);
+    expect(await ids('--until', '2026-01-02T00:00:00Z', '--limit', '2')).toEqual([
+      'engine-started',
+      'file-unclean',
+    ]);
+    expect(await ids('--id', 'file-failed', '--id', 'engine-stopped')).toEqual([
+      'engine-stopped',
+      'file-failed',
+    ]);
+    expect(await ids('--file', '/a b.dat')).toEqual(['file-unclean']);
+    expect((await run('-events', '--limit', '1', '--last', '1')).code).toBe(3);
+    expect((await run('-events', '--limit', '0')).code).toBe(3);
+    expect((await run('-events', '--until', 'yesterday')).code).toBe(3);
   });
 
   test('those of an engine', async () => {
