@@ -46,52 +46,94 @@ export interface CheckedFile {
   readonly records: LegacyRecords;
   /** What was found when it was opened. */
   readonly warnings: readonly LegacyWarning[];
+  /** Where the header that counts begins in the file. */
+  readonly headerAt: number;
   index(number: number): LegacyIndex;
 }
 
+/** How far a check is. */
+export interface LegacyCheckProgress {
+  readonly done: number;
+  readonly total: number;
+  readonly unit: string;
+}
+
+/** A check in steps: between two of them something else may read the file. */
+export type LegacyCheckTask = Generator<LegacyCheckProgress, LegacyReport, void>;
+
+/** Warnings of things that no sound file has. What else is said there may be so of a sound one. */
+const WARNINGS_OF_DAMAGE: ReadonlySet<string> = new Set([
+  // What an unusable newer copy said is not known: it may have counted records that this one does not.
+  'header-copy',
+  'table-copy',
+  'cut-short',
+  'record-count',
+  'keys',
+  'key-count',
+  'key-damaged',
+  'collating-sequence',
+  'free-pages',
+]);
 const FINDINGS_SHOWN = 100;
+/** Records, entries and pages looked at between two steps. */
+const PER_STEP = 512;
 const FRAGMENTS = 0x1_0000;
 const FREE_ENTRY = 0xffff;
 const ENTRY_SIZE = 2;
 
 /** Proves what a file holds. Damage is in the report; only failures that are none of the file's are thrown. */
 export function checkLegacyContent(file: CheckedFile): LegacyReport {
-  return new ContentCheck(file).run();
+  const task = checkLegacyInSteps(file);
+  for (;;) {
+    const { done, value } = task.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same in steps. `onRecord` is told the address of every record, in physical order. */
+export function checkLegacyInSteps(
+  file: CheckedFile,
+  onRecord?: (address: number) => void,
+): LegacyCheckTask {
+  return new ContentCheck(file, onRecord).run();
 }
 
 class ContentCheck {
   readonly #file: CheckedFile;
+  readonly #onRecord: ((address: number) => void) | undefined;
   readonly #findings: LegacyFinding[] = [];
   #findingCount = 0;
   readonly #fragments = new BitSet();
-  /** Formats 3 to 5: pages that are known to be no variable pages. */
-  readonly #otherPages = new BitSet();
+  /** Pages that an index leads to. */
+  readonly #indexPages = new BitSet();
   readonly #indexes: readonly LegacyIndex[];
   /** Records that belong into each index. */
   readonly #expected: number[];
 
-  constructor(file: CheckedFile) {
+  constructor(file: CheckedFile, onRecord: ((address: number) => void) | undefined) {
     this.#file = file;
+    this.#onRecord = onRecord;
     this.#indexes = file.keys
       .filter(({ refusal }) => refusal === undefined)
       .map(({ definition }) => file.index(definition.number));
     this.#expected = this.#indexes.map(() => 0);
   }
 
-  run(): LegacyReport {
-    // What an unusable newer header said is not known: it may have counted records that this one does not.
-    for (const { reason, message } of this.#file.warnings) {
-      if (reason === 'header-copy') this.#add({ reason, message });
-    }
-    const records = this.#checkRecords();
+  *run(): LegacyCheckTask {
+    const { headerAt } = this.#file;
+    const records = yield* this.#checkRecords();
     if (records !== this.#file.recordCount)
       this.#add({
         reason: 'record-count',
         message: `the header counts ${this.#file.recordCount} records, and there are ${records}`,
+        offset: headerAt,
       });
     for (const [position, index] of this.#indexes.entries())
-      this.#guard(() => this.#checkIndex(index, this.#expected[position] ?? 0), index.number);
-    this.#checkVariablePages();
+      yield* this.#guardSteps(this.#checkIndex(index, this.#expected[position] ?? 0), index.number);
+    yield* this.#checkPages();
+    // They may have come while the pages were read.
+    for (const { reason, message } of this.#file.warnings)
+      if (WARNINGS_OF_DAMAGE.has(reason)) this.#add({ reason, message, offset: headerAt });
     return { records, findings: this.#findings, findingCount: this.#findingCount };
   }
 
@@ -100,64 +142,87 @@ class ContentCheck {
   }
 
   /** What is damaged becomes a finding. True if nothing was. */
-  #guard(work: () => void, key?: number): boolean {
+  #guard(work: () => void): boolean {
     try {
       work();
       return true;
     } catch (error) {
-      if (!(error instanceof BtrieveError)) throw error;
-      const { page, offset } = error;
-      this.#add({
-        reason: error.reason ?? 'damage',
-        message: error.message,
-        ...(page === undefined ? {} : { page }),
-        ...(offset === undefined ? {} : { offset }),
-        ...(key === undefined ? {} : { key }),
-      });
+      this.#addError(error);
       return false;
     }
   }
 
-  #checkRecords(): number {
+  *#guardSteps(
+    work: Generator<LegacyCheckProgress, void, void>,
+    key: number,
+  ): Generator<LegacyCheckProgress, void, void> {
+    try {
+      yield* work;
+    } catch (error) {
+      this.#addError(error, key);
+    }
+  }
+
+  #addError(error: unknown, key?: number): void {
+    if (!(error instanceof BtrieveError)) throw error;
+    // What has no place of its own is said in the header.
+    const { page, offset = this.#file.headerAt } = error;
+    this.#add({
+      reason: error.reason ?? 'damage',
+      message: plain(error),
+      ...(page === undefined ? {} : { page }),
+      offset,
+      ...(key === undefined ? {} : { key }),
+    });
+  }
+
+  #step(done: number, unit: string): LegacyCheckProgress {
+    return { done, total: this.#file.recordCount, unit };
+  }
+
+  /** All records in physical order, going on behind what is damaged. Returns how many can be read. */
+  *#checkRecords(): Generator<LegacyCheckProgress, number, void> {
     const { records, header } = this.#file;
     const fixed = new Uint8Array(Math.max(1, header.recordLength));
     let count = 0;
+    for (let from = -1, tried = 0; ; tried++) {
+      if (tried % PER_STEP === 0) yield this.#step(count, 'records checked');
+      let found = -1;
+      records.tried = from;
+      const isWhole = this.#guard(() => (found = records.next(from)));
+      if (!isWhole && records.tried <= from) break;
+      if (isWhole && found < 0) break;
+      from = isWhole ? found : records.tried;
+      if (!isWhole) continue;
+      if (this.#guard(() => this.#readRecord(found, fixed))) count++;
+      this.#countExpected(fixed);
+    }
+    const { failure } = records.free;
+    if (failure !== undefined) this.#addError(failure);
+    return count;
+  }
+
+  #readRecord(address: number, fixed: Uint8Array): void {
+    const { records } = this.#file;
     records.fragments.onVisit = (page, number) => {
       if (!this.#fragments.add(page * FRAGMENTS + number))
         this.#add({
           reason: 'fragment',
           message: `fragment ${number} belongs to two records`,
-          page,
+          ...this.#placeOf(page),
         });
     };
     try {
-      this.#eachRecord((address) => {
-        if (this.#guard(() => void records.read(address, fixed))) count++;
-        this.#countExpected(fixed);
-      });
+      records.read(address, fixed);
+      this.#onRecord?.(address);
     } finally {
       records.fragments.onVisit = undefined;
     }
-    if (records.free.failure !== undefined) this.#guard(() => this.#throw(records.free.failure));
-    return count;
   }
 
-  #throw(error: BtrieveError | undefined): void {
-    if (error !== undefined) throw error;
-  }
-
-  /** All records in physical order, going on behind what is damaged. */
-  #eachRecord(visit: (address: number) => void): void {
-    const { records } = this.#file;
-    for (let from = -1; ;) {
-      let found = -1;
-      records.tried = from;
-      const isWhole = this.#guard(() => (found = records.next(from)));
-      if (!isWhole && records.tried <= from) return;
-      if (isWhole && found < 0) return;
-      if (isWhole) visit(found);
-      from = isWhole ? found : records.tried;
-    }
+  #placeOf(page: number): { page: number; offset?: number } {
+    const offset = this.#file.records.pages.map.locate(page);
+    return offset === NONE ? { page } : { page, offset };
   }
 
   #countExpected(fixed: Uint8Array): void {
@@ -166,62 +231,100 @@ class ContentCheck {
         this.#expected[position] = (this.#expected[position] ?? 0) + 1;
   }
 
-  #checkIndex(index: LegacyIndex, expected: number): void {
+  *#checkIndex(index: LegacyIndex, expected: number): Generator<LegacyCheckProgress, void, void> {
     const cursor = index.cursor();
     const { geometry } = this.#file.records;
     const reached = new BitSet();
+    const unit = `entries of key ${index.number} checked`;
     let entries = 0;
-    index.onNode = (page) => void this.#otherPages.add(page);
-    try {
-      for (let found = cursor.first(); found; found = cursor.next()) {
-        const { address } = cursor;
-        if (cursor.isAtFirstOfEntry) entries++;
-        if (!reached.add(geometry.pageOf(address) * geometry.perPage + geometry.slotOf(address)))
-          this.#add({
-            reason: 'index',
-            message: `the index comes to the record at ${address} twice`,
-            key: index.number,
-          });
-        if (reached.size > expected && reached.size > this.#file.records.capacity) break;
-      }
-    } finally {
-      index.onNode = undefined;
+    for (let found = this.#move(index, () => cursor.first()); found;) {
+      const { address } = cursor;
+      if (cursor.isAtFirstOfEntry) entries++;
+      if (!reached.add(geometry.pageOf(address) * geometry.perPage + geometry.slotOf(address)))
+        this.#add({
+          reason: 'index',
+          message: `the index comes to the record at ${address} twice`,
+          ...this.#placeOf(geometry.pageOf(address)),
+          key: index.number,
+        });
+      if (reached.size > expected && reached.size > this.#file.records.capacity) break;
+      if (reached.size % PER_STEP === 0) yield this.#step(reached.size, unit);
+      found = this.#move(index, () => cursor.next());
     }
+    const place = this.#rootOf(index);
     if (reached.size !== expected)
       this.#add({
         reason: 'index',
         message: `${expected} records belong into the index, and it leads to ${reached.size}`,
+        ...place,
         key: index.number,
       });
     if (entries !== index.key.entries)
       this.#add({
         reason: 'index-count',
         message: `the header counts ${index.key.entries} entries of the index, and there are ${entries}`,
+        offset: this.#file.headerAt,
         key: index.number,
       });
   }
 
-  // -------------------------------------------------------------------------------------------
-  // Variable pages
+  #rootOf({ key }: LegacyIndex): { page?: number; offset?: number } {
+    return key.root === NONE ? { offset: this.#file.headerAt } : this.#placeOf(key.root);
+  }
 
-  /** Every fragment in use must have been come by. */
-  #checkVariablePages(): void {
+  /** A move of a cursor, with the pages that it comes by. */
+  #move(index: LegacyIndex, move: () => boolean): boolean {
+    index.onNode = (page) => void this.#indexPages.add(page);
+    try {
+      return move();
+    } finally {
+      index.onNode = undefined;
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------
+  // Pages
+
+  /** Every page must be of some use, and every fragment must have been come by. */
+  *#checkPages(): Generator<LegacyCheckProgress, void, void> {
+    const { pages } = this.#file.records;
     const { header } = this.#file;
-    if (!header.isVariable) return;
-    const { pages, free } = this.#file.records;
-    const isComplete = this.#indexes.length === header.keys;
     const isPlain = header.family === LEGACY_FAMILY.PLAIN;
+    const { keys } = this.#file;
+    const users = keys.filter(({ isSystem }) => !isSystem).length;
+    // Of format 7.0 nobody knows where the header has the system key.
+    const hasUnknown = header.hasSystemData && users === keys.length;
+    const isComplete = this.#indexes.length === keys.length && users === header.keys && !hasUnknown;
+    // Nobody knows which pages an index has that is damaged or cannot be read.
+    const areIndexesKnown = isComplete && this.#findingCount === 0;
     // Without types a page that no index leads to might be one of an index that cannot be read.
-    if (isPlain && (!isComplete || this.#findingCount > 0)) return;
-    for (let page = pages.map.first; page < pages.limit; page++)
+    if (isPlain && !areIndexesKnown) return;
+    for (let page = pages.map.first; page < pages.limit; page++) {
+      if (page % PER_STEP === 0) yield { done: page, total: pages.limit, unit: 'pages checked' };
       this.#guard(() => {
         if (pages.map.locate(page) === NONE) return;
-        if (isPlain) {
-          const isOther =
-            page === header.sequencePage || free.isFreePage(page) || this.#otherPages.has(page);
-          if (!isOther && !pages.isData(page)) this.#checkFragments(page);
-        } else if (pages.map.type === LEGACY_PAGE.VARIABLE) this.#checkFragments(page);
+        const { type } = pages.map;
+        if (isPlain) this.#checkPlainPage(page);
+        else if (type === LEGACY_PAGE.VARIABLE) this.#checkFragments(page);
+        else if (areIndexesKnown && isIndexType(header, type) && !this.#indexPages.has(page))
+          this.#addUnused(page);
       });
+    }
+  }
+
+  #checkPlainPage(page: number): void {
+    const { header, records } = this.#file;
+    const { pages, free } = records;
+    const isKnown =
+      page === header.sequencePage || free.isFreePage(page) || this.#indexPages.has(page);
+    if (isKnown || pages.isData(page)) return;
+    if (header.isVariable) this.#checkFragments(page);
+    else this.#addUnused(page);
+  }
+
+  #addUnused(page: number): void {
+    const message = 'a page of an index belongs to no key: the header may count too few';
+    this.#add({ reason: 'index-page', message, ...this.#placeOf(page) });
   }
 
   #checkFragments(page: number): void {
@@ -234,7 +337,22 @@ class ContentCheck {
     for (let number = 0; number < count; number++) {
       const entry = u16(pages.view, at + pages.pageSize - ENTRY_SIZE * (number + 1));
       if (entry !== FREE_ENTRY && !this.#fragments.has(page * FRAGMENTS + number))
-        this.#add({ reason: 'fragment', message: `fragment ${number} belongs to no record`, page });
+        this.#add({
+          reason: 'fragment',
+          message: `fragment ${number} belongs to no record`,
+          ...this.#placeOf(page),
+        });
     }
   }
+}
+
+function isIndexType({ family }: LegacyHeader, type: number): boolean {
+  return (
+    type >= (family === LEGACY_FAMILY.WIDE ? LEGACY_PAGE.INDEX_WIDE : LEGACY_PAGE.INDEX_NARROW)
+  );
+}
+
+/** A message without what its class has added. */
+function plain({ message, status }: BtrieveError): string {
+  return message.split(` (status ${status}, `)[0] ?? message;
 }

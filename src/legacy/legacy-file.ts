@@ -52,6 +52,8 @@ export class LegacyFile {
   /** Where the file was not closed, or a change was under way. */
   readonly isUnclean: boolean;
   readonly header: LegacyHeader;
+  /** Where the copy of it that counts begins in the file. */
+  readonly headerAt: number;
   readonly records: LegacyRecords;
   /** Keys with what their indexes are; the system key, of number 125, too. */
   readonly keys: readonly LegacyKey[];
@@ -75,11 +77,12 @@ export class LegacyFile {
   }
 
   private constructor(volumes: LegacyVolumes, { files, owner, cacheSize }: LegacyOpenOptions) {
-    const { header, warnings } = readHeader(volumes);
+    const { header, offset, warnings } = readHeader(volumes);
     const { path } = volumes;
     checkOwner(header, owner, path);
     this.path = path;
     this.header = header;
+    this.headerAt = offset;
     this.#volumes = volumes;
     this.#warnings = [...warnings];
     this.format = header.version.name;
@@ -255,6 +258,12 @@ export class LegacyFile {
         reason: 'keys',
         message: `the header counts ${header.keys} keys and, elsewhere, ${header.keysAgain}`,
       });
+    for (const { definition, entries } of keys)
+      if (entries > header.records)
+        this.#warn({
+          reason: 'key-count',
+          message: `the header counts ${entries} values of key ${definition.number}, and ${header.records} records`,
+        });
     const linked = keys.filter(({ isLinked }) => isLinked).length;
     const isReserved = hasFlag(this.definition, FILE_FLAG.RESERVE_POINTERS);
     if (records.plan.pointerCount > linked && !isReserved)

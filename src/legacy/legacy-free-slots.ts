@@ -54,6 +54,8 @@ export class FreeSlots {
   #free: BitSet | undefined;
   #failure: BtrieveError | undefined;
   #freePages: BitSet | undefined;
+  /** Where the last link of the chain was read: page, and offset in it. The first is in the header. */
+  #linkAt: readonly [page: number, at: number] = [0, Number.NaN];
 
   constructor(
     pages: LegacyPages,
@@ -151,12 +153,13 @@ export class FreeSlots {
   #take(free: BitSet, address: number): number {
     const geometry = this.#geometry;
     const [page, slot] = [geometry.pageOf(address), geometry.slotOf(address)];
+    const [fromPage, fromAt] = this.#linkAt;
     if (slot < 0)
       throw this.#pages.damage(
         'free-slots',
         `the list of free slots leads to ${address}, where no slot is`,
-        page,
-        Number.NaN,
+        fromPage,
+        fromAt,
       );
     const at = this.#pages.read(page, LEGACY_PAGE.DATA) + geometry.offsetOf(slot);
     if (!free.add(page * geometry.perPage + slot))
@@ -166,6 +169,7 @@ export class FreeSlots {
         page,
         geometry.offsetOf(slot),
       );
+    this.#linkAt = [page, geometry.offsetOf(slot) + this.#plan.freeLink];
     return this.#pages.header.family.address(this.#pages.view, at + this.#plan.freeLink);
   }
 }

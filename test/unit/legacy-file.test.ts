@@ -6,7 +6,13 @@ import { describe, expect, test } from 'vitest';
 import { checkLegacyContent } from '../../src/legacy/legacy-check.js';
 import { identify } from '../../src/legacy/identify.js';
 import { legacyVersions } from '../../src/legacy/legacy-versions.js';
-import { PLAIN_FCR, SHADOW_FCR, WIDE_FCR } from '../../src/legacy/legacy-layout.js';
+import {
+  NARROW_SEGMENT,
+  PLAIN_FCR,
+  SHADOW_FCR,
+  WIDE_FCR,
+  WIDE_SEGMENT,
+} from '../../src/legacy/legacy-layout.js';
 import { LegacyFile } from '../../src/legacy/legacy-file.js';
 import { matchesOwner, scrambledOwners } from '../../src/legacy/legacy-owner.js';
 import { FILE_FLAG } from '../../src/microkernel/definition/file-definition.js';
@@ -230,6 +236,72 @@ describe('unclean files', () => {
     const bytes = changed(made('6-fixed'), 512 + SHADOW_FCR.slotLength, 0xff, 0xff);
     const error = answer(() => open(bytes));
     expect([error.status, error.reason]).toEqual([2, 'header']);
+  });
+});
+
+describe('counts of keys that are wrong', () => {
+  interface Place {
+    readonly headerAt: number;
+    readonly keys: readonly number[];
+    /** Of the first key. */
+    readonly entries: number;
+  }
+  const PLAIN: Place = {
+    headerAt: 0,
+    keys: [PLAIN_FCR.keys],
+    entries: PLAIN_FCR.size + NARROW_SEGMENT.entries,
+  };
+  const SHADOW: Place = {
+    headerAt: 512,
+    keys: [SHADOW_FCR.keys, SHADOW_FCR.keysAgain],
+    entries: SHADOW_FCR.size + NARROW_SEGMENT.entries,
+  };
+  const WIDE: Place = {
+    headerAt: 8192,
+    keys: [WIDE_FCR.keys, WIDE_FCR.keysAgain],
+    entries: WIDE_FCR.size + WIDE_SEGMENT.entries,
+  };
+  const FILES: readonly (readonly [string, Place])[] = [
+    ['3-fixed', PLAIN],
+    ['4-variable', PLAIN],
+    ['4-repeating', PLAIN],
+    ['5-compressed', PLAIN],
+    ['6-fixed', SHADOW],
+    ['6-variable', SHADOW],
+    ['6-repeating', SHADOW],
+    ['9.5-fixed', WIDE],
+    ['9.5-vat', WIDE],
+  ];
+
+  test.each(FILES)('%s: fewer or more keys', (name, { headerAt, keys }) => {
+    const { length } = MADE[name]!.keys;
+    for (const count of [0, length - 1, length + 1]) {
+      let bytes = made(name);
+      for (const at of keys) bytes = changed(bytes, headerAt + at, count);
+      expect([count, checkLegacyContent(open(bytes)).findingCount > 0]).toEqual([count, true]);
+    }
+  });
+
+  test.each(FILES.filter(([, { keys }]) => keys.length > 1))(
+    '%s: the two counts differ',
+    (name, { headerAt, keys }) => {
+      for (const at of keys) {
+        const file = open(changed(made(name), headerAt + at, 0));
+        expect(checkLegacyContent(file).findingCount).toBeGreaterThan(0);
+      }
+    },
+  );
+
+  test.each(FILES)('%s: values of a key', (name, { headerAt, entries }) => {
+    const { length } = MADE[name]!.records;
+    for (const count of [0, 1, length + 1, 0xfff0]) {
+      const bytes = changed(made(name), headerAt + entries + 2, count & 0xff, count >> 8);
+      const { findings } = checkLegacyContent(open(bytes));
+      const reasonsOf = new Set(findings.map(({ reason }) => reason));
+      expect([count, reasonsOf.has('index-count')]).toEqual([count, true]);
+      expect([count, reasonsOf.has('key-count')]).toEqual([count, count > length]);
+      expect(findings.every(({ offset }) => offset !== undefined)).toBe(true);
+    }
   });
 });
 
