@@ -15,7 +15,7 @@ export async function command(session: Session): Promise<Outcome> {
   return partly(session, tally, async () => {
     const options = { owner, outputOwner, dryRun, tally };
     const task = copyRecords(client, source, output, options);
-    const { read, inserted, refused } = await session.follow('Copying', task);
+    const { read, inserted, refused, notes } = await session.follow('Copying', task);
     const would = dryRun ? ' that would be' : '';
     return {
       exitCode: refused.count === 0 ? EXIT.DONE : EXIT.FINDINGS,
@@ -25,6 +25,7 @@ export async function command(session: Session): Promise<Outcome> {
         ...describeRefused(refused, output),
         `Total number of records${would} inserted = ${inserted}`,
       ].join('\n'),
+      warnings: notes,
     };
   });
 }

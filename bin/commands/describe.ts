@@ -10,8 +10,9 @@ export async function command(session: Session): Promise<Outcome> {
   const owner = await session.owner(0, file);
   const definition = fileDefinition(await session.client(), file, owner);
   const { text, acsFiles } = describeFile(definition);
+  const { notes } = definition;
   const names = acsFiles.map(({ name }) => name);
-  if (output === undefined) return done(text.trimEnd(), { file, text, acsFiles: names });
+  if (output === undefined) return done(text.trimEnd(), { file, text, acsFiles: names }, notes);
   const targets = acsFiles.map(({ name, bytes }) => ({ path: join(dirname(output), name), bytes }));
   for (const path of [output, ...targets.map((each) => each.path)]) {
     if (!isThere(path)) continue;
@@ -21,5 +22,5 @@ export async function command(session: Session): Promise<Outcome> {
   for (const { path, bytes } of targets) writeBytes('the collating sequence file', path, bytes);
   writeText('the description file', output, text);
   const written = [output, ...targets.map((each) => each.path)];
-  return done(`Written: ${written.join(', ')}`, { file, written });
+  return done(`Written: ${written.join(', ')}`, { file, written }, notes);
 }

@@ -31,12 +31,20 @@ export async function exportCommand(session: Session): Promise<Outcome> {
   const result = await session.follow('Exporting', task);
   const would = dryRun ? ' that would be' : '';
   return {
-    exitCode: EXIT.DONE,
-    reason: 'done',
+    exitCode: result.leftOut === 0 ? EXIT.DONE : EXIT.FINDINGS,
+    reason: result.leftOut === 0 ? 'done' : 'left-out',
     result: { source, output, dryRun, format, ...result },
     text: `Total number of records${would} exported = ${result.exported}`,
-    warnings: [...result.notes, ...(exact ? [] : losses(result))],
+    warnings: [...result.notes, ...leftOut(result, key), ...(exact ? [] : losses(result))],
   };
+}
+
+function leftOut({ leftOut: count }: ExportResult, key = ''): string[] {
+  if (count === 0) return [];
+  const verb = count === 1 ? 'is' : 'are';
+  return [
+    `${counted(count, 'record')} ${verb} not in the index of key ${key} and not exported; without --key all are.`,
+  ];
 }
 
 function losses({ inexact, uncovered }: ExportResult): string[] {

@@ -101,11 +101,16 @@ async function ofDirectory(
     reason: isAll ? 'done' : failed > 0 ? 'failed-files' : 'key-order',
     result: { source, output, dryRun: session.dryRun, files },
     text: [
-      ...files.map(line),
+      ...files.flatMap((file) => [line(file), ...notesOf(file).map((note) => `  ${note}`)]),
       '',
       `${counted(count('rebuilt'), 'file')} ${session.dryRun ? 'would be ' : ''}rebuilt, ${count('there')} there already, ${failed} failed, ${count('other')} left out as no data files.`,
     ].join('\n'),
   };
+}
+
+/** What the user should know of a file. */
+function notesOf(file: RebuiltFile): readonly string[] {
+  return file.outcome === 'rebuilt' ? file.result.notes : [];
 }
 
 function isSameOrder({ keys }: RebuildResult): boolean {

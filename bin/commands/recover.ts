@@ -29,7 +29,7 @@ export async function command(session: Session): Promise<Outcome> {
       ...problems(result),
       `Total number of records${dryRun ? ' that would be' : ''} recovered = ${result.recovered}`,
     ].join('\n'),
-    warnings: [...missing(result), ...uncertain(result)],
+    warnings: [...result.notes, ...missing(result), ...uncertain(result)],
   };
 }
 

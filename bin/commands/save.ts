@@ -27,6 +27,7 @@ export async function command(session: Session): Promise<Outcome> {
       ...(dangling === 0 ? [] : [message(MESSAGE.LEFT_OUT, danglingText(dangling))]),
       `Total number of records${would} saved = ${saved}`,
     ].join('\n'),
+    warnings: result.notes,
   };
 }
 

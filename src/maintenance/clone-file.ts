@@ -99,7 +99,7 @@ function withCompression(definition: FileDefinition, options: CloneOptions): Fil
   const { pointerCount, hasSystemData, keys } = definition;
   const linked = keys.filter(({ segments: [first] }) => ((first?.flags ?? 0) & 0x81) === 1).length;
   const reservedPointers = pointerCount - linked;
-  return validateDefinition(
+  const changed = validateDefinition(
     {
       ...definition,
       pageSize: definition.requestedPageSize,
@@ -108,6 +108,7 @@ function withCompression(definition: FileDefinition, options: CloneOptions): Fil
     },
     hasSystemData ? 'always' : 'never',
   );
+  return { ...changed, notes: [...new Set([...definition.notes, ...changed.notes])] };
 }
 
 function flagged(flags: number, flag: number, isSet: boolean): number {

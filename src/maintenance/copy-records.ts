@@ -5,6 +5,7 @@ import { ClassicFile, type ReadingOrder } from './classic-file.js';
 import { openedFile } from './opened-file.js';
 import { lengthsOf, RecordInserter, type InsertionTally } from './record-inserter.js';
 import type { RefusedRecords } from './refused-records.js';
+import { soundSource } from './sound-original.js';
 import { RECORDS_PER_STEP, type Task } from './task.js';
 
 export interface CopyOptions {
@@ -22,6 +23,8 @@ export interface CopyResult {
   readonly read: number;
   readonly inserted: number;
   readonly refused: RefusedRecords;
+  /** What the user should know of the source. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -30,7 +33,7 @@ export interface CopyResult {
  * end before all are copied leaves in the output file what was copied until then.
  *
  * Throws 22 with the reason `record-lengths` if the files have records of different lengths, 85 if they
- * are the same file; what Open answers; 2, 18, 132.
+ * are the same file; what Open answers; 2 (damaged; an original file is looked at as a whole first), 18, 132.
  */
 export function* copyRecords(
   client: Client,
@@ -40,6 +43,7 @@ export function* copyRecords(
 ): Task<CopyResult> {
   const { owner = '', outputOwner = '', dryRun = false } = options;
   const { order, total } = plan(client, source, output, options);
+  const notes = yield* soundSource(client, source, owner);
   const from = new ClassicFile(client, source, 'read-only', owner);
   let into: RecordInserter | undefined;
   let isEnded = false;
@@ -52,7 +56,7 @@ export function* copyRecords(
     }
     into.end();
     isEnded = true;
-    return { ...tally, refused };
+    return { ...tally, refused, notes };
   } finally {
     if (!isEnded) into?.giveUp();
     from.closeQuietly();

@@ -10,6 +10,7 @@ import { ClassicFile, type ReadingOrder } from './classic-file.js';
 import { exchangeLayout, type LayoutSource } from './exchange-layout.js';
 import { openedFile } from './opened-file.js';
 import { OutputFile } from './output-file.js';
+import { soundSource } from './sound-original.js';
 import { RECORDS_PER_STEP, type Task } from './task.js';
 
 export interface ExportOptions extends LayoutSource {
@@ -28,6 +29,8 @@ export interface ExportOptions extends LayoutSource {
 
 export interface ExportResult {
   readonly exported: number;
+  /** Records that the order does not lead to: null in its key. */
+  readonly leftOut: number;
   readonly columns: readonly string[];
   /** Values that an import would not give back as the bytes that they were. */
   readonly inexact: number;
@@ -41,7 +44,7 @@ export interface ExportResult {
 /**
  * Writes the records of a file as rows, in UTF-8. The output takes its name when all is on disk.
  *
- * Throws what Open answers; 160 with the reason `layout`; 6, 2, 18; 59 and 85 (the output is a data file, or the
+ * Throws what Open answers; 160 with the reason `layout`; 6; 2 (damaged; an original file is looked at as a whole first); 18; 59 and 85 (the output is a data file, or the
  * source).
  */
 export function* exportRecords(
@@ -59,6 +62,7 @@ export function* exportRecords(
   const { layout, notes } = exchangeLayout(client, source, recordLength, options);
   const columns = new Columns(layout, { recordLength, isVariable: isVariable(definition), exact });
   const order = options.order ?? (isKeyOnly(definition) ? 0 : 'physical');
+  const known = yield* soundSource(client, source, owner);
   const file = new ClassicFile(client, source, 'read-only', owner);
   let target: OutputFile | undefined;
   try {
@@ -73,7 +77,10 @@ export function* exportRecords(
     writer.end();
     target?.finish();
     const { names, inexact, uncovered } = columns;
-    return { exported, columns: names, inexact, uncovered, bytes: writer.bytes, notes };
+    return {
+      ...{ exported, leftOut: Math.max(0, total - exported), columns: names, inexact, uncovered },
+      ...{ bytes: writer.bytes, notes: [...notes, ...known] },
+    };
   } catch (error) {
     throw fileError('the records cannot be exported', error, output);
   } finally {

@@ -8,6 +8,7 @@ import { BtrieveError, Status } from '../microkernel/status.js';
 import { isOriginalFile } from '../legacy/identify-file.js';
 import { definitionOfDamaged } from './damaged-file.js';
 import { definitionForCopy } from './definition-for-copy.js';
+import { notesOn } from './sound-original.js';
 
 /**
  * Opens a file for reading, looks at it, and closes it. Throws what Open answers: 11, 12, 30, 2, 46, 51,
@@ -32,13 +33,16 @@ export function openedFile<R>(
 
 /**
  * The definition of a file; of one that is too damaged to be opened too, if its definition is sound. Of an
- * original file it is that of a file of this engine for the same records. Throws what Open answers.
+ * original file it is that of a file of this engine for the same records, and its notes say what the user
+ * should know of the file. Throws what Open answers.
  */
 export function fileDefinition(client: Client, path: string, owner = ''): FileDefinition {
   try {
-    return openedFile(client, path, owner, ({ definition, original }) =>
-      original === undefined ? definition : definitionForCopy(definition, {}, true),
-    );
+    return openedFile(client, path, owner, (file) => {
+      if (file.original === undefined) return file.definition;
+      const definition = definitionForCopy(file.definition, {}, true);
+      return { ...definition, notes: [...definition.notes, ...notesOn(file)] };
+    });
   } catch (error) {
     const isDamaged = error instanceof BtrieveError && error.status === Status.IO_ERROR;
     if (!isDamaged) throw error;

@@ -28,6 +28,7 @@ import { definitionForCopy, type CopyFormat } from './definition-for-copy.js';
 import { AddressList, compareFiles, type Comparison } from './rebuild-comparison.js';
 import { isDataFileAt } from './output-file.js';
 import { RecordWalk } from './record-walk.js';
+import { assertSound, notesOn } from './sound-original.js';
 import { RECORDS_PER_STEP, type Task } from './task.js';
 
 export interface RebuildOptions extends CopyFormat {
@@ -80,9 +81,8 @@ export function* rebuildFile(
   try {
     assertPlace(from, target, { isInPlace: output === undefined, replace });
     const { file } = from;
-    assertSound(file);
+    const scan = yield* file.original === undefined ? scanFile(from) : scanOriginal(file);
     const definition = definitionForCopy(file.definition, options, file.original !== undefined);
-    const scan = yield* scanFile(from);
     const known = { source, output: output ?? source, ...factsOf(from, definition) };
     if (dryRun) return { ...known, ...unproven(scan) };
     files.create(temporary, definition, true);
@@ -101,25 +101,16 @@ export function* rebuildFile(
   }
 }
 
-/** The format has no checksums: what is damaged might be read as other records, and compare as the same. */
-function assertSound({ original, pages }: ClientFile): void {
-  const damage = original?.damage();
-  if (damage === undefined) return;
-  const message = `the file is damaged (${damage}): -check says all of it, -recover has what is left`;
-  throw new BtrieveError(Status.IO_ERROR, message, { reason: 'damaged', file: pages.path });
-}
-
 function factsOf(
   { file }: Handle,
   { pageSize, version, notes }: FileDefinition,
 ): Pick<RebuildResult, 'format' | 'pageSize' | 'version' | 'notes'> {
-  const warnings = file.original?.warnings.map(({ message }) => `${message}.`) ?? [];
   const owner = hasOwner(file.stored.owner) ? ['The new file has no owner name.'] : [];
   return {
     ...(file.original === undefined ? {} : { format: file.original.format }),
     pageSize,
     version,
-    notes: [...notes, ...owner, ...warnings],
+    notes: [...notes, ...owner, ...notesOn(file)],
   };
 }
 
@@ -166,15 +157,22 @@ interface Scan {
   readonly places: AddressList;
 }
 
-/** Finds all records, and whether each index has those that belong into it. Throws 2. */
-function* scanFile(from: Handle): Task<Scan> {
-  const { data, isKeyOnly, original, pages } = from.file;
-  if (isKeyOnly && original !== undefined) {
+/** Finds all records of an original file, which is looked at as a whole. Throws 2. */
+function* scanOriginal(file: ClientFile): Task<Scan> {
+  if (file.isKeyOnly) {
     const message =
       'key-only files of the original cannot be read as a whole: save it with the original';
-    const details = { reason: 'key-only', file: pages.path };
+    const details = { reason: 'key-only', file: file.pages.path };
     throw new BtrieveError(Status.OPERATION_NOT_ALLOWED, message, details);
   }
+  const places = new AddressList();
+  yield* assertSound(file, (address) => places.add(address));
+  return { places };
+}
+
+/** Finds all records, and whether each index has those that belong into it. Throws 2. */
+function* scanFile(from: Handle): Task<Scan> {
+  const { data, pages } = from.file;
   const places = new AddressList();
   const expected = new Map<ClientKey, number>(data.keys.map((key) => [key, 0]));
   const walk = new RecordWalk(from.another(), 'physical', true);
@@ -187,11 +185,7 @@ function* scanFile(from: Handle): Task<Scan> {
       yield { done: places.length, total, unit: 'records found' };
   }
   for (const [{ number, tree }, count] of expected) {
-    // What a header of the original says is no proof.
-    const found =
-      original === undefined
-        ? tree.entryCount
-        : yield* countEntries(new RecordWalk(from.another(), number, false), total);
+    const found = tree.entryCount;
     if (found === count) continue;
     throw new BtrieveError(Status.IO_ERROR, `the index of key ${number} has not every record`, {
       ...{ reason: 'index', file: pages.path, key: number },
@@ -199,14 +193,6 @@ function* scanFile(from: Handle): Task<Scan> {
     });
   }
   return { places };
-}
-
-/** Walks an index from end to end, which proves its order. */
-function* countEntries(walk: RecordWalk, total: number): Task<number> {
-  for (let count = 0; ; count++) {
-    if (!walk.next()) return count;
-    if (count % RECORDS_PER_STEP === 0) yield { done: count, total, unit: 'index entries' };
-  }
 }
 
 // -------------------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ export function* recoverOriginal(
       lostPages: 0,
       unconfirmed: 0,
       bytes: writer?.bytes ?? 0,
+      notes: file.warnings.map(({ message }) => `${message}.`),
     };
   } catch (error) {
     throw fileError('the file cannot be recovered', error, source);

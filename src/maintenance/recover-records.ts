@@ -71,7 +71,8 @@ export function* recoverRecords(
     const { listed: problems, count: problemCount } = recovery.problems;
     const expected = pages.counter(COUNTER.RECORDS);
     const bytes = writer?.bytes ?? 0;
-    return { recovered, expected, problems, problemCount, lostPages, unconfirmed, bytes };
+    const notes: string[] = [];
+    return { recovered, expected, problems, problemCount, lostPages, unconfirmed, bytes, notes };
   } catch (error) {
     throw fileError('the file cannot be recovered', error, source);
   } finally {

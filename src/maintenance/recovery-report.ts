@@ -25,6 +25,8 @@ export interface RecoverResult {
   readonly unconfirmed: number;
   /** Bytes of the unformatted file; 0 for a dry run. */
   readonly bytes: number;
+  /** What the user should know of the file. */
+  readonly notes: readonly string[];
 }
 
 const LISTED_MOST = 1000;

@@ -6,6 +6,7 @@ import { ClassicFile, type ReadingOrder } from './classic-file.js';
 import { EXTERNAL_INDEX_ADDRESS_SIZE } from './external-index.js';
 import { openedFile } from './opened-file.js';
 import { OutputFile } from './output-file.js';
+import { soundSource } from './sound-original.js';
 import { RECORDS_PER_STEP, type Task } from './task.js';
 import { UnformattedWriter } from './unformatted-file.js';
 
@@ -34,12 +35,14 @@ export interface SaveResult {
   readonly leftOut: number;
   /** Entries of the external index that lead to no record any more. */
   readonly dangling: number;
+  /** What the user should know of the source. */
+  readonly notes: readonly string[];
 }
 
 /**
  * Writes the records of a file into an unformatted file, which takes its name when all is on disk.
  *
- * Throws what Open answers; 6 (no such key), 56, 2 (damaged), 18 (disk full), 59 and 85 (the output is
+ * Throws what Open answers; 6 (no such key), 56, 2 (damaged; an original file is looked at as a whole first), 18 (disk full), 59 and 85 (the output is
  * a data file, or the source).
  */
 export function* saveRecords(
@@ -48,6 +51,7 @@ export function* saveRecords(
   output: string,
   options: SaveOptions = {},
 ): Task<SaveResult> {
+  const notes = yield* soundSource(client, source, options.owner ?? '');
   const { order, total } = plan(client, source, options);
   const reader = new SavedRecords(client, source, order, options);
   let target: OutputFile | undefined;
@@ -68,6 +72,7 @@ export function* saveRecords(
       order: reader.order,
       leftOut: Math.max(0, total - saved),
       dangling: reader.dangling,
+      notes,
     };
   } catch (error) {
     throw fileError('the records cannot be saved', error, output);

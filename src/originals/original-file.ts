@@ -16,6 +16,7 @@ import type {
   ClientFile,
   ClientKey,
   ClientPages,
+  OriginalCheck,
   OriginalFacts,
 } from '../microkernel/files/client-file.js';
 import type { FileTransaction } from '../microkernel/files/open-file.js';
@@ -30,7 +31,7 @@ import {
 import type { FileIdentity } from '../microkernel/ports.js';
 import { Status } from '../microkernel/status.js';
 import { orderedWord } from '../microkernel/trees/index-page.js';
-import { checkLegacyContent } from '../legacy/legacy-check.js';
+import { checkLegacyInSteps } from '../legacy/legacy-check.js';
 import type { LegacyKey } from '../legacy/legacy-definition.js';
 import type { LegacyFile } from '../legacy/legacy-file.js';
 import { OriginalRecords } from './original-records.js';
@@ -154,7 +155,7 @@ export class OriginalFile implements ClientFile {
       get warnings() {
         return file.warnings;
       },
-      damage: () => checkLegacyContent(file).findings[0]?.message,
+      check: (onRecord) => damageOf(file, onRecord),
       refusal: () => file.writeRefusal(),
     };
   }
@@ -181,6 +182,11 @@ export class OriginalFile implements ClientFile {
   accessOf(name: string): Access {
     return this.#file.mayRead(name) ? 'read' : 'none';
   }
+}
+
+function* damageOf(file: LegacyFile, onRecord?: (address: number) => void): OriginalCheck {
+  const { findings } = yield* checkLegacyInSteps(file, onRecord);
+  return findings[0];
 }
 
 /** What would be kept of a file of this engine. */

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { butil } from '../../bin/command-line.js';
+import { SHADOW_FCR } from '../../src/legacy/legacy-layout.js';
 import { MADE } from '../support/legacy-catalogue.js';
 
 const FOLDER = fileURLToPath(new URL('../fixtures/legacy-made/', import.meta.url));
@@ -154,6 +155,97 @@ describe('reading', () => {
   });
 });
 
+const LAYOUT = JSON.stringify({
+  encoding: 'cp850',
+  fields: [
+    { name: 'number', type: 'integer', length: 4 },
+    { name: 'group', type: 'unsigned', length: 2 },
+    { name: 'word', type: 'zstring', length: 12 },
+  ],
+});
+
+/** The commands that take over all records of a file; the output is `out`. */
+function takingAll(path: string): Readonly<Record<string, readonly string[]>> {
+  writeFileSync(at('layout.json'), LAYOUT);
+  return {
+    rebuild: ['-rebuild', path, at('out')],
+    save: ['-save', path, at('out'), 'N', '-1'],
+    'save by the best key': ['-save', path, at('out')],
+    export: ['-export', path, at('out'), '--layout', at('layout.json')],
+    copy: ['-copy', path, at('target.btr')],
+  };
+}
+
+const COMMANDS = ['rebuild', 'save', 'save by the best key', 'export', 'copy'] as const;
+
+describe('what is damaged is not taken over as if it were all', () => {
+  /** Nothing of it keeps a record from being read. The header that counts is the second. */
+  const DAMAGE: Readonly<Record<string, (bytes: Buffer) => void>> = {
+    'a record count': (bytes) => void bytes.writeUInt16LE(44, 512 + SHADOW_FCR.records + 2),
+    'the list of free slots': (bytes) =>
+      void bytes.writeUInt16LE(7, 512 + SHADOW_FCR.freeSlots + 2),
+    'a copy of the header': (bytes) => {
+      bytes.copy(bytes, 0, 512, 1024);
+      bytes.writeUInt16LE(0xfff0, SHADOW_FCR.slotLength);
+    },
+    'a copy of the page table': (bytes) => void bytes.fill(0xee, 1024, 1030),
+    'a key count': (bytes) => {
+      bytes.writeUInt16LE(3, 512 + SHADOW_FCR.keys);
+    },
+  };
+
+  test.each(
+    Object.keys(DAMAGE).flatMap((what) => COMMANDS.map((command) => [what, command] as const)),
+  )('%s: %s', async (what, command) => {
+    const path = put('6-fixed');
+    await run('-clone', at('target.btr'), path);
+    const bytes = readFileSync(path);
+    DAMAGE[what]?.(bytes);
+    writeFileSync(path, bytes);
+    const answer = await json(...(takingAll(path)[command] ?? []));
+    expect(answer).toMatchObject({ exitCode: 2, status: 2, reason: 'damaged' });
+    const message = String(answer.result['message']);
+    expect(message).toMatch(/damaged at offset \d+/);
+    expect(message).toContain('butil -recover');
+    expect(readdirSync(directory)).not.toContain('out');
+    expect((await json('-stat', at('target.btr'))).result['records']).toBe(0);
+    expect((await json('-check', path)).exitCode).toBe(1);
+  });
+});
+
+describe('what is unclean is said to be', () => {
+  test.each([...COMMANDS, 'recover', 'clone', 'describe'] as const)('%s', async (command) => {
+    const path = put('6-unfinished');
+    await run('-clone', at('target.btr'), path);
+    const words: Readonly<Record<string, readonly string[]>> = {
+      ...takingAll(path),
+      recover: ['-recover', path, at('out')],
+      clone: ['-clone', at('out'), path],
+      describe: ['-describe', path],
+    };
+    const given = words[command] ?? [];
+    const { exitCode, warnings } = await json(...given);
+    expect(exitCode).toBe(0);
+    expect(warnings.join()).toContain('not closed');
+    expect(warnings.join()).toContain('not completed');
+    rmSync(at('out'), { force: true });
+    const { out, err } = await run(...given);
+    expect(`${out}${err}`).toContain('not closed');
+  });
+
+  test('a pre-image file beside it, in the report on a directory', async () => {
+    mkdirSync(at('old'));
+    put('4-variable', 'old/a.btr');
+    writeFileSync(at('old/a.pre'), '');
+    const { out, code } = await run('-rebuild', at('old'), at('new'));
+    expect(code).toBe(0);
+    expect(out).toMatch(/a\.btr: 12 records from format 4\n(?: {2}.*\n)* {2}.*a\.pre belongs to a change/);
+    rmSync(at('new'), { recursive: true });
+    const { result } = await json('-rebuild', at('old'), at('new'));
+    expect(JSON.stringify(result)).toContain('belongs to a change');
+  });
+});
+
 describe('RECOVER of a damaged one', () => {
   test('has the records of all pages that are left', async () => {
     const path = put('6-fixed');
@@ -291,15 +383,6 @@ describe('REBUILD', () => {
 });
 
 describe('EXPORT and IMPORT', () => {
-  const LAYOUT = JSON.stringify({
-    encoding: 'cp850',
-    fields: [
-      { name: 'number', type: 'integer', length: 4 },
-      { name: 'group', type: 'unsigned', length: 2 },
-      { name: 'word', type: 'zstring', length: 12 },
-    ],
-  });
-
   test.each(['csv', 'jsonl'])('%s comes back', async (format) => {
     for (const name of ['6-fixed', '4-variable', '9.5-compressed']) {
       const path = put(name);
@@ -331,6 +414,20 @@ describe('EXPORT and IMPORT', () => {
     const [head = '', first = ''] = readFileSync(at('a.csv'), 'utf8').split('\r\n');
     expect(head).toBe('number,group,word');
     expect(first).toMatch(/^-\d+,\d,\w+$/);
+  });
+
+  test('records that are not in the index are counted', async () => {
+    const path = put('6-fixed');
+    writeFileSync(at('layout.json'), LAYOUT);
+    const layout = ['--layout', at('layout.json')];
+    const words = ['-export', path, at('a.csv'), ...layout, '--key', '3'];
+    const { exitCode, reason, result, warnings } = await json(...words);
+    const { length } = records('6-fixed');
+    expect([exitCode, reason]).toEqual([1, 'left-out']);
+    // Every fourth is blank there, which is null.
+    expect(result).toMatchObject({ exported: length - 12, leftOut: 12 });
+    expect(warnings.join()).toContain('12 records are not in the index of key 3');
+    expect((await json('-export', path, at('b.csv'), ...layout)).result['leftOut']).toBe(0);
   });
 
   test('a row that makes no sense ends it, and what came before stays', async () => {

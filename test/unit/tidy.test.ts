@@ -413,6 +413,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'maintenance/recover-records',
       'maintenance/refused-records',
       'maintenance/save-records',
+      'maintenance/sound-original',
       'maintenance/sound-pages',
       'maintenance/stat-report',
       'maintenance/task',
@@ -961,6 +962,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/record-inserter',
     'maintenance/refused-records',
     'maintenance/task',
+    'maintenance/sound-original',
   ],
   'maintenance/exchange-layout': ['maintenance/classic-file', 'maintenance/opened-file'],
   'maintenance/export-records': [
@@ -969,6 +971,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/opened-file',
     'maintenance/output-file',
     'maintenance/task',
+    'maintenance/sound-original',
   ],
   'maintenance/import-records': [
     'maintenance/exchange-layout',
@@ -991,6 +994,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/rebuild-comparison',
     'maintenance/record-walk',
     'maintenance/task',
+    'maintenance/sound-original',
   ],
   'maintenance/record-walk': ['maintenance/classic-file'],
   'maintenance/recover-original': [
@@ -1012,7 +1016,11 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/refused-records',
     'maintenance/task',
   ],
-  'maintenance/opened-file': ['maintenance/damaged-file', 'maintenance/definition-for-copy'],
+  'maintenance/opened-file': [
+    'maintenance/damaged-file',
+    'maintenance/definition-for-copy',
+    'maintenance/sound-original',
+  ],
   'maintenance/owner-names': ['maintenance/opened-file'],
   'maintenance/page-dump': [
     'maintenance/damaged-file',
@@ -1037,8 +1045,10 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/opened-file',
     'maintenance/output-file',
     'maintenance/task',
+    'maintenance/sound-original',
   ],
   'maintenance/sound-pages': ['maintenance/task'],
+  'maintenance/sound-original': ['maintenance/task'],
   'maintenance/stat-report': ['maintenance/opened-file'],
   'bin/completion': ['bin/declaration'],
   'bin/description': ['bin/text-files'],

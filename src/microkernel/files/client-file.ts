@@ -118,6 +118,19 @@ export interface ClientPages {
 }
 
 /** What is special about a file that the original engine made. */
+/** Damage of an original file, and where it is if that is known: an offset in bytes from the beginning. */
+export interface OriginalDamage {
+  readonly message: string;
+  readonly offset?: number;
+}
+
+/** Says now and then how far it is. */
+export type OriginalCheck = Generator<
+  { readonly done: number; readonly total: number; readonly unit: string },
+  OriginalDamage | undefined,
+  void
+>;
+
 export interface OriginalFacts {
   /** The format as people call it, for instance `6.1`. */
   readonly format: string;
@@ -128,8 +141,11 @@ export interface OriginalFacts {
   /** How many files it consists of. */
   readonly pieces: number;
   readonly warnings: readonly { readonly reason: string; readonly message: string }[];
-  /** What is wrong with it, after all of it was looked at; undefined if nothing is. */
-  damage(): string | undefined;
+  /**
+   * Looks at all of it, in steps: the first thing that is wrong, undefined if nothing is. `onRecord` is told the
+   * address of each record that can be read, in physical order.
+   */
+  check(onRecord?: (address: number) => void): OriginalCheck;
   /** 46: what every attempt to change it is answered with. */
   refusal(): BtrieveError;
 }
