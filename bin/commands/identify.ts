@@ -50,9 +50,9 @@ function* look(
   options: Options,
   answers: Answer[],
 ): Generator<{ done: number; total: number; unit: string }, void, void> {
-  for (const [done, { path }] of found.entries()) {
+  for (const [done, { path, failure }] of found.entries()) {
     yield { done, total: found.length, unit: 'files' };
-    answers.push(identityOf(path, options));
+    answers.push(failure === undefined ? identityOf(path, options) : unseen(path, failure));
   }
 }
 
@@ -66,8 +66,12 @@ function identityOf(path: string, { owners, quick }: Options): Answer {
     return identifyFile(path, { quick });
   } catch (error) {
     if (!(error instanceof BtrieveError)) throw error;
-    return { path, status: error.status, message: error.message };
+    return unseen(path, error);
   }
+}
+
+function unseen(path: string, { status, message }: BtrieveError): Unseen {
+  return { path, status, message: message.split(` (status ${status}, `)[0] ?? message };
 }
 
 /** Whether there is nothing to complain of; what is no Btrieve file is none of our business. */

@@ -3,9 +3,10 @@
  *
  * - Each file is made as a whole or not at all, so what is there already was finished: the same call goes on
  *   where an earlier one ended.
- * - One that cannot be rebuilt keeps no other from it, and is in the report.
+ * - One that cannot be rebuilt, or a directory that cannot be looked at, keeps no other from it, and is in
+ *   the report. A full disk ends it, and those that are left are in the report as well.
  */
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import type { Client } from '../client.js';
 import { isOriginalFile } from '../legacy/identify-file.js';
 import { absolutePath } from '../microkernel/clients/paths.js';
@@ -43,7 +44,7 @@ export interface RebuildDirectoryOptions extends CopyFormat {
   readonly dryRun?: boolean;
 }
 
-/** Throws 12 and 94 for the directories, 85 if one is in the other, 18 (disk full). */
+/** Throws 12 and 94 for the directories, 85 if one is in the other, links followed. */
 export function* rebuildDirectory(
   client: Client,
   source: string,
@@ -53,31 +54,61 @@ export function* rebuildDirectory(
   const { directory } = client.internals.calls;
   const [from, to] = [absolutePath(source, directory), absolutePath(output, directory)];
   const disk = new NodeFileSystem({ worker: 'never' });
-  assertApart(from, to);
+  assertApart(disk, from, to);
   const found = findFiles(from);
   const rebuilt: RebuiltFile[] = [];
-  for (const [done, { path, name }] of found.entries()) {
+  let full: BtrieveError | undefined;
+  for (const [done, { path, name, failure }] of found.entries()) {
     yield { done, total: found.length, unit: 'files' };
-    const target = join(to, name);
-    if (options.dryRun !== true) makeDirectory(disk, dirname(target));
-    rebuilt.push(yield* rebuildOne(client, { path, name, target, disk }, options));
+    if (failure !== undefined) rebuilt.push(failed(name, failure));
+    else if (full !== undefined) rebuilt.push(failed(name, notTried(full)));
+    else
+      try {
+        rebuilt.push(
+          yield* rebuildOne(client, { path, name, target: join(to, name), disk }, options),
+        );
+      } catch (error) {
+        const shown = fileError('the file cannot be rebuilt', error, path);
+        if (!(shown instanceof BtrieveError)) throw shown;
+        if (shown.status === Status.DISKFULL) full = shown;
+        rebuilt.push(failed(name, shown));
+      }
   }
   return rebuilt;
 }
 
-function assertApart(from: string, to: string): void {
-  const inside = (a: string, b: string): boolean => !relative(a, b).split(sep).includes('..');
-  if (!inside(resolve(from), resolve(to)) && !inside(resolve(to), resolve(from))) return;
+function failed(name: string, error: BtrieveError): RebuiltFile {
+  const { status, reason = 'failed' } = error;
+  const [message = ''] = error.message.split(` (status ${status}, `);
+  return { name, outcome: 'failed', status, reason, message };
+}
+
+function notTried({ file, reason = 'disk-full' }: BtrieveError): BtrieveError {
+  const details = { reason, ...(file === undefined ? {} : { file }) };
+  return new BtrieveError(Status.DISKFULL, 'it was not tried: the disk is full', details);
+}
+
+function assertApart(disk: NodeFileSystem, from: string, to: string): void {
+  const [one, other] = [placeOf(disk, from), placeOf(disk, to)];
+  if (!isInside(one, other) && !isInside(other, one)) return;
   const message = 'the new files need a directory of their own, apart from that of the old ones';
   throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'same-directory', file: to });
 }
 
-function makeDirectory(disk: NodeFileSystem, path: string): void {
+function isInside(directory: string, path: string): boolean {
+  const way = relative(directory, path);
+  return !way.split(sep).includes('..') && !isAbsolute(way);
+}
+
+/** Where something lies or would lie, links followed as far as anything is there. */
+function placeOf(disk: NodeFileSystem, path: string): string {
   try {
-    disk.makeDirectory(path);
+    if (disk.identify(path) !== undefined) return disk.realPath(path);
   } catch (error) {
-    throw fileError('the directory cannot be made', error, path);
+    throw fileError('the directory cannot be looked at', error, path);
   }
+  const parent = dirname(path);
+  return parent === path ? path : join(placeOf(disk, parent), basename(path));
 }
 
 interface OneFile {
@@ -92,20 +123,16 @@ function* rebuildOne(
   { path, name, target, disk }: OneFile,
   options: RebuildDirectoryOptions,
 ): Task<RebuiltFile> {
-  try {
-    if (!isOriginalFile(path) && !isDataFileAt(disk, path)) return { name, outcome: 'other' };
-    if (disk.exists(target)) {
-      if (isDataFileAt(disk, target)) return { name, outcome: 'there' };
-      throw notOurs(target);
-    }
-    return { name, outcome: 'rebuilt', result: yield* withAnyOwner(client, path, target, options) };
-  } catch (error) {
-    const shown = fileError('the file cannot be rebuilt', error, path);
-    if (!(shown instanceof BtrieveError) || shown.status === Status.DISKFULL) throw shown;
-    const { status, reason = 'failed' } = shown;
-    const [message = ''] = shown.message.split(` (status ${status}, `);
-    return { name, outcome: 'failed', status, reason, message };
+  if (!isOriginalFile(path) && !isDataFileAt(disk, path)) return { name, outcome: 'other' };
+  const there = disk.identify(target);
+  if (there !== undefined) {
+    const own = disk.identify(path);
+    const isItself = own?.device === there.device && own.inode === there.inode;
+    if (!isItself && isDataFileAt(disk, target)) return { name, outcome: 'there' };
+    throw notOurs(target);
   }
+  if (options.dryRun !== true) disk.makeDirectory(dirname(target));
+  return { name, outcome: 'rebuilt', result: yield* withAnyOwner(client, path, target, options) };
 }
 
 /** What is there was not made by this, so the file is not rebuilt yet. */

@@ -681,6 +681,11 @@ export class NodeFileSystem implements FileSystem {
     });
   }
 
+  /** What a path leads to, links followed. Throws `ENOENT`. */
+  realPath(path: string): string {
+    return attempt('stat', path, () => fs.realpathSync.native(path));
+  }
+
   list(directory: string): string[] {
     return attempt('list', directory, () => fs.readdirSync(directory).sort());
   }

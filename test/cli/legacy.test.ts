@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -239,7 +240,9 @@ describe('what is unclean is said to be', () => {
     writeFileSync(at('old/a.pre'), '');
     const { out, code } = await run('-rebuild', at('old'), at('new'));
     expect(code).toBe(0);
-    expect(out).toMatch(/a\.btr: 12 records from format 4\n(?: {2}.*\n)* {2}.*a\.pre belongs to a change/);
+    expect(out).toMatch(
+      /a\.btr: 12 records from format 4\n(?: {2}.*\n)* {2}.*a\.pre belongs to a change/,
+    );
     rmSync(at('new'), { recursive: true });
     const { result } = await json('-rebuild', at('old'), at('new'));
     expect(JSON.stringify(result)).toContain('belongs to a change');
@@ -329,6 +332,16 @@ describe('IDENTIFY', () => {
     expect(named.result['files']).toHaveLength(4);
   });
 
+  test('what cannot be looked at is in the list, and the rest is looked at', async () => {
+    mkdirSync(at('data'));
+    put('6-fixed', 'data/z.btr');
+    symlinkSync(at('data/circle'), at('data/circle'));
+    const { out, code } = await run('-identify', at('data'));
+    expect(code).toBe(1);
+    expect(out).toContain('circle: cannot be looked at');
+    expect(out).toMatch(/z\.btr: Btrieve 6\.0/);
+  });
+
   test('a name that leads nowhere', async () => {
     expect((await json('-identify', at('none'))).status).toBe(12);
   });
@@ -353,6 +366,16 @@ describe('REBUILD', () => {
     expect(code).toBe(0);
     expect(out).toContain('1 file rebuilt, 1 there already, 0 failed');
     expect((await run('-rebuild', at('old'))).code).toBe(3);
+  });
+
+  test('a part of a directory that cannot be read', async () => {
+    mkdirSync(at('old'));
+    put('6-fixed', 'old/z.btr');
+    symlinkSync(at('old/circle'), at('old/circle'));
+    const { out, code } = await run('-rebuild', at('old'), at('new'));
+    expect(code).toBe(1);
+    expect(out).toContain('circle: FAILED, status');
+    expect(out).toContain('1 file rebuilt, 0 there already, 1 failed');
   });
 
   test('killed anywhere, the same command goes on', async () => {

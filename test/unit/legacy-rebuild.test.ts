@@ -6,7 +6,9 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -338,6 +340,55 @@ describe('directories', () => {
     expect(answer(into('old/new'))).toMatchObject({ reason: 'same-directory' });
     expect(answer(into('.'))).toMatchObject({ reason: 'same-directory' });
     expect(existsSync(at('old/new'))).toBe(false);
+    // By links, too: the output leads into the source, or the source into the output.
+    symlinkSync(at('old/below'), at('link'));
+    expect(answer(into('link'))).toMatchObject({ reason: 'same-directory' });
+    expect(answer(into('link/new/deeper'))).toMatchObject({ reason: 'same-directory' });
+    mkdirSync(at('wide'));
+    symlinkSync(at('old'), at('wide/old'));
+    renameSync(at('old'), at('wide/real'));
+    symlinkSync(at('wide/real'), at('old'));
+    expect(answer(into('wide'))).toMatchObject({ reason: 'same-directory' });
+    expect(readdirSync(at('wide/real')).sort()).toEqual(['a.btr', 'b.btr', 'below', 'read.me']);
+    expect(Object.keys(run())).toHaveLength(5);
+  });
+
+  test('a place that is taken by the file itself', () => {
+    fill();
+    mkdirSync(at('new'));
+    symlinkSync(at('old/below'), at('new/below'));
+    expect(run(['secret'])).toMatchObject({ 'a.btr': 'rebuilt', 'below/d.btr': 'failed' });
+  });
+
+  test.skipIf(process.getuid?.() === 0)(
+    'a directory that cannot be looked at is in the report',
+    () => {
+      fill();
+      chmodSync(at('old/below'), 0o000);
+      try {
+        expect(run(['secret'])).toEqual({
+          ...{ 'a.btr': 'rebuilt', 'b.btr': 'rebuilt', below: 'failed', 'read.me': 'other' },
+        });
+      } finally {
+        chmodSync(at('old/below'), 0o700);
+      }
+    },
+  );
+
+  test('a directory that cannot be read or made keeps no other file from it', () => {
+    fill();
+    // A name that leads to itself can be neither listed nor opened.
+    symlinkSync(at('old/circle'), at('old/circle'));
+    mkdirSync(at('new'));
+    writeFileSync(at('new/below'), 'no directory');
+    expect(run(['secret', 'MIKE'])).toEqual({
+      'a.btr': 'rebuilt',
+      'b.btr': 'rebuilt',
+      'below/c.btr': 'failed',
+      'below/d.btr': 'failed',
+      circle: 'failed',
+      'read.me': 'other',
+    });
   });
 
   test('a file that may not be read keeps no other from it', () => {
