@@ -36,6 +36,8 @@ export interface LegacyOpenOptions {
   readonly owner?: string | undefined;
   /** Bytes of memory for pages; 4 MB unless given, and at least 16 pages. */
   readonly cacheSize?: number;
+  /** For a recovery: what a lost page table had is looked for by the numbers of pages. */
+  readonly isSalvage?: boolean;
 }
 
 /** The page size that format 9.5 was seen with. */
@@ -76,7 +78,10 @@ export class LegacyFile {
     }
   }
 
-  private constructor(volumes: LegacyVolumes, { files, owner, cacheSize }: LegacyOpenOptions) {
+  private constructor(
+    volumes: LegacyVolumes,
+    { files, owner, cacheSize, isSalvage }: LegacyOpenOptions,
+  ) {
     const { header, offset, warnings } = readHeader(volumes);
     const { path } = volumes;
     checkOwner(header, owner, path);
@@ -87,7 +92,7 @@ export class LegacyFile {
     this.#warnings = [...warnings];
     this.format = header.version.name;
     const warn = (warning: LegacyWarning): void => this.#warn(warning);
-    const pages = new LegacyPages(header, volumes, warn, cacheSize);
+    const pages = new LegacyPages(header, volumes, warn, cacheSize, isSalvage);
     // The first table tells whether there is a change that was not completed.
     pages.map.locate(pages.map.first);
     if (isEncrypted(header) && header.family.isMapped) refuseUnknownEncryption(pages);

@@ -47,13 +47,14 @@ export class LegacyPages {
     volumes: LegacyVolumes,
     warn: (warning: LegacyWarning) => void,
     cacheSize = CACHE_SIZE,
+    isSalvage = false,
   ) {
     this.header = header;
     this.pageSize = header.pageSize;
     this.path = volumes.path;
     this.#volumes = volumes;
     this.map = header.family.isMapped
-      ? new TableMap(header, volumes, warn)
+      ? new TableMap(header, volumes, warn, isSalvage)
       : new PlainMap(header, volumes, warn);
     const frames = Math.max(FRAMES_LEAST, Math.floor(cacheSize / header.pageSize));
     this.bytes = new Uint8Array(frames * header.pageSize);

@@ -8,12 +8,15 @@
  * - Tables of format 6 stand at every (page size / 4)th page, behind as many pages as they have
  *   entries for. That of 9.5 was seen for the first table only; the others are looked for where the same
  *   arithmetic puts them, and else in the whole file, by their signature.
+ * - For a recovery the pages of a table that is lost are found by the numbers that they carry, the copy with the
+ *   highest usage count counting; it may be an older state than the table would have led to.
  */
 import { isBlank, u16, u32 } from '../microkernel/bytes.js';
 import { damaged } from './legacy-damage.js';
-import { LEGACY_FAMILY } from './legacy-family.js';
+import { BtrieveError } from '../microkernel/status.js';
+import { LEGACY_FAMILY, ownPage, ownType, ownUsage } from './legacy-family.js';
 import type { LegacyHeader, LegacyWarning } from './legacy-fcr.js';
-import { LEGACY_PAGE, SHADOW_PAT, WIDE_PAT, WIDE_PAT_ENTRY } from './legacy-layout.js';
+import { DATA_BIT, LEGACY_PAGE, SHADOW_PAT, WIDE_PAT, WIDE_PAT_ENTRY } from './legacy-layout.js';
 import { NONE, p24 } from './legacy-numbers.js';
 import type { LegacyVolumes } from './legacy-volumes.js';
 
@@ -26,6 +29,8 @@ export interface PageMap {
   locate(page: number): number;
   /** The type of the page located last; `LEGACY_PAGE.NONE` where pages have none. */
   readonly type: number;
+  /** The table of the page located last is lost, and the page was found by its own number. */
+  readonly isGuessed: boolean;
 }
 
 /** Formats 3 to 5: page n lies at n times the page size. Page 0 is the header. */
@@ -33,6 +38,7 @@ export class PlainMap implements PageMap {
   readonly first = 1;
   readonly limit: number;
   readonly type = LEGACY_PAGE.NONE;
+  readonly isGuessed = false;
   readonly #pageSize: number;
 
   constructor(
@@ -127,11 +133,26 @@ interface Table {
   readonly view: DataView;
 }
 
+/** A page by its own word. */
+interface SalvagedPage {
+  readonly offset: number;
+  readonly type: number;
+  readonly usage: number;
+}
+
+/** Bytes of a page that say which it is. */
+const PAGE_START = 16;
+
 /** Formats 6 and 9.5. */
 export class TableMap implements PageMap {
   readonly first = 1;
   readonly limit: number;
   type: number = LEGACY_PAGE.NONE;
+  isGuessed = false;
+  readonly #isSalvage: boolean;
+  /** Tables that cannot be read. */
+  readonly #lost = new Map<number, BtrieveError>();
+  #salvaged: Map<number, SalvagedPage> | undefined;
   readonly #header: LegacyHeader;
   readonly #volumes: LegacyVolumes;
   readonly #form: TableForm;
@@ -144,14 +165,19 @@ export class TableMap implements PageMap {
     header: LegacyHeader,
     volumes: LegacyVolumes,
     warn: (warning: LegacyWarning) => void,
+    isSalvage = false,
   ) {
     this.#header = header;
     this.#volumes = volumes;
     this.#warn = warn;
+    this.#isSalvage = isSalvage;
     this.#form = header.family === LEGACY_FAMILY.WIDE ? wideForm(header) : shadowForm(header);
     // Every page in use lies somewhere, so there are no more of them than the file has room for.
     const most = Math.ceil(volumes.size / header.pageSize) + 1;
-    this.limit = Math.min(header.pages, most);
+    // In a file that was cut pages with higher numbers may be left: as many as its tables have entries for.
+    const { firstAt, stride, entries } = this.#form;
+    const tables = Math.max(1, Math.ceil((volumes.size - firstAt) / stride));
+    this.limit = Math.min(header.pages, Math.max(most, tables * entries + 1));
     if (header.pages > most) {
       if (volumes.pieces > 1) throw volumes.beyondEnd('the file ends before its last page', {});
       const message = `the header counts ${header.pages - 1} pages, and the file has room for ${most - 1}`;
@@ -161,13 +187,57 @@ export class TableMap implements PageMap {
 
   locate(page: number): number {
     this.type = LEGACY_PAGE.NONE;
+    this.isGuessed = false;
     if (page < this.first || page >= this.limit) return NONE;
     const { entries, header, entrySize, physical, type } = this.#form;
-    const { view } = this.#table(Math.floor((page - 1) / entries));
+    const number = Math.floor((page - 1) / entries);
+    if (this.#isSalvage && this.#isLost(number)) return this.#salvage(page);
+    const { view } = this.#table(number);
     const at = header + ((page - 1) % entries) * entrySize;
     this.type = type(view, at);
     if (this.type === LEGACY_PAGE.NONE) return NONE;
     return physical(view, at) * this.#header.pageSize;
+  }
+
+  #isLost(number: number): boolean {
+    if (this.#lost.has(number)) return true;
+    try {
+      this.#table(number);
+      return false;
+    } catch (error) {
+      if (!(error instanceof BtrieveError)) throw error;
+      this.#lost.set(number, error);
+      this.#warn({
+        reason: 'page-table',
+        message: `page table ${number + 1} is lost (${error.message}); its pages are found by their own numbers`,
+      });
+      return true;
+    }
+  }
+
+  #salvage(page: number): number {
+    this.#salvaged ??= this.#findPages();
+    const found = this.#salvaged.get(page);
+    if (found === undefined) return NONE;
+    this.isGuessed = true;
+    this.type = found.type;
+    return found.offset;
+  }
+
+  /** All pages by their own numbers, of several copies that with the highest usage count. */
+  #findPages(): Map<number, SalvagedPage> {
+    const found = new Map<number, SalvagedPage>();
+    const { family, pageSize } = this.#header;
+    const bytes = new Uint8Array(PAGE_START);
+    const view = new DataView(bytes.buffer);
+    for (let offset = pageSize; offset < this.#volumes.size; offset += pageSize) {
+      if (this.#volumes.read(bytes, 0, PAGE_START, offset) < PAGE_START) break;
+      const [page, type] = [ownPage(family, view, 0), ownType(family, view, 0)];
+      const usage = ownUsage(family, view, 0) % DATA_BIT;
+      if (page < this.first || page >= this.limit || type === LEGACY_PAGE.NONE) continue;
+      if ((found.get(page)?.usage ?? -1) < usage) found.set(page, { offset, type, usage });
+    }
+    return found;
   }
 
   #table(number: number): Table {

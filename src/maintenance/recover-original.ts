@@ -1,6 +1,8 @@
 /** RECOVER of an original file: whatever can be read of its records, into an unformatted file. */
 import { LegacyFile } from '../legacy/legacy-file.js';
 import type { LegacyCursor } from '../legacy/legacy-index.js';
+import { LEGACY_PAGE } from '../legacy/legacy-layout.js';
+import { NONE } from '../legacy/legacy-numbers.js';
 import type { FileSystem } from '../microkernel/ports.js';
 import { fileError } from '../microkernel/page-device.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
@@ -17,16 +19,18 @@ export interface RecoverOriginalOptions {
 }
 
 /**
- * Writes every record that can be read, in physical order. Where free slots cannot be told from records (formats
- * 3 to 5, with their list damaged) the indexes lead to the records: each is walked from both ends to its
- * damage. Throws what opening answers: 2, 13, 30, 51; and 18.
+ * Writes every record that can be read, in physical order, of every page that is left. Pages of a lost page table
+ * are found by their own numbers, and their records counted as unconfirmed. Where free slots cannot be told from
+ * records (formats 3 to 5, with their list damaged) the indexes lead to the records: each is walked from both ends
+ * to its damage; and a slot that cannot be in any list, since what would be its link leads nowhere, has
+ * a record, too. Throws what opening answers: 2, 13, 30, 51; and 18.
  */
 export function* recoverOriginal(
   source: string,
   output: string,
   { owner, dryRun, overDataFile, files }: RecoverOriginalOptions,
 ): Task<RecoverResult> {
-  const file = LegacyFile.open(source, { files, owner });
+  const file = LegacyFile.open(source, { files, owner, isSalvage: true });
   let target: OutputFile | undefined;
   try {
     if (!dryRun) target = new OutputFile(output, { notOver: [source], overDataFile, files });
@@ -35,14 +39,14 @@ export function* recoverOriginal(
     yield* recovery.run();
     writer?.end();
     target?.finish();
-    const { recovered, problems } = recovery;
+    const { recovered, problems, unconfirmed } = recovery;
     return {
       recovered,
       expected: file.recordCount,
       problems: problems.listed,
       problemCount: problems.count,
       lostPages: 0,
-      unconfirmed: 0,
+      unconfirmed,
       bytes: writer?.bytes ?? 0,
       notes: file.warnings.map(({ message }) => `${message}.`),
     };
@@ -56,6 +60,7 @@ export function* recoverOriginal(
 
 class Recovery {
   recovered = 0;
+  unconfirmed = 0;
   readonly problems = new ProblemList();
   readonly #file: LegacyFile;
   readonly #writer: UnformattedWriter | undefined;
@@ -81,7 +86,8 @@ class Recovery {
   #isWithoutSteps(error: unknown): boolean {
     if (!(error instanceof BtrieveError)) throw error;
     if (error.status === Status.OPERATION_NOT_ALLOWED) return true;
-    const isUnknown = this.#file.records.free.failure !== undefined;
+    const { free, plan } = this.#file.records;
+    const isUnknown = free.failure !== undefined && plan.use < 0;
     if (isUnknown) this.problems.add('the list of free slots', error);
     return isUnknown;
   }
@@ -111,7 +117,48 @@ class Recovery {
         if (yield* this.#walk(cursor, isForward, name, found)) break;
       }
     }
+    const { free, plan } = this.#file.records;
+    if (free.failure !== undefined && plan.use < 0) yield* this.#addUnlisted(found);
     for (const address of [...found].sort((a, b) => a - b)) this.#take(address);
+  }
+
+  /**
+   * Adds the slots that are not free, whatever the list of free slots was: a free one has the address of another,
+   * or that of none. Those that no key leads to and that might be free are told, and left out.
+   */
+  *#addUnlisted(found: Set<number>): Task<void> {
+    const { geometry, pages, free } = this.#file.records;
+    let unknown = 0;
+    for (let page = pages.map.first; page < pages.limit; page++) {
+      yield this.#progress();
+      try {
+        if (!pages.isData(page) || free.isFreePage(page)) continue;
+        for (let slot = 0; slot < geometry.slotsOn(page); slot++) {
+          const address = geometry.addressOf(page, slot);
+          if (found.has(address)) continue;
+          if (this.#mayBeFree(page, slot)) unknown++;
+          else found.add(address);
+        }
+      } catch (error) {
+        this.problems.add(`page ${page}`, error);
+      }
+    }
+    if (unknown === 0) return;
+    const message = `${unknown} slots that no key leads to may be free, or have records: they are left out`;
+    const details = { reason: 'free-slots', file: this.#file.path };
+    this.problems.add(
+      'the list of free slots',
+      new BtrieveError(Status.IO_ERROR, message, details),
+    );
+  }
+
+  #mayBeFree(page: number, slot: number): boolean {
+    const { geometry, pages, plan } = this.#file.records;
+    const at = pages.read(page, LEGACY_PAGE.DATA) + geometry.offsetOf(slot) + plan.freeLink;
+    const link = pages.header.family.address(pages.view, at);
+    if (link === NONE) return true;
+    const other = geometry.pageOf(link);
+    return other >= pages.map.first && other < pages.header.pages && geometry.slotOf(link) >= 0;
   }
 
   /** Collects addresses. Returns whether it came to the end. */
@@ -138,6 +185,10 @@ class Recovery {
     if (length < 0) return;
     this.#writer?.write(this.#buffer, 0, length);
     this.recovered++;
+    const { geometry, pages } = this.#file.records;
+    // Where its variable part lies is not asked: a table that is lost makes all of that uncertain.
+    pages.map.locate(geometry.pageOf(address));
+    if (pages.map.isGuessed) this.unconfirmed++;
   }
 
   /** The length of the record that is in the buffer then; -1 if it cannot be read. */
