@@ -439,7 +439,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'readlog',
     summary: 'shows what an archival log holds: who did what when',
     operands: [path('file', 'a data file, or an archival log')],
-    owners: 0,
+    owners: 1,
     long: [
       { name: 'log', value: 'file|directory', describe: 'the log of the data file' },
       { name: 'since', value: 'time', describe: 'from then on; without a zone local' },
@@ -461,7 +461,8 @@ export const COMMANDS: readonly CommandEntry[] = [
     ],
     notes: [
       'A layout: { "fields": [{ "name": "id", "offset": 0, "length": 4, "type": "integer" }] },',
-      'with the types integer, unsigned, string and hex.',
+      'with the types integer, unsigned, string and hex. What is encrypted takes the owner name of its time;',
+      'several are separated by commas. Exit code 1: some was not opened by those that were given.',
     ],
     examples: [
       'butil -readlog orders.btr --since 2026-01-31T14:00 --client anna',
@@ -671,6 +672,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     usage: 'sourceFile ... --tx number [-O<owner|*>]',
     notes: [
       'READLOG shows the numbers of transactions. Without --yes it is only shown what would be done.',
+      'Owner names of several files, or of several times of one, are separated by commas.',
     ],
     examples: [
       'butil -undo orders.btr --tx 33554436',

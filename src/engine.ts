@@ -791,6 +791,8 @@ export class MicroKernel {
         tail: archiveOnly ? undefined : TransactionLogTail.read(files, log),
         logs: logs.map((each) => resolve(each)),
         ...{ logFor, upToDamage, timeline },
+        owners: options.owners ?? [],
+        rootKey: () => rootKey(this.#ports, this.root),
         settled: ({ pages }) => {
           const { uuid, timeline: own } = pages.control;
           log.settled(LogReader.historyKey(uuid, own), pages.path);

@@ -9,21 +9,25 @@ import {
 } from '../../src/index.js';
 import { fieldsIn, readImageLayout, type ImageField } from '../image-layout.js';
 import { chooseRoot } from '../engine-for-command.js';
-import { done, type Outcome } from '../outcome.js';
+import { done, EXIT, type Outcome } from '../outcome.js';
+import { ownerNames } from '../owner-names.js';
 import type { Session } from '../session.js';
 
 /** With --json entries are collected, so their number is bounded. */
 const JSON_LIMIT = 10_000;
 const NO_LIMIT = 999_999_999;
 
-export function command(session: Session): Outcome {
+export async function command(session: Session): Promise<Outcome> {
   const path = session.operand(0);
   const layout = session.value('layout');
   const fields = layout === undefined ? undefined : readImageLayout(layout);
   const limit = limitOf(session);
   const log = session.value('log');
   const { root } = chooseRoot(session.value('root'), session.console);
-  const options = { ...queryOf(session), root, ...(log === undefined ? {} : { log }) };
+  const owners = await ownerNames(session);
+  const sealed = new SealedEntries();
+  const keys = { owners, onSealed: sealed.add };
+  const options = { ...queryOf(session), ...keys, root, ...(log === undefined ? {} : { log }) };
   const entries: ListedEntry[] = [];
   let count = 0;
   let isCut = false;
@@ -35,8 +39,34 @@ export function command(session: Session): Outcome {
     else session.console.out(shown(entry, fields));
   }
   const text = `${count === 0 ? '' : '\n'}${count} ${count === 1 ? 'entry' : 'entries'}`;
-  const warnings = isCut ? [`The log has more than these ${count}; --limit asks for more.`] : [];
-  return done(text, { path, count, isCut, entries }, warnings);
+  const cut = isCut ? [`The log has more than these ${count}; --limit asks for more.`] : [];
+  const warnings = [...cut, ...sealed.warnings(owners.length > 0)];
+  const result = { path, count, sealed: sealed.count, isCut, entries };
+  if (sealed.count === 0 || owners.length === 0) return done(text, result, warnings);
+  return { exitCode: EXIT.FINDINGS, reason: 'owner-name', status: 51, result, text, warnings };
+}
+
+/** Entries that are encrypted, and that no owner name opens. */
+class SealedEntries {
+  count = 0;
+  #first = Infinity;
+  #last = 0;
+
+  readonly add = ({ time }: { readonly time: number }): void => {
+    this.count++;
+    this.#first = Math.min(this.#first, time);
+    this.#last = Math.max(this.#last, time);
+  };
+
+  warnings(isGiven: boolean): string[] {
+    if (this.count === 0) return [];
+    const [from, to] = [this.#first, this.#last].map((time) => new Date(time).toISOString());
+    const which = isGiven ? 'none of the names given opens them' : 'no owner name is given (-O)';
+    return [
+      `${this.count} ${this.count === 1 ? 'entry is' : 'entries are'} encrypted, and ${which}: it takes ` +
+        `the owner name that the file had from ${from ?? ''} to ${to ?? ''}.`,
+    ];
+  }
 }
 
 function limitOf(session: Session): number {

@@ -4,6 +4,7 @@ import type { RolledFile, RollForwardOptions, RollForwardResult } from '../../sr
 import { listedFiles } from '../list-file.js';
 import { counted, grouped } from '../messages.js';
 import { EXIT, type Outcome } from '../outcome.js';
+import { ownerNames } from '../owner-names.js';
 import type { Session } from '../session.js';
 
 const LENGTH_LIMIT = 65_535;
@@ -12,8 +13,7 @@ const TIMELINE_LIMIT = 999_999_999;
 export async function command(session: Session): Promise<Outcome> {
   const paths = listedFiles(session.operand(0));
   const dump = dumpOf(session);
-  const given = await session.owner(0, session.operand(0));
-  const owners = given.split(',').filter((name) => name !== '');
+  const owners = await ownerNames(session);
   const [until, timeline] = [session.value('until'), session.value('timeline')];
   const options: RollForwardOptions = {
     ...(until === undefined ? {} : { until }),
@@ -21,8 +21,7 @@ export async function command(session: Session): Promise<Outcome> {
     archiveOnly: session.isSet('archive-only'),
     upToDamage: session.isSet('up-to-damage'),
     ...(timeline === undefined ? {} : { timeline: timelineOf(session, timeline) }),
-    // A name with a comma in it is tried as well.
-    owners: given === '' ? [] : [...new Set([given, ...owners])],
+    owners,
     goOn: session.isSet('A'),
     dryRun: session.dryRun,
     ...(dump === undefined ? {} : { dump }),

@@ -2,6 +2,7 @@
 import { undo, type UndoResult } from '../../src/index.js';
 import { counted } from '../messages.js';
 import { done, EXIT, type Outcome } from '../outcome.js';
+import { ownerNames } from '../owner-names.js';
 import type { Session } from '../session.js';
 
 export async function command(session: Session): Promise<Outcome> {
@@ -10,9 +11,9 @@ export async function command(session: Session): Promise<Outcome> {
   if (tx === undefined || !/^[1-9]\d{0,15}$/.test(tx)) {
     throw session.wrong('--tx must be given: the number of a transaction, as READLOG shows it');
   }
-  const owner = await session.owner(0, session.operand(0));
+  const owners = await ownerNames(session);
   const log = session.value('log');
-  const options = { owner, force: session.isSet('force'), ...(log === undefined ? {} : { log }) };
+  const options = { owners, force: session.isSet('force'), ...(log === undefined ? {} : { log }) };
   const engine = await session.engine();
   const client = await session.client();
   const plan = undo(engine, client, paths, tx, { ...options, dryRun: true });

@@ -73,6 +73,7 @@ export const ARCHIVE_RECORD = Object.freeze({
   STRUCTURE: 5,
   MARK: 6,
   CUT: 7,
+  OWNER: 8,
 });
 
 /** Says which client an index stands for, in this frame. Its name follows. */
@@ -83,6 +84,16 @@ export const ARCHIVE_CLIENT = layout(16, {
   index: [2, 'by which changes name the client'],
   nameLength: [4, 'bytes of the name that follows, UTF-8'],
   reserved2: [4, 'zero'],
+});
+
+/** The owner of the file, whose key opens the encrypted changes that follow in this frame. */
+export const ARCHIVE_OWNER = layout(136, {
+  recordSize: [4, 'bytes of the record'],
+  kind: [1, '8'],
+  mode: [1, 'of the owner, as in the definition of the file'],
+  flags: [1, 'of the owner'],
+  reserved: [1, 'zero'],
+  wrappedKey: [128, 'the wrapped file key, as in the definition of the file'],
 });
 
 /** A transaction, or an operation outside of one. Participants follow, then the list of changes. */

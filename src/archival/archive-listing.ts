@@ -3,16 +3,18 @@
  *
  * Invariants:
  * - Entries are given out one after the other, whatever the size of the log.
+ * - What is encrypted is shown to whoever gives the owner name, and to nobody else.
  * - Nothing is decoded of what the query leaves out by time, number or client.
  */
 import { uuidText } from '../microkernel/bytes.js';
 import { CHANGE, ChangeListError, readChanges, type Change } from '../microkernel/change-list.js';
 import type { FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
+import { ArchiveKeys, type SealedPlace } from './archive-keys.js';
 import {
   archiveEntries,
+  archiveFileOf,
   findSegments,
-  readArchiveSegment,
   type ArchivedTransaction,
   type ArchiveEntry,
 } from './archive-reader.js';
@@ -42,7 +44,7 @@ export interface ListedEntry {
   /** Of changes of the form, gaps and marks: which, why, or its name. */
   readonly what?: string;
   readonly changes: readonly ListedChange[];
-  /** The changes are encrypted, and not shown. */
+  /** The changes are encrypted, and no owner name that was given opens them. */
   readonly isSealed: boolean;
   readonly participants: readonly { readonly file: string; readonly uuid: string }[];
 }
@@ -65,6 +67,14 @@ export interface ArchiveQuery {
   readonly images?: boolean;
 }
 
+/** How what is encrypted is read. */
+export interface ListingKeys {
+  /** Names of the owners that the file has had. */
+  readonly owners?: readonly string[];
+  /** Told of each entry that none of them opens: it is shown without its changes, or left out if these decide. */
+  readonly onSealed?: (place: SealedPlace) => void;
+}
+
 const OPERATIONS: Readonly<Record<number, ListedOperation>> = {
   [CHANGE.INSERT]: 'insert',
   [CHANGE.UPDATE]: 'update',
@@ -79,9 +89,7 @@ const OF_TRANSACTIONS = ['fromLsn', 'toLsn', 'lsn', 'client', 'operation', 'byte
 export function segmentsOf(files: FileSystem, log: string, uuid?: Uint8Array): string[] {
   const found = findSegments(files, log);
   if (uuid === undefined) return found;
-  const own = found.filter(
-    (path) => Buffer.compare(readArchiveSegment(files, path).uuid, uuid) === 0,
-  );
+  const own = found.filter((path) => Buffer.compare(archiveFileOf(files, path), uuid) === 0);
   if (own.length > 0) return own;
   const message = 'the log is of another file';
   throw new BtrieveError(Status.ARCH_LOGFILE_INVALID, message, {
@@ -96,11 +104,15 @@ export function* listArchive(
   files: FileSystem,
   segments: readonly string[],
   query: ArchiveQuery = {},
+  { owners = [], onSealed }: ListingKeys = {},
 ): Generator<ListedEntry, void, undefined> {
   for (const segment of segments) {
+    const keys = new ArchiveKeys(archiveFileOf(files, segment), owners);
     for (const entry of archiveEntries(files, segment)) {
       if (!isWanted(entry, query)) continue;
-      const listed = listedOf(segment, entry, query);
+      const plain = entry.kind === 'transaction' ? keys.changesOf(entry) : undefined;
+      if (entry.kind === 'transaction' && plain === undefined) onSealed?.(entry);
+      const listed = listedOf(segment, entry, plain, query);
       if (listed !== undefined) yield listed;
     }
   }
@@ -119,6 +131,7 @@ function isWanted(entry: ArchiveEntry, query: ArchiveQuery): boolean {
 function listedOf(
   segment: string,
   entry: ArchiveEntry,
+  plain: Uint8Array | undefined,
   query: ArchiveQuery,
 ): ListedEntry | undefined {
   const { changeSeq } = entry;
@@ -126,7 +139,7 @@ function listedOf(
   const nothing = { changes: [], isSealed: false, participants: [] };
   switch (entry.kind) {
     case 'transaction':
-      return listedTransaction(head, entry, query);
+      return listedTransaction(head, entry, plain, query);
     case 'structure':
       return { kind: 'structure', ...head, client: entry.client, what: entry.what, ...nothing };
     case 'gap':
@@ -141,11 +154,13 @@ function listedOf(
 function listedTransaction(
   head: Pick<ListedEntry, 'segment' | 'changeSeq' | 'time'>,
   entry: ArchivedTransaction,
+  plain: Uint8Array | undefined,
   query: ArchiveQuery,
 ): ListedEntry | undefined {
-  const { isSealed, isTransaction, client, lsn, participants } = entry;
+  const { isTransaction, client, lsn, participants } = entry;
   const isNarrow = query.operation !== undefined || query.bytes !== undefined;
-  const changes = isSealed ? [] : changesOf(head.segment, entry, query);
+  const isSealed = plain === undefined;
+  const changes = isSealed ? [] : changesOf(head.segment, plain, entry, query);
   if (isNarrow && changes.length === 0) return undefined;
   return {
     kind: isTransaction ? 'transaction' : 'operation',
@@ -158,7 +173,8 @@ function listedTransaction(
 
 function changesOf(
   segment: string,
-  { changes: bytes, changeSeq }: ArchivedTransaction,
+  bytes: Uint8Array,
+  { changeSeq }: ArchivedTransaction,
   query: ArchiveQuery,
 ): ListedChange[] {
   const listed: ListedChange[] = [];

@@ -19,6 +19,7 @@
 import type { ArchivedChanges, ArchivedForm, FileArchive } from '../microkernel/archive-sink.js';
 import { assert } from '../microkernel/assert.js';
 import { crc32 } from '../microkernel/bytes.js';
+import type { OwnerData } from '../microkernel/definition/definition-codec.js';
 import { DiskError } from '../microkernel/disk-error.js';
 import type { ControlRecord } from '../microkernel/fcr.js';
 import { closeQuietly } from '../microkernel/page-device.js';
@@ -51,6 +52,8 @@ export interface ArchiveLogOptions {
   readonly control: () => Readonly<ControlRecord>;
   /** Encrypts changes of a protected file; undefined for any other. */
   readonly seal: () => ((plain: Uint8Array) => Uint8Array) | undefined;
+  /** Whose key that is done with. */
+  readonly owner: () => OwnerData;
 }
 
 /** Where the chain is when a log is opened. */
@@ -190,7 +193,8 @@ export class ArchiveLog implements FileArchive {
     let room = length + 3 * client.length + OVERHEAD;
     for (const { path } of participants) room += 3 * path.length + OVERHEAD;
     const isSealed = wasSealed || seal !== undefined;
-    this.#writer(room).addTransaction(one, bytes, length, isSealed, this.#time(one.time));
+    const owner = isSealed ? this.#options.owner() : undefined;
+    this.#writer(room).addTransaction(one, bytes, length, isSealed, this.#time(one.time), owner);
     this.#lastChangeSeq = one.changeSeq;
   }
 

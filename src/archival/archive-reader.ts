@@ -62,6 +62,16 @@ export interface ArchiveRange {
 /** Bytes of pieces put together that are believed to be one change. */
 const CHANGE_LIMIT = 2 ** 31 - 1;
 
+/** Which file a segment is of, by its head alone. Throws 114 if it is none, `DiskError`. */
+export function archiveFileOf(files: FileSystem, path: string): Uint8Array {
+  const handle = files.open(path, 'read');
+  try {
+    return new ArchiveWalk(handle, path).head.uuid;
+  } finally {
+    handle.close();
+  }
+}
+
 /** Reads all of a segment. Throws 114 if it is none, `DiskError`. */
 export function readArchiveSegment(files: FileSystem, path: string): ArchiveSegmentInfo {
   const handle = files.open(path, 'read');

@@ -5,6 +5,7 @@
  */
 import type { ArchivedChanges } from '../microkernel/archive-sink.js';
 import { copyBytes, setU16, setU32, setU53, u16, u32, u53 } from '../microkernel/bytes.js';
+import type { OwnerData } from '../microkernel/definition/definition-codec.js';
 import type { Layout } from '../microkernel/layout-table.js';
 import {
   ARCHIVE_CHANGES,
@@ -14,6 +15,7 @@ import {
   ARCHIVE_FRAME,
   ARCHIVE_GAP,
   ARCHIVE_MARK,
+  ARCHIVE_OWNER,
   ARCHIVE_PARTICIPANT,
   ARCHIVE_RECORD,
   ARCHIVE_STEPS,
@@ -50,6 +52,8 @@ export interface ArchivedTransaction {
   /** Changes in it. */
   readonly count: number;
   readonly isSealed: boolean;
+  /** Of encrypted changes: whose key opens them; undefined if the log does not say so. */
+  readonly sealedBy?: OwnerData | undefined;
   /** A change list (`microkernel/change-list.ts`), good until the next entry is asked for. */
   readonly changes: Uint8Array;
 }
@@ -134,6 +138,8 @@ export class ArchiveRecordWriter {
   #runAt = 0;
   /** Empty: of steps. */
   #runReason: GapReason | '' = '';
+  /** The one that was written last. */
+  #owner: OwnerData | undefined;
   readonly #clients = new Map<string, number>();
   readonly #encoder = new TextEncoder();
 
@@ -146,14 +152,19 @@ export class ArchiveRecordWriter {
     return this.#clients.size >= INDEX_LIMIT;
   }
 
-  /** `length` bytes of `bytes` are the changes, as they are kept; `time` never goes back from one to the next. */
+  /**
+   * `length` bytes of `bytes` are the changes, as they are kept; `time` never goes back from one to the next.
+   * `owner`: whose key opens them, if they are encrypted.
+   */
   addTransaction(
     one: ArchivedChanges,
     bytes: Uint8Array,
     length: number,
     isSealed: boolean,
     time: number,
+    owner?: OwnerData,
   ): void {
+    if (isSealed && owner !== undefined) this.#nameOwner(owner);
     const client = this.#client(one.client);
     const isAlone = one.participants.length === 0;
     const paths = isAlone ? [] : one.participants.map(({ path }) => this.#encoder.encode(path));
@@ -177,6 +188,17 @@ export class ArchiveRecordWriter {
     }
     copyBytes(bytes, 0, this.bytes, to, length);
     this.#note(one.changeSeq, one.changeSeq, time);
+  }
+
+  /** Once in each frame, so that no frame needs another one to be read. */
+  #nameOwner(owner: OwnerData): void {
+    if (owner === this.#owner) return;
+    this.#owner = owner;
+    const at = this.#begin(ARCHIVE_OWNER, ARCHIVE_RECORD.OWNER, 0);
+    this.#view.setUint8(at + ARCHIVE_OWNER.mode, owner.mode);
+    this.#view.setUint8(at + ARCHIVE_OWNER.flags, owner.flags);
+    this.bytes.set(owner.wrappedKey, at + ARCHIVE_OWNER.wrappedKey);
+    this.#runAt = 0;
   }
 
   #addParticipant(at: number, { uuid, timeline, changeSeq }: Participant, path: Uint8Array) {
@@ -322,6 +344,7 @@ export class ArchiveRecordReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #clients = new Map<number, string>();
+  #owner: OwnerData | undefined;
   readonly #decoder = new TextDecoder();
 
   constructor(bytes: Uint8Array) {
@@ -351,6 +374,9 @@ export class ArchiveRecordReader {
       case ARCHIVE_RECORD.CLIENT:
         this.#readClient(at, end);
         return undefined;
+      case ARCHIVE_RECORD.OWNER:
+        this.#readOwner(at, end);
+        return undefined;
       case ARCHIVE_RECORD.CHANGES:
         return this.#readChanges(at, end);
       case ARCHIVE_RECORD.STEPS:
@@ -379,9 +405,20 @@ export class ArchiveRecordReader {
     this.#clients.set(u16(this.#view, at + ARCHIVE_CLIENT.index), name);
   }
 
+  #readOwner(at: number, end: number): void {
+    assertSize(ARCHIVE_OWNER, at, end);
+    const from = at + ARCHIVE_OWNER.wrappedKey;
+    this.#owner = {
+      mode: this.#view.getUint8(at + ARCHIVE_OWNER.mode),
+      flags: this.#view.getUint8(at + ARCHIVE_OWNER.flags),
+      wrappedKey: this.#bytes.slice(from, at + ARCHIVE_OWNER.size),
+    };
+  }
+
   #readChanges(at: number, end: number): ArchivedTransaction {
     assertSize(ARCHIVE_CHANGES, at, end);
     const flags = this.#view.getUint8(at + ARCHIVE_CHANGES.flags);
+    const isSealed = (flags & ARCHIVE_CHANGES_FLAG.SEALED) !== 0;
     const participants: Participant[] = [];
     const count = u32(this.#view, at + ARCHIVE_CHANGES.participants);
     let from = at + ARCHIVE_CHANGES.size;
@@ -400,7 +437,8 @@ export class ArchiveRecordReader {
       isTransaction: (flags & ARCHIVE_CHANGES_FLAG.TRANSACTION) !== 0,
       participants,
       count: u32(this.#view, at + ARCHIVE_CHANGES.count),
-      isSealed: (flags & ARCHIVE_CHANGES_FLAG.SEALED) !== 0,
+      isSealed,
+      ...(isSealed ? { sealedBy: this.#owner } : {}),
       changes: this.#piece(from, size, end),
     };
   }

@@ -95,7 +95,12 @@ export class EngineArchive implements FileArchives {
     const position = openArchive({ ports, path, filePath, control: pages.control });
     const parts = { ports, path, filePath, policy };
     const log = new ArchiveLog(
-      { ...parts, control: () => pages.control, seal: () => pages.seal },
+      {
+        ...parts,
+        control: () => pages.control,
+        seal: () => pages.seal,
+        owner: () => file.stored.owner,
+      },
       position,
     );
     this.#logs.set(file, log);

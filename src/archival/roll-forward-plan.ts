@@ -9,10 +9,13 @@
  * - Nothing is written, and no lock is taken.
  */
 import { uuidText } from '../microkernel/bytes.js';
+import { decodeDefinition } from '../microkernel/definition/definition-codec.js';
+import type { RootKey } from '../microkernel/files/owner.js';
 import { lookAtFile } from '../logging/file-standing.js';
 import { fileError } from '../microkernel/page-device.js';
 import type { FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
+import { ArchiveKeys, ownerNeeded } from './archive-keys.js';
 import type {
   ArchivedSteps,
   ArchivedStructure,
@@ -107,6 +110,9 @@ export interface PlanParts {
   /** Goes on to the damaged place, or the gap, as if the log ended there. */
   readonly upToDamage: boolean;
   readonly timeline: number | undefined;
+  /** Owner names, tried with every file and with every owner that its log says it had. */
+  readonly owners: readonly string[];
+  readonly rootKey: RootKey;
 }
 
 /** Told now and then how many bytes of changes have been looked at. */
@@ -223,6 +229,7 @@ class Scan {
   readonly #parts: PlanParts;
   readonly #chain: Chain;
   readonly #target: RollForwardTarget;
+  readonly #keys: ArchiveKeys;
   /** Where the file is, as the log knows it. */
   #from: Place;
   #knowsFrom = false;
@@ -253,6 +260,7 @@ class Scan {
     this.#parts = parts;
     this.#chain = chain;
     this.#target = target;
+    this.#keys = new ArchiveKeys(stand.uuid, parts.owners, parts.rootKey);
     const [first] = chain.steps[0]?.segments ?? [];
     this.#from = { changeSeq: stand.changeSeq, lsn: 0, time: first?.createdAt ?? 0 };
     this.#to = this.#from;
@@ -358,8 +366,20 @@ class Scan {
     else if (entry.kind === 'structure' && entry.what === 'create-over') {
       const message = 'from here on it is of a file that was created over this one';
       this.#stop = refusal('created-over', this.file, message);
-    } else return true;
+    } else if (!this.#opens(entry)) this.#stop = ownerNeeded(this.file, entry);
+    else return true;
     return false;
+  }
+
+  /** Whether the owner names that are given are enough for what is encrypted from here on. */
+  #opens(entry: Counted): boolean {
+    if (entry.kind === 'structure') {
+      return (
+        entry.what !== 'set-owner' || this.#keys.learn(decodeDefinition(entry.definition).owner)
+      );
+    }
+    if (entry.kind === 'steps' || entry.sealedBy === undefined) return true;
+    return this.#keys.learn(entry.sealedBy);
   }
 
   #count(entry: Counted, path: string, given: ReadonlySet<string>): void {

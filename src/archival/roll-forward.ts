@@ -11,12 +11,14 @@
  */
 import { uuidText } from '../microkernel/bytes.js';
 import { ChangeListError, readChanges } from '../microkernel/change-list.js';
+import { decodeDefinition } from '../microkernel/definition/definition-codec.js';
 import { DiskError } from '../microkernel/disk-error.js';
 import type { FileTable } from '../microkernel/files/file-table.js';
 import type { OpenFile } from '../microkernel/files/open-file.js';
 import { fileError } from '../microkernel/page-device.js';
 import type { EventLog } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
+import { ArchiveKeys, ownerNeeded } from './archive-keys.js';
 import type { ArchivedStructure, ArchivedTransaction } from './archive-reader.js';
 import { DumpFile, type DumpOptions } from './dump-file.js';
 import { chainEntries, isCounted, type ChainStep } from './roll-forward-chain.js';
@@ -294,11 +296,12 @@ class RollForward {
   *#redoAll(plan: FilePlan, file: OpenFile): Generator<RollForwardStep, void, void> {
     const { changeSeq: last } = plan.to;
     let told = this.#done;
+    const keys = this.#keysOf(plan, file);
     for (const { entry, step } of this.#entries(plan)) {
       // Steps of something are not done again, and counted with what comes next.
       if (entry.kind !== 'steps') {
         goAlong(file, step);
-        this.#dump?.put(plan.file, entry, unsealed(file, entry));
+        this.#dump?.put(plan.file, entry, plainOf(plan.file, keys, entry));
         this.#redo(file, entry);
       }
       // What lies behind may be damaged.
@@ -308,6 +311,14 @@ class RollForward {
       yield { file: plan.file, done: this.#done, total: this.#total, unit: 'operations' };
     }
     if (file.pages.control.changeSeq < last) passTo(file, last);
+  }
+
+  /** For the dump, which may go through the time of several owners while the file has one. */
+  #keysOf({ stand }: FilePlan, file: OpenFile): ArchiveKeys {
+    const { rootKey } = this.#parts;
+    const keys = new ArchiveKeys(stand.uuid, this.#options.owners ?? [], rootKey);
+    if (this.#dump !== undefined) keys.learn(file.stored.owner);
+    return keys;
   }
 
   #redo(file: OpenFile, entry: ArchivedTransaction | ArchivedStructure): void {
@@ -332,9 +343,12 @@ class RollForward {
   *#dumpOnly(plan: FilePlan): Generator<RollForwardStep, void, void> {
     const { table } = this.#parts;
     const file = this.#open(plan);
+    const keys = this.#keysOf(plan, file);
     try {
       for (const { entry } of this.#entries(plan)) {
-        if (entry.kind !== 'steps') this.#dump?.put(plan.file, entry, unsealed(file, entry));
+        if (entry.kind !== 'steps') {
+          this.#dump?.put(plan.file, entry, plainOf(plan.file, keys, entry));
+        }
         if (entry.changeSeq >= plan.to.changeSeq) break;
         if (entry.kind === 'transaction') this.#done += entry.count;
         yield { file: plan.file, done: this.#done, total: this.#total, unit: 'operations' };
@@ -394,7 +408,7 @@ function redo(file: OpenFile, entry: ArchivedTransaction): void {
   const { pages, data } = file;
   pages.pinChangeSeq(entry.changeSeq);
   try {
-    const bytes = unsealed(file, entry);
+    const bytes = entry.isSealed ? pages.unseal(entry.changes) : entry.changes;
     for (const change of readChanges(bytes)) data.redo(change, bytes);
   } catch (error) {
     const shown = pages.failOperation(error);
@@ -421,10 +435,19 @@ function nonsense(file: string, { changeSeq }: ArchivedTransaction, cause: Error
 
 const NOTHING = new Uint8Array(0);
 
-/** The changes of an entry, plain. */
-function unsealed({ pages }: OpenFile, entry: ArchivedTransaction | ArchivedStructure): Uint8Array {
-  if (entry.kind !== 'transaction') return NOTHING;
-  return entry.isSealed ? pages.unseal(entry.changes) : entry.changes;
+/** The changes of an entry, plain. Throws 51. */
+function plainOf(
+  file: string,
+  keys: ArchiveKeys,
+  entry: ArchivedTransaction | ArchivedStructure,
+): Uint8Array {
+  if (entry.kind === 'structure') {
+    if (entry.what === 'set-owner') keys.learn(decodeDefinition(entry.definition).owner);
+    return NOTHING;
+  }
+  const plain = keys.changesOf(entry);
+  if (plain === undefined) throw ownerNeeded(file, entry);
+  return plain;
 }
 
 /** What was planned for is what was opened. */

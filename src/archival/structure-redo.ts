@@ -35,7 +35,7 @@ export function redoStructure(
 ): void {
   const { pages } = open;
   const wanted = decodeDefinition(entry.definition);
-  if (formOf(open.stored) === formOf(wanted)) {
+  if (hasForm(open.stored, wanted)) {
     passTo(open, entry.changeSeq);
     return;
   }
@@ -50,8 +50,17 @@ export function redoStructure(
   } finally {
     open.onDefinition = undefined;
   }
-  if (formOf(open.stored) === formOf(wanted)) return;
+  if (hasForm(open.stored, wanted)) return;
   throw notSo(open, entry);
+}
+
+/**
+ * Encrypting takes many operations, and so does taking that back: what was only begun in the log is whole, or still
+ * whole, here.
+ */
+function hasForm(stored: StoredDefinition, wanted: StoredDefinition): boolean {
+  const isWhole = (stored.owner.flags & OWNER_FLAG.UNFINISHED) === 0;
+  return isWhole && formOf(stored) === formOf(wanted);
 }
 
 /** One operation that changes nothing but the number of the file. Durable when it returns. */
@@ -76,7 +85,6 @@ function formOf({ file, keys, systemKey, owner }: StoredDefinition): string {
     keys: inUse.map(({ number, segments }) => ({ number, segments })),
     system: systemKey?.state === INDEX_STATE.IN_USE,
     mode: owner.mode,
-    isWhole: (owner.flags & OWNER_FLAG.UNFINISHED) === 0,
     wrapped: Buffer.from(owner.wrappedKey).toString('base64'),
   };
   return JSON.stringify(form);

@@ -10,9 +10,11 @@
 import type { Client } from '../client.js';
 import { ClassicFile } from '../maintenance/classic-file.js';
 import { uuidText } from '../microkernel/bytes.js';
+import type { OwnerData } from '../microkernel/definition/definition-codec.js';
 import { CHANGE, readChanges, type Change } from '../microkernel/change-list.js';
 import type { FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
+import { ArchiveKeys, ownerNeeded } from './archive-keys.js';
 import type { ArchivedTransaction } from './archive-reader.js';
 import { archiveEntries } from './archive-reader.js';
 import type { LogTail } from './roll-forward-chain.js';
@@ -24,7 +26,12 @@ export interface UndoFile {
   readonly timeline: number;
   /** Segments of its log, the oldest first. */
   readonly segments: readonly string[];
+  /** The name that opens the file. */
   readonly owner: string;
+  /** Names of the owners that it has had. */
+  readonly owners: readonly string[];
+  /** The owner that it has. */
+  readonly ownerData: OwnerData;
 }
 
 export interface UndoParts {
@@ -76,7 +83,7 @@ interface Part {
 /**
  * Undoes a transaction, by its LSN, in the files given. Durable as any transaction.
  *
- * Throws 160 `no-such-transaction`, `encrypted`; 148 `participants` (a file of it is not given), `changed-since` (and
+ * Throws 160 `no-such-transaction`; 51 (what was changed is encrypted, and none of the names opens it); 148 `participants` (a file of it is not given), `changed-since` (and
  * nothing is changed); what changing records throws.
  */
 export function undoTransaction(
@@ -113,17 +120,19 @@ function partOf({ files, tail }: UndoParts, of: UndoFile, tx: number): Part | un
   let changes: Change[] = [];
   const conflicts = new Set<number>();
   let at = 0;
+  const keys = new ArchiveKeys(of.uuid, of.owners);
+  keys.learn(of.ownerData);
   for (const each of entriesOf(files, tail, of)) {
     if (each.kind !== 'transaction' || each.changeSeq <= at) continue;
     at = each.changeSeq;
     if (entry !== undefined) {
-      for (const { address } of plain(each, of)) {
+      for (const { address } of readChanges(plainOf(keys, each, of))) {
         if (changes.some((own) => own.address === address)) conflicts.add(address);
       }
     } else if (each.lsn === tx) {
-      bytes = each.changes.slice();
+      bytes = plainOf(keys, each, of).slice();
       entry = { ...each, changes: bytes };
-      changes = [...plain(entry, of)].reverse();
+      changes = [...readChanges(bytes)].reverse();
     }
   }
   return entry && { of, entry, bytes, changes, conflicts };
@@ -140,10 +149,11 @@ function* entriesOf(files: FileSystem, tail: LogTail, { segments, uuid, timeline
   yield* tail.transactions(uuid, timeline, last);
 }
 
-function plain({ isSealed, changes }: ArchivedTransaction, { file }: UndoFile) {
-  if (!isSealed) return readChanges(changes);
-  const message = 'the changes are encrypted, and cannot be undone by their images';
-  throw new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, message, { reason: 'encrypted', file });
+/** Throws 51. */
+function plainOf(keys: ArchiveKeys, entry: ArchivedTransaction, { file }: UndoFile): Uint8Array {
+  const plain = keys.changesOf(entry);
+  if (plain === undefined) throw ownerNeeded(file, entry);
+  return plain;
 }
 
 const UNDONE = { [CHANGE.INSERT]: 'delete', [CHANGE.REMOVE]: 'insert' } as const;

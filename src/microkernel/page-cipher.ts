@@ -104,18 +104,7 @@ export class PageCipher {
 
   /** What was sealed; undefined if it is not that, or of another file. */
   unseal(sealed: Uint8Array): Uint8Array | undefined {
-    if (sealed.length < NONCE_SIZE + TAG_SIZE) return undefined;
-    const end = sealed.length - TAG_SIZE;
-    const decipher = createDecipheriv(ALGORITHM, this.#key, sealed.slice(0, NONCE_SIZE));
-    decipher.setAAD(this.#known.subarray(0, this.#uuidSize));
-    decipher.setAuthTag(sealed.slice(end));
-    const plain = decipher.update(sealed.subarray(NONCE_SIZE, end));
-    try {
-      decipher.final();
-    } catch {
-      return undefined;
-    }
-    return plain;
+    return unsealBytes(this.#key, this.#known.subarray(0, this.#uuidSize), sealed);
   }
 
   #authenticated(bytes: Uint8Array, base: number): Uint8Array {
@@ -123,6 +112,26 @@ export class PageCipher {
     this.#known.set(header, this.#uuidSize);
     return this.#known;
   }
+}
+
+/** What was sealed with a key for the file of an identity; undefined if it is not that. */
+export function unsealBytes(
+  key: Uint8Array,
+  uuid: Uint8Array,
+  sealed: Uint8Array,
+): Uint8Array | undefined {
+  if (sealed.length < NONCE_SIZE + TAG_SIZE) return undefined;
+  const end = sealed.length - TAG_SIZE;
+  const decipher = createDecipheriv(ALGORITHM, key, sealed.slice(0, NONCE_SIZE));
+  decipher.setAAD(uuid);
+  decipher.setAuthTag(sealed.slice(end));
+  const plain = decipher.update(sealed.subarray(NONCE_SIZE, end));
+  try {
+    decipher.final();
+  } catch {
+    return undefined;
+  }
+  return plain;
 }
 
 /** Whether a page as it was read from disk is encrypted. */

@@ -242,7 +242,7 @@ const LAYERS: readonly LayerDeclaration[] = [
   },
   {
     layer: 'archive',
-    mayImport: ['ground', 'layout', 'structures', 'pages'],
+    mayImport: ['ground', 'layout', 'structures', 'pages', 'definition'],
     modules: [
       'archival/archive-layout',
       'archival/archive-segment',
@@ -320,6 +320,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'archival/dump-file',
       'archival/roll-forward',
       'archival/archive-listing',
+      'archival/archive-keys',
     ],
   },
   // The one place that knows everybody: builds and wires.
@@ -435,6 +436,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'bin/isamited-help',
       'bin/image-layout',
       'bin/list-file',
+      'bin/owner-names',
       'bin/messages',
       'bin/options',
       'bin/outcome',
@@ -900,8 +902,14 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'contops/hot-copy': ['contops/continuous-operations'],
   'archival/logs-by-blog': ['archival/found-archived'],
   'archival/log-tail': ['archival/roll-forward-chain'],
-  'archival/roll-forward-plan': ['archival/roll-forward-chain', 'archival/roll-forward-target'],
+  'archival/archive-listing': ['archival/archive-keys'],
+  'archival/roll-forward-plan': [
+    'archival/archive-keys',
+    'archival/roll-forward-chain',
+    'archival/roll-forward-target',
+  ],
   'archival/roll-forward': [
+    'archival/archive-keys',
     'archival/dump-file',
     'archival/roll-forward-chain',
     'archival/roll-forward-plan',
@@ -1003,7 +1011,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/task',
   ],
   'archival/undo': ['maintenance/classic-file'],
-  'archive-root': ['archival/undo'],
+  'archive-root': ['archival/undo', 'maintenance/opened-file'],
   'maintenance/damaged-file': ['maintenance/sound-pages', 'maintenance/task'],
   'maintenance/key-indexes': [
     'maintenance/classic-file',
@@ -1065,6 +1073,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'bin/image-layout': ['bin/grammar', 'bin/text-files'],
   'bin/list-file': ['bin/grammar', 'bin/text-files'],
   'bin/options': ['bin/declaration', 'bin/grammar'],
+  'bin/owner-names': ['bin/session'],
   'bin/progress': ['bin/console', 'bin/messages'],
   'bin/session': [
     'bin/console',
