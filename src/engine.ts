@@ -787,7 +787,7 @@ export class MicroKernel {
     const { logs = [], archiveOnly = false, upToDamage = false, timeline } = options;
     const work = rollForwardFiles(
       {
-        ...{ files, events, source: ARCHIVE, table: this.#files },
+        ...{ files, events, ports: this.#ports, source: ARCHIVE, table: this.#files },
         tail: archiveOnly ? undefined : TransactionLogTail.read(files, log),
         logs: logs.map((each) => resolve(each)),
         ...{ logFor, upToDamage, timeline },

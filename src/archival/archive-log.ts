@@ -77,7 +77,7 @@ export interface ArchiveStatistics {
 }
 
 /** A frame is closed when it has grown to this. */
-const FRAME_SIZE = 256 * 1024;
+export const ARCHIVE_FRAME_SIZE = 256 * 1024;
 /** From so many bytes on that wait, a system transaction is due; at four times that, operations wait. */
 const LARGE = 4 * 1024 * 1024;
 /** Bytes of a transaction beside its changes and paths. */
@@ -225,7 +225,7 @@ export class ArchiveLog implements FileArchive {
   /** One that can take so many bytes; what is larger than a frame gets one of its own. */
   #writer(bytes: number): ArchiveRecordWriter {
     const last = this.#noted.at(-1);
-    if (last !== undefined && !last.isFull && last.end + bytes <= FRAME_SIZE) return last;
+    if (last !== undefined && !last.isFull && last.end + bytes <= ARCHIVE_FRAME_SIZE) return last;
     const writer = new ArchiveRecordWriter();
     this.#closedBytes += last?.end ?? 0;
     this.#noted.push(writer);
@@ -273,7 +273,7 @@ export class ArchiveLog implements FileArchive {
     if (isAnything) this.#confirmSegment();
     this.#startEnd = this.#segment?.end ?? 0;
     const gap = this.#gapMark();
-    return outgoingOf(gap === undefined ? this.#taken : [gap, ...this.#taken]);
+    return outgoingFrames(gap === undefined ? this.#taken : [gap, ...this.#taken]);
   }
 
   /** Is there a segment to append to, of the file as it is now? Else one begins, and says what is missing. */
@@ -543,14 +543,15 @@ export class ArchiveLog implements FileArchive {
   }
 }
 
-const NO_LOG = new Uint8Array(16);
+/** Of frames that no engine has written for a file that it holds. */
+export const NO_LOG = new Uint8Array(16);
 
 function* nothing(): Generator<Outgoing, void, undefined> {
   // There is none.
 }
 
 /** Frames of what was noted; what does not fit one goes into pieces. */
-function* outgoingOf(
+export function* outgoingFrames(
   writers: readonly ArchiveRecordWriter[],
 ): Generator<Outgoing, void, undefined> {
   for (const writer of writers) {

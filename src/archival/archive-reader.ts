@@ -48,6 +48,8 @@ export interface ArchiveSegmentInfo {
   readonly lastTime: number;
   /** Of frames that are good, with the head. */
   readonly bytes: number;
+  /** It was cut for a backup: nothing may follow in it. */
+  readonly isCut: boolean;
   readonly end: 'whole' | 'torn' | 'damaged';
   readonly damage?: { readonly offset: number; readonly message: string };
 }
@@ -99,6 +101,7 @@ function infoOf(path: string, walk: ArchiveWalk): ArchiveSegmentInfo {
     lastChangeSeq: walk.lastChangeSeq,
     lastTime: walk.lastTime,
     bytes: walk.end,
+    isCut: walk.isCut,
     end: damage !== undefined ? 'damaged' : isWhole ? 'whole' : 'torn',
     ...(damage === undefined ? {} : { damage }),
   };

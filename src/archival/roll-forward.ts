@@ -16,7 +16,7 @@ import { DiskError } from '../microkernel/disk-error.js';
 import type { FileTable } from '../microkernel/files/file-table.js';
 import type { OpenFile } from '../microkernel/files/open-file.js';
 import { fileError } from '../microkernel/page-device.js';
-import type { EventLog } from '../microkernel/ports.js';
+import type { EventLog, Ports } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { ArchiveKeys, ownerNeeded } from './archive-keys.js';
 import type { ArchivedStructure, ArchivedTransaction } from './archive-reader.js';
@@ -37,6 +37,7 @@ import {
   type RollForwardTarget,
 } from './roll-forward-target.js';
 import { passTo, redoStructure } from './structure-redo.js';
+import { appendTail } from './tail-append.js';
 
 /** All of it can be written as JSON. */
 export interface RollForwardOptions {
@@ -105,7 +106,9 @@ export interface RolledFile {
   }[];
   /** The log has more; the file goes on under a timeline of its own when it is written to. */
   readonly leavesTimeline: boolean;
-  /** The file has more than its log, from a roll-forward by the transaction log: a new backup is due. */
+  /** Transactions that only the transaction log had, and the archival log of the file has now, too. */
+  readonly appended: number;
+  /** The file has more than its log, which could not get what the transaction log has: a new backup is due. */
   readonly isAheadOfLog: boolean;
   /** Of one that was refused or failed: what can be reached, a stable word, and what to do. */
   readonly earliest?: RollForwardPlace;
@@ -142,6 +145,7 @@ export interface RollForwardStep {
 export interface RollForwardParts extends PlanParts {
   readonly table: FileTable;
   readonly events: EventLog;
+  readonly ports: Ports;
   /** Told of a file that has everything that the transaction log has of it. */
   readonly settled: (file: OpenFile) => void;
   /** Where a dump goes that has no name. */
@@ -181,6 +185,8 @@ class RollForward {
   readonly #total: number;
   #done = 0;
   #dump: DumpFile | undefined;
+  /** By the path of the file: see `RolledFile.appended`; undefined: its log could not get them. */
+  readonly #appended = new Map<string, number | undefined>();
 
   constructor(
     parts: RollForwardParts,
@@ -275,7 +281,8 @@ class RollForward {
     const fields = { file: plan.file, transactions, changes: operations, lsn: to.lsn };
     const text = `${transactions} transactions of the archival log were applied.`;
     events.write({ severity: 'I', id: 'file-rolled-forward', fields, text });
-    this.#note(plan, { ...described(plan), outcome: 'rolled-forward' });
+    const result = { ...described(plan), ...this.#tailState(plan) };
+    this.#note(plan, { ...result, outcome: 'rolled-forward' });
   }
 
   /** For this alone, with the owner name that opens it. Throws 112, 51. */
@@ -297,7 +304,8 @@ class RollForward {
     const { changeSeq: last } = plan.to;
     let told = this.#done;
     const keys = this.#keysOf(plan, file);
-    for (const { entry, step } of this.#entries(plan)) {
+    for (const { entry, step, path } of this.#entries(plan)) {
+      if (path === this.#parts.tail?.path) this.#archiveTail(plan, file);
       // Steps of something are not done again, and counted with what comes next.
       if (entry.kind !== 'steps') {
         goAlong(file, step);
@@ -333,11 +341,32 @@ class RollForward {
   /** What takes the number of a file on, from where it is. */
   *#entries({ chain, stand, to }: FilePlan) {
     const { files, source, tail } = this.#parts;
-    for (const { entry, step } of chainEntries(files, source, chain, stand.changeSeq, tail)) {
+    for (const each of chainEntries(files, source, chain, stand.changeSeq, tail)) {
+      const { entry, step, path } = each;
       if (!isCounted(entry)) continue;
       if (entry.changeSeq > to.changeSeq) return;
-      yield { entry, step };
+      yield { entry, step, path };
     }
+  }
+
+  /** Before the file gets the first of it. */
+  #archiveTail({ file: path, chain }: FilePlan, file: OpenFile): void {
+    const { tail, ports, logFor, events } = this.#parts;
+    if (tail === undefined || this.#appended.has(path)) return;
+    const log = logOrNone(path, logFor);
+    const { owner } = file.stored;
+    const count = log === undefined ? undefined : appendTail({ ports, log, chain, tail, owner });
+    this.#appended.set(path, count);
+    if (log === undefined || count === undefined || count === 0) return;
+    const text = `${count} transactions that only the transaction log had are in the archival log now.`;
+    const fields = { file: path, log, transactions: count };
+    events.write({ severity: 'I', id: 'archive-tail-appended', fields, text });
+  }
+
+  #tailState({ file, isAhead }: FilePlan): Pick<RolledFile, 'appended' | 'isAheadOfLog'> {
+    if (!this.#appended.has(file)) return { appended: 0, isAheadOfLog: isAhead };
+    const appended = this.#appended.get(file);
+    return { appended: appended ?? 0, isAheadOfLog: appended === undefined };
   }
 
   *#dumpOnly(plan: FilePlan): Generator<RollForwardStep, void, void> {
@@ -485,6 +514,16 @@ function inUse(file: string, error: unknown): BtrieveError {
   });
 }
 
+/** The log that a file has; undefined if it has none. */
+function logOrNone(path: string, logFor: (path: string) => string): string | undefined {
+  try {
+    return logFor(path);
+  } catch (error) {
+    if (error instanceof BtrieveError) return undefined;
+    throw error;
+  }
+}
+
 function placeOf({ changeSeq, lsn, time }: Place): RollForwardPlace {
   return {
     changeSeq,
@@ -506,6 +545,7 @@ function described(plan: FilePlan): Omit<RolledFile, 'outcome'> {
     sources: plan.sources,
     participants: plan.participants,
     leavesTimeline: plan.hasMore,
+    appended: 0,
     isAheadOfLog: plan.isAhead,
   };
 }
@@ -519,6 +559,7 @@ function refused(plan: RefusedFile): RolledFile {
     sources: [],
     participants: [],
     leavesTimeline: false,
+    appended: 0,
     isAheadOfLog: false,
     ...(earliest === undefined ? {} : { earliest: placeOf(earliest) }),
     ...(latest === undefined ? {} : { latest: placeOf(latest) }),

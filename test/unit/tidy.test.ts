@@ -318,6 +318,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'archival/roll-forward-plan',
       'archival/structure-redo',
       'archival/dump-file',
+      'archival/tail-append',
       'archival/roll-forward',
       'archival/archive-listing',
       'archival/archive-keys',
@@ -903,6 +904,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'archival/logs-by-blog': ['archival/found-archived'],
   'archival/log-tail': ['archival/roll-forward-chain'],
   'archival/archive-listing': ['archival/archive-keys'],
+  'archival/tail-append': ['archival/roll-forward-chain'],
   'archival/roll-forward-plan': [
     'archival/archive-keys',
     'archival/roll-forward-chain',
@@ -915,6 +917,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'archival/roll-forward-plan',
     'archival/roll-forward-target',
     'archival/structure-redo',
+    'archival/tail-append',
   ],
   client: ['typed-file'],
   engine: ['archival/blog-selection', 'client', 'event-log', 'settings'],
