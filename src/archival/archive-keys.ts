@@ -70,7 +70,7 @@ export class ArchiveKeys {
 export function ownerNeeded(file: string, { changeSeq, time }: SealedPlace): BtrieveError {
   const message =
     'the log is encrypted, and no owner name that was given opens it: give the one that the file had at ' +
-    `${new Date(time).toISOString()}`;
+    new Date(time).toISOString();
   return new BtrieveError(Status.INVALID_OWNER, message, {
     reason: 'owner-name',
     file,
