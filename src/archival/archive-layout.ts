@@ -157,7 +157,7 @@ export const GAP_REASONS = Object.freeze([
 
 export type GapReason = Exclude<(typeof GAP_REASONS)[number], ''>;
 
-/** An index or owner change. Data, a key (both of no bytes so far), and the file's definition afterwards follow. */
+/** An index or owner change; or that another file was created over this one, which takes no number. Data, a key (both of no bytes so far), and the file's definition afterwards follow. */
 export const ARCHIVE_STRUCTURE = layout(48, {
   recordSize: [4, 'bytes of the record with all that follows, a multiple of 8'],
   kind: [1, '5'],

@@ -543,8 +543,7 @@ export class ArchiveLog implements FileArchive {
   }
 }
 
-/** Of frames that no engine has written for a file that it holds. */
-export const NO_LOG = new Uint8Array(16);
+const NO_LOG = new Uint8Array(16);
 
 function* nothing(): Generator<Outgoing, void, undefined> {
   // There is none.

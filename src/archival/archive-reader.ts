@@ -136,7 +136,13 @@ export function* archiveEntries(
 
 function isWanted(entry: ArchiveEntry, after: number): boolean {
   if (entry.kind === 'gap') return entry.lastChangeSeq > after;
-  return entry.kind === 'mark' ? entry.changeSeq >= after : entry.changeSeq > after;
+  const isPoint = entry.kind === 'mark' || isCreatedOver(entry);
+  return isPoint ? entry.changeSeq >= after : entry.changeSeq > after;
+}
+
+/** A file was created over this one: unless something follows, which says that it was not. It has no number. */
+export function isCreatedOver(entry: ArchiveRecord): boolean {
+  return entry.kind === 'structure' && entry.what === 'create-over';
 }
 
 function gapBefore({ gapFrom, afterChangeSeq, gapReason, lastTime }: ArchiveHead) {
@@ -222,7 +228,7 @@ export class ArchiveWalk {
   #assertNext(entry: ArchiveRecord): void {
     const [first, last] = rangeOf(entry);
     const next = this.lastChangeSeq + 1;
-    const isPoint = entry.kind === 'mark' || entry.kind === 'cut';
+    const isPoint = entry.kind === 'mark' || entry.kind === 'cut' || isCreatedOver(entry);
     // A gap may begin with what is there: of that nobody knows whether it is.
     const isNext = isPoint
       ? first === next - 1

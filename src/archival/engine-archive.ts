@@ -12,6 +12,7 @@ import type { FileIdentity, Ports } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { ArchiveLog, type ArchiveFailurePolicy, type ArchiveStatistics } from './archive-log.js';
 import { openArchive } from './archive-opening.js';
+import { noteCreatedOver } from './created-over.js';
 import { setAside } from './open-segment.js';
 
 /** Which files are archived, and where to. */
@@ -146,14 +147,18 @@ export class EngineArchive implements FileArchives {
     if (archive instanceof ArchiveLog) archive.close();
   }
 
-  /** What its log has of the file that goes is kept as a finished segment. */
-  beforeReplace(path: string): void {
+  /**
+   * What its log has of the file that goes is kept as a finished segment, which says if another file is created
+   * over it.
+   */
+  beforeReplace(path: string, isCreatedOver: boolean): void {
     const { selection, ports } = this.#options;
     const identity = ports.files.identify(path);
     if (selection === undefined || identity === undefined) return;
     const log = selection.logFor(path, identity);
     if (log === undefined) return;
     try {
+      if (isCreatedOver) noteCreatedOver(ports, log, path);
       setAside(ports.files, log);
     } catch (error) {
       throw fileError('the archival log cannot be set aside', error, log);

@@ -255,7 +255,8 @@ function listed(timelines: readonly Timeline[]): string {
 export function isCounted(
   entry: ArchiveEntry,
 ): entry is ArchivedTransaction | ArchivedStructure | ArchivedSteps {
-  return entry.kind === 'transaction' || entry.kind === 'structure' || entry.kind === 'steps';
+  if (entry.kind === 'structure') return entry.what !== 'create-over';
+  return entry.kind === 'transaction' || entry.kind === 'steps';
 }
 
 /**

@@ -238,6 +238,8 @@ class Scan {
   #isAhead = false;
   /** Why it does not go on, with the target ahead. */
   #stop: BtrieveError | undefined;
+  /** Where the log says that a file was created over this one, as long as nothing follows. */
+  #createdOver: number | undefined;
   #transactions = 0;
   #operations = 0;
   #bytes = 0;
@@ -296,13 +298,18 @@ class Scan {
       if (!(shown instanceof BtrieveError)) throw shown;
       this.#stop = this.#damaged(shown);
     }
-    if (!this.#hasMore && this.#stop === undefined) this.#checkTail();
+    if (this.#hasMore || this.#stop !== undefined) return;
+    this.#checkTail();
+    if (this.#createdOver !== undefined && this.#target.kind === 'end') {
+      this.#stop ??= this.#endedByAnother(this.#createdOver);
+    }
   }
 
   #clear(): void {
     this.#to = this.#from;
     this.#hasMore = false;
     this.#stop = undefined;
+    this.#createdOver = undefined;
     this.isReached = this.#target.kind === 'end';
     this.#transactions = this.#operations = this.#bytes = this.#structures = 0;
     this.#firstTime = undefined;
@@ -315,8 +322,9 @@ class Scan {
   #take(entry: ArchiveEntry, path: string, limit: number, given: ReadonlySet<string>): boolean {
     if (entry.kind === 'mark') return this.#passMark(entry.name, entry.changeSeq);
     if (entry.kind === 'gap') return this.#passGap(entry);
-    if (!isCounted(entry)) return true;
     const { changeSeq, time } = entry;
+    if (!isCounted(entry)) return this.#passCreation(time);
+    this.#createdOver = undefined;
     const lsn = lsnOf(entry);
     if (changeSeq === this.stand.changeSeq) return this.#begin({ changeSeq, lsn, time });
     if (!this.#follows(entry)) return false;
@@ -345,6 +353,19 @@ class Scan {
     return this.#stop === undefined;
   }
 
+  #passCreation(time: number): boolean {
+    this.#createdOver = time;
+    if (this.#target.kind === 'time' && time >= this.#target.time) this.isReached = true;
+    return true;
+  }
+
+  #endedByAnother(time: number): BtrieveError {
+    const message =
+      `at ${new Date(time).toISOString()} another file was created over this one: what there was afterwards is in ` +
+      'the log of that one, and takes a backup of it; --up-to-damage goes up to there';
+    return refusal('created-over', this.file, message);
+  }
+
   #passMark(name: string, changeSeq: number): boolean {
     if (this.#target.kind !== 'name' || this.#target.name !== name) return true;
     if (changeSeq < this.stand.changeSeq) return true;
@@ -363,10 +384,7 @@ class Scan {
     const at = this.#to.changeSeq;
     const first = entry.kind === 'steps' ? entry.firstChangeSeq : entry.changeSeq;
     if (first > at + 1) this.#stop = this.#gap(`change ${first} follows ${at}`);
-    else if (entry.kind === 'structure' && entry.what === 'create-over') {
-      const message = 'from here on it is of a file that was created over this one';
-      this.#stop = refusal('created-over', this.file, message);
-    } else if (!this.#opens(entry)) this.#stop = ownerNeeded(this.file, entry);
+    else if (!this.#opens(entry)) this.#stop = ownerNeeded(this.file, entry);
     else return true;
     return false;
   }
@@ -464,7 +482,7 @@ class Scan {
   #mayStop(): boolean {
     // What ends with a transaction needs nothing behind it.
     if (this.#target.kind === 'lsn' && this.isReached) return true;
-    const canBeLeft = this.#stop?.reason === 'gap' || this.#stop?.reason === 'damaged';
+    const canBeLeft = ['gap', 'damaged', 'created-over'].includes(this.#stop?.reason ?? '');
     return this.#parts.upToDamage && canBeLeft;
   }
 

@@ -7,16 +7,15 @@
  *   that is interrupted then is older than its log, and is not opened before it is rolled forward again.
  * - Only the log that the file has is written to, and only if it is the end of what the file is rolled forward
  *   by: no other log that was given, and none of another history.
- * - Frames name no session: none of them is ever taken for what a crash has left of a system transaction.
  */
 import type { OwnerData } from '../microkernel/definition/definition-codec.js';
-import { DiskError, writeFully } from '../microkernel/disk-error.js';
+import { DiskError } from '../microkernel/disk-error.js';
 import type { Ports } from '../microkernel/ports.js';
-import { sealArchiveFrame } from './archive-frames.js';
-import { ARCHIVE_FRAME_SIZE, NO_LOG, outgoingFrames } from './archive-log.js';
+import { ARCHIVE_FRAME_SIZE } from './archive-log.js';
 import type { ArchivedTransaction, ArchiveSegmentInfo } from './archive-reader.js';
 import { ArchiveRecordWriter } from './archive-records.js';
 import { readArchiveHead } from './archive-segment.js';
+import { appendFrames } from './frame-append.js';
 import { beginSegment, OpenArchiveSegment } from './open-segment.js';
 import type { Chain, ChainStep, LogTail } from './roll-forward-chain.js';
 
@@ -171,13 +170,6 @@ class TailAppend {
     const writer = this.#writer;
     if (writer.isEmpty) return;
     this.#writer = new ArchiveRecordWriter();
-    const segment = this.#segment;
-    const nobody = { session: 0, holderLog: NO_LOG, generation: 0 };
-    for (const { bytes, end, head } of outgoingFrames([writer])) {
-      const place = { at: segment.end, durableEnd: segment.durableEnd };
-      const length = sealArchiveFrame(bytes, end, segment.seed, { ...head, ...place, ...nobody });
-      writeFully(segment.handle, bytes, 0, length, segment.end);
-      segment.end += length;
-    }
+    appendFrames(this.#segment, writer);
   }
 }

@@ -252,6 +252,8 @@ const LAYERS: readonly LayerDeclaration[] = [
       'archival/open-segment',
       'archival/archive-log',
       'archival/archive-opening',
+      'archival/frame-append',
+      'archival/created-over',
     ],
   },
   { layer: 'archives', modules: ['archival/engine-archive'] },
@@ -860,6 +862,18 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'archival/archive-layout',
     'archival/archive-records',
     'archival/archive-segment',
+    'archival/open-segment',
+  ],
+  'archival/frame-append': [
+    'archival/archive-frames',
+    'archival/archive-log',
+    'archival/archive-records',
+    'archival/open-segment',
+  ],
+  'archival/created-over': [
+    'archival/archive-reader',
+    'archival/archive-records',
+    'archival/frame-append',
     'archival/open-segment',
   ],
   'archival/archive-opening': [

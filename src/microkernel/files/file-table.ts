@@ -38,7 +38,7 @@ export interface FileArchives {
   /** The file is closed, or archived no more. */
   close(archive: FileArchive): void;
   /** The file at a path is about to be created over, or removed. */
-  beforeReplace(path: string): void;
+  beforeReplace(path: string, isCreatedOver: boolean): void;
 }
 
 /** How a file is to be used that is or may be archived. */
@@ -531,7 +531,7 @@ export class FileTable {
     const { ports, cache, holder, archives } = this.#options;
     this.gate.assertOpen(path);
     this.assertNotOpen(path);
-    if (replace) archives?.beforeReplace(path);
+    if (replace) archives?.beforeReplace(path, true);
     this.#options.continuous?.assertFree(path);
     createDataFile(ports, cache, path, definition, { holder, replace });
   }
@@ -540,7 +540,7 @@ export class FileTable {
   remove(path: string): void {
     const { files } = this.#options.ports;
     this.#alone(path, () => {
-      this.#options.archives?.beforeReplace(path);
+      this.#options.archives?.beforeReplace(path, false);
       files.remove(path);
       files.syncDirectory(dirname(path));
     });
