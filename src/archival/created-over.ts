@@ -23,7 +23,8 @@ export function noteCreatedOver({ files, clock }: Ports, log: string, dataFile: 
   try {
     const control = controlOf(files, dataFile);
     const walk = new ArchiveWalk(handle, log);
-    for (const { records } of walk.frames()) void records;
+    const frames = walk.frames();
+    while (frames.next().done !== true);
     const isOwn =
       Buffer.compare(walk.head.uuid, control.uuid) === 0 && walk.head.timeline === control.timeline;
     const isAtEnd = walk.lastChangeSeq === control.changeSeq && walk.damage === undefined;
