@@ -4,6 +4,8 @@ import { isatty } from 'node:tty';
 import { butil, type Console } from './command-line.js';
 import { ask, readAll } from './terminal.js';
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 function terminal(): Console {
   const { env, platform, stderr, stdout } = process;
   const drawsProgress = isatty(2);
@@ -18,8 +20,10 @@ function terminal(): Console {
     ask,
     readInput: readAll,
     onInterrupt: (told) => {
-      process.on('SIGINT', told).on('SIGTERM', told);
-      return () => void process.off('SIGINT', told).off('SIGTERM', told);
+      for (const signal of SIGNALS) process.on(signal, told);
+      return () => {
+        for (const signal of SIGNALS) process.off(signal, told);
+      };
     },
   };
 }

@@ -31,6 +31,39 @@ const UNFORMATTED = path('unformattedFile', 'an unformatted (sequential) file');
 /** In the order of the alphabet. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: 'backup-agent',
+    summary: 'keeps files in continuous operation while another program makes a backup of them',
+    operands: [
+      word('run|start|stop|status', 'what to do'),
+      {
+        ...optional(path('@listFile|command', 'a list of files; behind -- a backup program')),
+        isRepeated: true,
+      },
+    ],
+    owners: 1,
+    runsCommand: true,
+    long: [
+      { name: 'before', value: 'command', describe: 'for the shell, before files go in' },
+      { name: 'after', value: 'command', describe: 'for the shell, when they are out again' },
+      DRY_RUN,
+    ],
+    usage:
+      '<start|stop|status> [@listFile] | run [@listFile] [--before command] [--after command] -- program ...',
+    notes: [
+      'Without a list: all files that the engine of the root has open, and those that are opened later.',
+      'A file that is refused stays out (exit code 1); one that is in already stays in. RUN takes out',
+      'what it has put in whatever becomes of the program, and hands on its exit code. The program finds',
+      'the names in a file: ISAMITE_BACKUP_LIST. STOP takes out what a killed agent has left.',
+    ],
+    examples: [
+      'butil -backup-agent run -- tar -cf /backup/data.tar --exclude=*.^^^ /data',
+      'butil -backup-agent run @files.lst --after "echo done" -- rsync -a /data/ host:/backup/',
+      'butil -backup-agent start',
+      'butil -backup-agent stop',
+    ],
+    load: async () => (await import('./commands/backup-agent.js')).command,
+  },
+  {
     name: 'blog',
     summary: 'shows and changes which data files are archived, and into which archival logs',
     operands: [

@@ -1,5 +1,8 @@
 /** Where the words of a command come from and where its output goes. */
 
+/** By which a process is asked to end. */
+export type InterruptSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
 export interface Console {
   readonly platform: string;
   /** Text to standard output, and a line break. */
@@ -18,7 +21,7 @@ export interface Console {
   /** Whether output may be coloured. */
   readonly hasColours?: boolean;
   /** Has somebody told when the user interrupts; returns what ends that. */
-  readonly onInterrupt?: (told: () => void) => () => void;
+  readonly onInterrupt?: (told: (signal?: InterruptSignal) => void) => () => void;
   /** Milliseconds since some moment. */
   readonly now?: () => number;
 }

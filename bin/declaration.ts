@@ -43,6 +43,8 @@ export interface CommandDeclaration {
   readonly name: string;
   readonly summary: string;
   readonly operands: readonly OperandDeclaration[];
+  /** What stands behind `--` is the command line of another program. */
+  readonly runsCommand?: boolean;
   /** How many owner names it takes. */
   readonly owners: 0 | 1 | 2;
   readonly classic?: readonly ClassicOption[];

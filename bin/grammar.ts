@@ -29,6 +29,8 @@ export interface OwnerWord {
 
 export interface ClassicLine {
   readonly operands: readonly string[];
+  /** How many of them stand before `--`; all if there is none. */
+  readonly ownOperands: number;
   readonly owners: readonly OwnerWord[];
   /** Other classic options, by name; the value is empty for those without one. */
   readonly options: ReadonlyMap<string, string>;
@@ -47,7 +49,7 @@ export interface Words {
 
 export function splitCommand(words: readonly string[], platform: string): Words {
   const [first, ...rest] = words;
-  const mark = platform === 'win32' ? /^[-/]([a-z]+)$/i : /^-([a-z]+)$/i;
+  const mark = platform === 'win32' ? /^[-/]([a-z]+(?:-[a-z]+)*)$/i : /^-([a-z]+(?:-[a-z]+)*)$/i;
   const command = first === undefined ? undefined : mark.exec(first)?.[1]?.toLowerCase();
   return { command, rest: command === undefined ? words : rest };
 }
@@ -75,6 +77,8 @@ class LineReader {
   readonly #long: string[] = [];
   readonly #shown: string[] = [];
   #onlyOperands = false;
+  /** Operands before `--`. */
+  #ownOperands: number | undefined;
 
   constructor(command: CommandDeclaration, platform: string) {
     this.#command = command;
@@ -86,12 +90,18 @@ class LineReader {
   /** Takes a word; returns how many of the following it has taken as well. */
   take(word: string, next: string | undefined): number {
     if (this.#onlyOperands) this.#addOperand(word);
-    else if (word === '--') this.#onlyOperands = true;
+    else if (word === '--') this.#endOptions();
     else if (word.startsWith('--')) return this.#takeLong(word, next);
     else if (COUNT_BELOW_ZERO.test(word)) this.#addOperand(word);
     else if (word.startsWith('-') && word.length > 1) this.#takeOption(word);
     else if (!word.startsWith('/') || !this.#takeSlash(word)) this.#addOperand(word);
     return 0;
+  }
+
+  #endOptions(): void {
+    this.#onlyOperands = true;
+    this.#ownOperands = this.#operands.length;
+    if (this.#command.runsCommand === true) this.#shown.push('--');
   }
 
   end(): ClassicLine {
@@ -106,6 +116,7 @@ class LineReader {
     }
     return {
       operands: this.#operands,
+      ownOperands: this.#ownOperands ?? this.#operands.length,
       owners: this.#owners,
       options: this.#given,
       long: this.#long,

@@ -50,9 +50,9 @@ const CLOSING: Readonly<Record<number, string>> = {
   2: 'The command did not complete.',
 };
 
-/** The last line of a command, by its exit code. */
+/** The last line of a command, by its exit code, which may be that of a program that it has run. */
 export function closing(exitCode: number): string {
-  return CLOSING[exitCode] ?? '';
+  return CLOSING[exitCode] ?? CLOSING[1] ?? '';
 }
 
 /** For instance 1,234,567. */

@@ -30,6 +30,7 @@ export class Session {
   readonly #long: LongOptions;
   #engine: { engine: MicroKernel; client: Client } | undefined;
   #remote: RemoteClient | undefined;
+  #root: string | undefined;
   #isToldOfOwn = false;
   #names: readonly string[] | undefined;
 
@@ -58,6 +59,16 @@ export class Session {
   /** The operands from one on. */
   rest(index: number): readonly string[] {
     return this.#line.operands.slice(index);
+  }
+
+  /** The operands before `--`. */
+  get ownOperands(): readonly string[] {
+    return this.#line.operands.slice(0, this.#line.ownOperands);
+  }
+
+  /** The command line of another program, behind `--`. */
+  get programLine(): readonly string[] {
+    return this.#line.operands.slice(this.#line.ownOperands);
   }
 
   /** Whether an option is given, classic (in capitals) or new. */
@@ -151,7 +162,7 @@ export class Session {
   get #options(): { root: string | undefined; wait: number } {
     const wait = this.value('wait');
     const seconds = wait === undefined ? WAIT : this.number(wait, '--wait', 0, 86_400);
-    return { root: this.value('root'), wait: seconds };
+    return { root: this.#root ?? this.value('root'), wait: seconds };
   }
 
   /**
@@ -189,6 +200,16 @@ export class Session {
       this.#isToldOfOwn = true;
     }
     return this.#engine;
+  }
+
+  /**
+   * Lets go of every engine, so that others may have the root meanwhile; what comes next is with that of `root`.
+   * Throws what could not be written.
+   */
+  release(root: string): void {
+    this.end();
+    this.#remote = undefined;
+    this.#root = root;
   }
 
   /** Stops the engine, if one was started. Throws what could not be written. */

@@ -26,6 +26,12 @@ import type { ArchiveLog, ArchiveStatistics } from './archival/archive-log.js';
 import { EngineArchive, type ArchivedSelection } from './archival/engine-archive.js';
 import { ActiveSets } from './contops/active-sets.js';
 import {
+  BackupAgent,
+  type BackupAgentEnd,
+  type BackupAgentOptions,
+  type BackupAgentReport,
+} from './contops/backup-agent.js';
+import {
   ContinuousOperations,
   type ContinuousFile,
   type EndContinuousOptions,
@@ -202,6 +208,7 @@ export class MicroKernel {
   readonly #disk: FileSystem;
   readonly #continuous: ContinuousOperations;
   readonly #freezing: Freezing;
+  readonly #agent: BackupAgent;
   readonly #clients = new Set<Client>();
   readonly #timer: NodeJS.Timeout;
   readonly #administration = new Administration();
@@ -269,6 +276,9 @@ export class MicroKernel {
       table: () => this.#files,
       isArchived: (path) => this.#isArchived(path),
       allowsArchived: () => this.#settings.continuousOperationsWithArchivalLogging,
+      onOpened: (path) => {
+        if (this.#agent.opened(path)) this.#files.boundary.putOff(this.#agent.look);
+      },
     });
     this.#files = new FileTable({
       ports: this.#ports,
@@ -287,6 +297,9 @@ export class MicroKernel {
       systemDataPolicy: settings.systemData === 'none' ? 'never' : settings.systemData,
     });
     this.#log.log.onFull = () => this.#writeAll();
+    this.#agent = new BackupAgent({
+      ...{ root, ports, disk, continuous: this.#continuous, table: this.#files },
+    });
     this.#freezing = new Freezing({
       ...{ root, ports, table: this.#files },
       complete: () => this.flush(),
@@ -680,6 +693,8 @@ export class MicroKernel {
     options: EndContinuousOptions = {},
   ): Generator<EndingProgress, EndedFile[], void> {
     this.#assertRunning();
+    // All of them means that none goes in any more.
+    if (which === 'all' && options.by === undefined) this.#agent.off();
     const ended = yield* this.#freezing.without(this.#continuous.ending(which, options));
     if (options.discard === true) {
       const { log } = this.#log;
@@ -745,6 +760,42 @@ export class MicroKernel {
       const file = this.#files.openAt(path);
       if (file !== undefined) this.#archive.logOf(file)?.cut();
     }
+  }
+
+  /**
+   * Switches the backup agent on: the files that are open, or those of a list, go into continuous operation, at one
+   * moment; without a list also those that are opened from now on. What cannot go in is left out, and said.
+   *
+   * Throws 88 with the reason `backup-agent` if it is on, 85 while the engine is frozen, 18, 2, 20.
+   */
+  startBackupAgent(options: BackupAgentOptions = {}): BackupAgentReport {
+    this.#assertRunning();
+    this.#files.gate.assertOpen();
+    return this.#agent.start(options);
+  }
+
+  /**
+   * Takes out what the backup agent has put in, and switches it off, also what one has left whose process is gone.
+   * What could not be taken out is in the result. Throws 18, 2, 85 while the engine is frozen, 20.
+   */
+  stopBackupAgent(): BackupAgentEnd {
+    const steps = this.stoppingBackupAgent();
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
+  }
+
+  /** The same in steps, between which clients work on. */
+  *stoppingBackupAgent(): Generator<EndingProgress, BackupAgentEnd, void> {
+    this.#assertRunning();
+    return yield* this.#freezing.without(this.#agent.stopping());
+  }
+
+  /** What the backup agent is doing. */
+  backupAgent(): BackupAgentReport {
+    this.#assertRunning();
+    return this.#agent.report();
   }
 
   /** The files in continuous operation. */
@@ -913,6 +964,7 @@ export class MicroKernel {
     this.#files.gate.openIfDue();
     if (this.#files.gate.isClosed) return;
     for (const file of this.#files.files) file.pages.idle();
+    this.#agent.look();
     this.#lookAtBlog();
     this.#log.log.idle();
   }

@@ -62,6 +62,12 @@ export type {
   EndingProgress,
   StartContinuousOptions,
 } from './contops/continuous-operations.js';
+export type {
+  BackupAgentEnd,
+  BackupAgentOptions,
+  BackupAgentReport,
+  LeftOutFile,
+} from './contops/backup-agent.js';
 export type { FreezeOptions, Frozen } from './contops/freezing.js';
 export type { HotCopy, HotCopyOptions, HotCopyProgress } from './contops/hot-copy.js';
 export type { EventListing, EventQuery, EventSeverity, LoggedEvent } from './event-log.js';

@@ -96,6 +96,8 @@ export interface ContinuousParts {
   readonly isArchived: (path: string) => boolean;
   /** Whether it may be put in all the same. */
   readonly allowsArchived: () => boolean;
+  /** A file was opened that was not open before. */
+  readonly onOpened?: (path: string) => void;
 }
 
 interface Started {
@@ -139,6 +141,17 @@ export class ContinuousOperations implements ContinuousUse {
       for (const { file } of started) this.#close(file);
     }
     return this.list().filter(({ file }) => places.includes(file));
+  }
+
+  /** Why a file cannot be put in, as far as its place says so; undefined if that does not. */
+  refusalOf(path: string, all: readonly string[]): BtrieveError | undefined {
+    try {
+      this.#checkPlace(path, all, this.#parts.allowsArchived());
+      return undefined;
+    } catch (error) {
+      if (error instanceof BtrieveError) return error;
+      throw error;
+    }
   }
 
   #checkPlace(path: string, all: readonly string[], mayBeArchived: boolean): void {
@@ -212,19 +225,19 @@ export class ContinuousOperations implements ContinuousUse {
     const since = Math.max(0, Math.floor(ports.clock.now()));
     for (const each of started) each.frozen = each.file.pages.freeze();
     const before = sets.all;
+    let [at] = started;
     try {
-      for (const each of started) this.#makeDelta(each, { by, since, set, root });
+      for (const each of started) {
+        at = each;
+        this.#makeDelta(each, { by, since, set, root });
+      }
       for (const directory of new Set(started.map(({ path }) => dirname(path)))) {
         this.#parts.disk.syncDirectory(directory);
       }
       sets.set([...before, ...started.map((each) => entryOf(each))]);
     } catch (error) {
       this.#undo(started, before);
-      throw fileError(
-        'the file cannot be put into continuous operation',
-        error,
-        started[0]?.path ?? '',
-      );
+      throw fileError('the file cannot be put into continuous operation', error, at?.path ?? '');
     }
     for (const each of started) layOver(each);
     for (const { path } of started) {
@@ -530,6 +543,10 @@ export class ContinuousOperations implements ContinuousUse {
       const text = 'There is no room to roll in its delta; the file stays in continuous operation.';
       this.#tell('W', 'continuous-not-ended', { file: entry.path }, text);
     }
+  }
+
+  added({ pages }: OpenFile): void {
+    this.#parts.onOpened?.(pages.path);
   }
 
   // -------------------------------------------------------------------------------------------

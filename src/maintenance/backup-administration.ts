@@ -57,6 +57,7 @@ function optionsIn(args: AdministrationArguments, ...others: string[]): Administ
 /** Adds continuous operation, copies of files in use, archival logs and roll-forward. */
 export function addBackup(engine: MicroKernel): void {
   addContinuous(engine);
+  addAgent(engine);
   engine.addAdministration('freeze', (args) => {
     checkArguments(args, { timeoutMs: 'number' });
     return engine.freeze(optionsIn(args));
@@ -88,6 +89,15 @@ function addContinuous(engine: MicroKernel): void {
     const directory = neededText(args, 'directory');
     return engine.hotCopying(files, directory, optionsIn(args, 'files', 'directory'));
   });
+}
+
+function addAgent(engine: MicroKernel): void {
+  engine.addAdministration('backupAgent', () => engine.backupAgent());
+  engine.addAdministration('startBackupAgent', (args) => {
+    checkArguments(args, { files: 'texts', owner: 'text', pid: 'number', dryRun: 'switch' });
+    return engine.startBackupAgent(optionsIn(args));
+  });
+  engine.addAdministration('stopBackupAgent', () => engine.stoppingBackupAgent());
 }
 
 const ROLL_FORWARD: Readonly<Record<string, Kind>> = {

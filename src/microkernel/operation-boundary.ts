@@ -9,7 +9,7 @@ export class OperationBoundary {
   #seen = 0;
   #attend: (() => void) | undefined;
   /** What this thread itself has put off until here. */
-  #putOff: (() => void) | undefined;
+  #putOff: Set<() => void> | undefined;
 
   /** An operation is about to begin: everything is whole, and frames of the cache are free for reuse. */
   pass(): void {
@@ -17,15 +17,16 @@ export class OperationBoundary {
     if (Atomics.load(this.#words, 0) !== this.#seen) this.#attend?.();
   }
 
-  /** Puts something off until the next operation begins, or `pass` is called; it must not throw. */
+  /** Puts something off, once, until the next operation begins, or `pass` is called; it must not throw. */
   putOff(work: () => void): void {
-    this.#putOff = work;
+    this.#putOff ??= new Set();
+    this.#putOff.add(work);
   }
 
   #catchUpWithOwn(): void {
-    const work = this.#putOff;
+    const all = this.#putOff;
     this.#putOff = undefined;
-    work?.();
+    for (const work of all ?? []) work();
   }
 
   /** From here on the word is one that other threads have too, and this is what is done when it changes. */

@@ -132,6 +132,8 @@ export class TranscriptRun {
       .replaceAll(this.#directory, '{dir}')
       .replaceAll(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, '{uuid}')
       .replaceAll(/\b[0-9a-f]{8}\b/g, '{checksum}')
+      .replaceAll(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '{time}')
+      .replaceAll(`"pid": ${process.pid}`, '"pid": {pid}')
       .replaceAll(version, '{version}')
       .replaceAll(process.version, '{node}')
       .split('\n');

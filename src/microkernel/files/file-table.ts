@@ -89,6 +89,8 @@ export interface ContinuousUse {
   beforeOpen(path: string): void;
   /** Ends what was interrupted. Throws 2. */
   opened(file: OpenFile): void;
+  /** Clients have a file that was not open before. */
+  added(file: OpenFile): void;
   start(paths: readonly string[], options: { readonly by: string }): unknown;
   end(which: readonly string[] | 'all', options?: { readonly by: string }): unknown;
 }
@@ -262,6 +264,7 @@ export class FileTable {
     else if (file.archive !== undefined) file.archive.isBlind = true;
     this.#byIdentity.set(identity, added);
     this.#byFile.set(file, added);
+    if (!isRollForward) this.#options.continuous?.added(file);
     return file;
   }
 
