@@ -1,4 +1,5 @@
 /** The check of one data file on the real disk: its pages, and what they hold. */
+import { resolve } from 'node:path';
 import {
   checkPages,
   FINDINGS_SHOWN,
@@ -6,18 +7,23 @@ import {
   type CheckOptions,
   type CheckReport,
 } from './microkernel/check.js';
+import { activeSetsFileOf, readActiveFiles } from './contops/active-sets.js';
+import { DeltaFileSystem } from './contops/delta-files.js';
+import { deltaPathOf, readDeltaHeader } from './microkernel/continuous/delta-file.js';
 import { checkContent, type ContentReport } from './microkernel/files/check-content.js';
 import { OpenFile } from './microkernel/files/open-file.js';
 import { nodePorts } from './microkernel/node-ports.js';
 import { PageCache } from './microkernel/page-cache.js';
 import { NodeFileSystem } from './microkernel/node-files.js';
 import { fileError } from './microkernel/page-device.js';
+import type { FileSystem } from './microkernel/ports.js';
 import { BtrieveError, Status } from './microkernel/status.js';
 
 /**
  * Proves a data file: every page used once or free, every checksum right, every record in each of its
  * indexes exactly once and in order, every count as it should be. Reads only; takes a shared lock
- * meanwhile. What the pages hold is looked at only if all of them are right.
+ * meanwhile. What the pages hold is looked at only if all of them are right. Of a file in continuous operation it
+ * is the file with its delta that is checked; `report.delta` says so.
  *
  * Damage is in the report, not thrown: `report.findings` says what is wrong, where (logical page,
  * physical page, byte offset), what was expected and what was found.
@@ -34,14 +40,18 @@ import { BtrieveError, Status } from './microkernel/status.js';
  */
 export function checkFile(path: string, options: CheckFileOptions = {}): FileReport {
   try {
-    const handle = new NodeFileSystem({ worker: 'never' }).open(path, 'read');
+    const disk = new NodeFileSystem({ worker: 'never' });
+    const continuous = continuousUse(disk, path);
+    const files = continuous === undefined ? disk : continuous.files;
+    const handle = files.open(path, 'read');
     try {
       if (!handle.tryLock('shared')) {
         const message = 'an engine has the file open for writing; check it there, or close it';
         throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'locked', file: path });
       }
-      const report = checkPages(handle, options);
-      return report.findingCount > 0 ? report : withContent(report, path, options);
+      const found = checkPages(handle, options);
+      const report = { ...found, ...(continuous && { delta: continuous.delta }) };
+      return report.findingCount > 0 ? report : withContent(report, path, options, files);
     } finally {
       handle.close();
     }
@@ -58,6 +68,8 @@ export interface CheckFileOptions extends CheckOptions {
 
 /** What is known of a file after its check. */
 export interface FileReport extends CheckReport {
+  /** The delta of a file in continuous operation, which was looked at too. */
+  readonly delta?: string;
   /** What it holds; missing if its pages are damaged or cannot be read without the owner name. */
   readonly content?: ContentReport;
 }
@@ -66,14 +78,43 @@ const CACHE_SIZE = 32 * 1024 * 1024;
 /** Nobody: a file that is read has no holder. */
 const HOLDER = Object.freeze({ log: new Uint8Array(16), session: 0, root: '' });
 
-function withContent(report: CheckReport, path: string, options: CheckFileOptions): FileReport {
+/**
+ * The disk with the delta of a file laid over it; undefined if the root that the delta names does not have the file in
+ * continuous operation. Throws 2 if its list cannot be read.
+ */
+function continuousUse(
+  disk: FileSystem,
+  file: string,
+): { files: FileSystem; delta: string } | undefined {
+  const path = resolve(file);
+  const delta = deltaPathOf(path);
+  if (delta === path || !disk.exists(delta)) return undefined;
+  const handle = disk.open(delta, 'read');
+  try {
+    const header = readDeltaHeader(handle);
+    if (typeof header === 'string') return undefined;
+    const active = readActiveFiles(disk, activeSetsFileOf(header.root));
+    const files = new DeltaFileSystem(disk, () => active);
+    return files.find(path) === undefined ? undefined : { files, delta };
+  } finally {
+    handle.close();
+  }
+}
+
+function withContent(
+  report: FileReport,
+  path: string,
+  options: CheckFileOptions,
+  files: FileSystem,
+): FileReport {
   const { owner = '' } = options;
   const findings: CheckFinding[] = [];
   let findingCount = 0;
   let file: OpenFile | undefined;
   try {
     const cache = new PageCache({ size: CACHE_SIZE });
-    file = OpenFile.open(nodePorts({ worker: 'never' }), cache, path, {
+    const ports = { ...nodePorts({ worker: 'never' }), files };
+    file = OpenFile.open(ports, cache, path, {
       mode: 'read',
       holder: HOLDER,
       owner,

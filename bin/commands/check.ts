@@ -94,6 +94,7 @@ function describe(report: FileReport): string {
     `Page size:       ${report.pageSize} bytes`,
     `Generation:      ${report.generation}, after ${report.changeSeq} changes`,
     `Closed cleanly:  ${report.closedCleanly ? 'yes' : 'no'}`,
+    ...(report.delta === undefined ? [] : [`Continuous:      yes, checked with ${report.delta}`]),
     `Pages:           ${report.physicalPages} (${report.dataPages} data, ${report.otherPages} index and variable, ${report.freePhysicalPages} free)`,
     ...describeContent(report),
     '',

@@ -21,6 +21,7 @@ import {
   type DeltaHeader,
   type FrozenState,
 } from '../microkernel/continuous/delta-file.js';
+import { isDeltaDamage } from '../microkernel/continuous/delta-proof.js';
 import { OverlayHandle } from '../microkernel/continuous/overlay-handle.js';
 import { restoreFrozen } from '../microkernel/continuous/restore-frozen.js';
 import { DiskError } from '../microkernel/disk-error.js';
@@ -293,7 +294,8 @@ export class ContinuousOperations implements ContinuousUse {
   /**
    * Takes files out, one after the other, in steps between which others may work in them. Throws 41 (a
    * file is not in), before anything is done; 12, 51, 94 as opening does; 18 (the disk has no room: the file
-   * stays in); 2 (its delta is missing, or writing failed: it is taken out when it is next opened); 85
+   * stays in); 2 (its delta is missing; or has a damaged page, reason `delta-damaged`: the file stays in; or writing
+   * failed: it is taken out when it is next opened); 85
    * (it is being taken out, or to be discarded and open).
    */
   *ending(
@@ -371,7 +373,7 @@ export class ContinuousOperations implements ContinuousUse {
       }
       staysIn = false;
     } catch (error) {
-      staysIn = isForWantOfRoom(error);
+      staysIn = isForWantOfRoom(error) || (isDeltaDamage(error) && this.#isFrozen(path));
       throw fileError('the file cannot be taken out of continuous operation', error, path);
     } finally {
       this.#busy.delete(path);
@@ -384,6 +386,12 @@ export class ContinuousOperations implements ContinuousUse {
       { file: path },
       'Its delta was rolled in; the file is in continuous operation no more.',
     );
+  }
+
+  /** Whether nothing of its delta counts in a data file yet. */
+  #isFrozen(path: string): boolean {
+    const entry = this.#parts.laidOver.find(path);
+    return entry !== undefined && this.#standing(entry) === 'frozen';
   }
 
   /** Opening it has not applied a delta: it was rolled in, or another file is in its place. */
@@ -539,8 +547,9 @@ export class ContinuousOperations implements ContinuousUse {
       const steps = this.#rollIn(file, entry);
       while (steps.next().done !== true);
     } catch (error) {
-      if (!isForWantOfRoom(error)) throw error;
-      const text = 'There is no room to roll in its delta; the file stays in continuous operation.';
+      if (this.#parts.laidOver.find(entry.path)?.state !== 'active') throw error;
+      const why = isForWantOfRoom(error) ? 'There is no room to roll in its delta' : textOf(error);
+      const text = `${why}; the file stays in continuous operation.`;
       this.#tell('W', 'continuous-not-ended', { file: entry.path }, text);
     }
   }
@@ -630,6 +639,10 @@ function look<R>(path: string, work: () => R): R {
   } catch (error) {
     throw fileError('the file cannot be looked at', error, path);
   }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function refused(status: Status, message: string, file: string, reason: string): BtrieveError {

@@ -27,6 +27,7 @@ import { assert } from './assert.js';
 import { setU53, u53 } from './bytes.js';
 import { ABSENT, ChunkedInt32 } from './chunked-array.js';
 import type { FrozenState } from './continuous/delta-file.js';
+import { isDeltaDamage } from './continuous/delta-proof.js';
 import { OverlayHandle } from './continuous/overlay-handle.js';
 import { RollIn, type RollInProgress } from './continuous/roll-in.js';
 import { ControlPages } from './control-pages.js';
@@ -343,8 +344,8 @@ export class PageFile implements FrameOwner, PageView {
    * Rolls the delta into the data file, in steps between which others may work in the file: when it has
    * ended, the data file has everything, and what follows goes to it. `removeDelta` makes that final.
    *
-   * Throws like `complete`; after 18 and 132 the file is in continuous operation as before. What else goes
-   * wrong ends all writing until the file is opened again.
+   * Throws like `complete`; after 18 and 132, and after 2 with the reason `delta-damaged`, the file is in continuous
+   * operation as before. What else goes wrong ends all writing until the file is opened again.
    */
   *rollIn(removeDelta: () => void): Generator<RollInProgress, void, void> {
     const overlay = this.#overlay;
@@ -395,13 +396,15 @@ export class PageFile implements FrameOwner, PageView {
     try {
       return work();
     } catch (error) {
-      if (!isFull(error)) throw this.#failRollIn(error);
+      const isDamage = isDeltaDamage(error);
+      if (!isFull(error) && !isDamage) throw this.#failRollIn(error);
       const { physicalPages } = overlay.frozen.control;
       try {
         overlay.data.truncate(physicalPages * this.pageSize);
       } catch (cause) {
         throw this.#failRollIn(cause);
       }
+      if (isDamage) throw error;
       throw fileError('the file cannot grow by what its delta has', error, this.path);
     }
   }

@@ -10,6 +10,7 @@
  * - Nothing that the frozen generation uses is written, so the data file is the frozen one until its new
  *   FCR is on disk, and can be had back after that as long as the delta is there.
  * - Doing it again, from any point on, comes to the same.
+ * - Every page that is to count has its checksum; a delta that has a damaged one is not rolled in.
  */
 import { ControlPages } from '../control-pages.js';
 import { readFully, writeFully } from '../disk-error.js';
@@ -17,6 +18,7 @@ import type { ControlRecord } from '../fcr.js';
 import { PageDevice } from '../page-device.js';
 import { choosePat, patDamage } from '../page-table.js';
 import { FCR_PAGES, PatGeometry } from '../pat.js';
+import { DeltaProof } from './delta-proof.js';
 import type { OverlayHandle } from './overlay-handle.js';
 
 /** How far it is, in pages of the pass under way. */
@@ -37,6 +39,8 @@ export class RollIn {
   readonly #geometry: PatGeometry;
   readonly #pageSize: number;
   readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #proof: DeltaProof;
   /** Those that were being written when their turn came. */
   #later = new Set<number>();
 
@@ -47,6 +51,8 @@ export class RollIn {
     this.#bytes = new Uint8Array(
       Math.max(1, Math.floor(STEP_SIZE / this.#pageSize)) * this.#pageSize,
     );
+    this.#view = new DataView(this.#bytes.buffer);
+    this.#proof = new DeltaProof(overlay);
     overlay.watch();
   }
 
@@ -81,13 +87,15 @@ export class RollIn {
 
   /**
    * The last pass, while nothing is being written: on return the data file on disk is what `record` says.
-   * Returns the copies of its FCR. Throws `DiskError`, and 2 if something is damaged.
+   * Returns the copies of its FCR. Throws `DiskError`, and 2 if something is damaged; the data file is the frozen
+   * one then (reason `delta-damaged`, if that is in the delta).
    */
   finish(record: ControlRecord): ControlPages {
     const { data, frozen } = this.#overlay;
     const size = record.physicalPages * this.#pageSize;
     const pages = this.#takeRemaining().filter((page) => page < record.physicalPages);
     this.#copy(pages.filter((page) => this.#isToCopy(page)));
+    this.#proof.assertWhole(record);
     if (data.size() > size) data.truncate(size);
     for (let patNumber = 0; patNumber < 2 * record.regions; patNumber++) {
       this.#copyPat(patNumber, record);
@@ -142,6 +150,9 @@ export class RollIn {
     const length = count * this.#pageSize;
     const got = readFully(delta, this.#bytes, 0, length, (first + 1) * this.#pageSize);
     this.#bytes.fill(0, got, length);
+    for (let page = 0; page < count; page++) {
+      this.#proof.note(first + page, this.#bytes, this.#view, page * this.#pageSize);
+    }
     writeFully(data, this.#bytes, 0, length, first * this.#pageSize);
   }
 
