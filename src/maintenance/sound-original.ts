@@ -6,7 +6,6 @@
  * what is left of one, and says so.
  */
 import type { Client } from '../client.js';
-import { absolutePath } from '../microkernel/clients/paths.js';
 import type { ClientFile } from '../microkernel/files/client-file.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import type { Task } from './task.js';
@@ -41,7 +40,7 @@ function* nothing(): Task<undefined> {
  */
 export function* soundSource(client: Client, path: string, owner: string): Task<readonly string[]> {
   const { calls } = client.internals;
-  const handle = calls.openPath(absolutePath(path, calls.directory), 'read-only', owner);
+  const handle = calls.openPath(path, 'read-only', owner);
   try {
     yield* assertSound(handle.file);
     return notesOn(handle.file);
