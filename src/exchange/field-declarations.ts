@@ -10,7 +10,7 @@
  * lengths are those of the types is found out by `Columns`.
  */
 import { BtrieveError, Status } from '../microkernel/status.js';
-import { isEncodingName, type EncodingName } from '../records/text-encodings.js';
+import { ENCODING_NAMES, isEncodingName, type EncodingName } from '../records/text-encodings.js';
 
 /** One field of the fixed part. */
 export interface FieldDeclaration {
@@ -61,9 +61,7 @@ export function layoutError(message: string, expected?: string, found?: string):
 /** The name of an encoding. Throws 160 for one that is not known. */
 export function encodingNamed(name: string): EncodingName {
   if (isEncodingName(name)) return name;
-  const known =
-    'utf-8, latin1, windows-1250, windows-1251, windows-1252, cp437, cp850, cp852, cp866';
-  throw layoutError('there is no such encoding of text here', known, name);
+  throw layoutError('there is no such encoding of text here', ENCODING_NAMES.join(', '), name);
 }
 
 type Json = Readonly<Record<string, unknown>>;

@@ -224,7 +224,7 @@ function encoded(
   before: number,
   after: number,
 ): Uint8Array | undefined {
-  const size = encoding.name === 'utf-8' ? Buffer.byteLength(value) : value.length;
+  const size = encoding.sizeOf(value);
   const bytes = new Uint8Array(before + size + after);
   const written = encoding.write(value, bytes, before, before + size);
   return isFailure(written) ? undefined : bytes;

@@ -5,23 +5,32 @@
  * - Writing gives all of a text or nothing: no character is cut or replaced. What an encoding has no
  *   bytes for, halves of surrogate pairs among it, is refused.
  * - In the encodings of one byte a character every byte has a character, so any bytes that are read
- *   are written back as they were. Bytes that are no UTF-8 are read as U+FFFD.
+ *   are written back as they were. Bytes that are no text in another encoding are read as U+FFFD.
  */
 import { Buffer } from 'node:buffer';
-import { present } from '../microkernel/assert.js';
-import { upperHalf } from '../microkernel/keys/code-pages.js';
+import { decoded, encoded, upperHalfOf } from '../microkernel/keys/code-pages.js';
 
-/** Encodings of text fields. The code pages from 437 to 866 are those of DOS. */
+/** One byte a character. The code pages from 437 to 869 are those of DOS. */
+const CODE_PAGES = [
+  ...['cp437', 'cp737', 'cp775', 'cp850', 'cp852', 'cp855', 'cp857', 'cp858', 'cp860'],
+  ...['cp861', 'cp862', 'cp863', 'cp864', 'cp865', 'cp866', 'cp869'],
+  ...['windows-874', 'windows-1250', 'windows-1251', 'windows-1252', 'windows-1253'],
+  ...['windows-1254', 'windows-1255', 'windows-1256', 'windows-1257', 'windows-1258'],
+  ...['iso-8859-2', 'iso-8859-5', 'iso-8859-7', 'iso-8859-9', 'iso-8859-15', 'koi8-r'],
+] as const;
+/** One or two bytes a character: Japanese, Chinese, Korean. */
+const DOUBLE_BYTE = ['cp932', 'cp936', 'cp949', 'cp950'] as const;
+
+/** Encodings of text fields. */
 export type EncodingName =
-  | 'utf-8'
-  | 'latin1'
-  | 'windows-1250'
-  | 'windows-1251'
-  | 'windows-1252'
-  | 'cp437'
-  | 'cp850'
-  | 'cp852'
-  | 'cp866';
+  'utf-8' | 'latin1' | (typeof CODE_PAGES)[number] | (typeof DOUBLE_BYTE)[number];
+
+/** All of them, for messages. */
+export const ENCODING_NAMES: readonly EncodingName[] = [
+  ...(['utf-8', 'latin1'] as const),
+  ...CODE_PAGES,
+  ...DOUBLE_BYTE,
+];
 
 /** Answers of `TextEncoding.write` instead of a number of bytes. */
 export const TOO_LONG = -1;
@@ -31,6 +40,8 @@ export interface TextEncoding {
   readonly name: EncodingName;
   /** Writes from `at` on, not beyond `end`. Bytes written, `TOO_LONG` or `UNMAPPABLE`. */
   write(text: string, into: Uint8Array, at: number, end: number): number;
+  /** Bytes of a text that can be written. */
+  sizeOf(text: string): number;
   /** The text in the bytes from `at` to `end`. */
   read(bytes: Uint8Array, at: number, end: number): string;
 }
@@ -97,13 +108,17 @@ class Utf8 implements TextEncoding {
         continue;
       }
       if (code >= SURROGATE && code < SURROGATE_END) return UNMAPPABLE;
-      const size = sizeOf(code);
+      const size = sizeOfCode(code);
       if (to + size > end) return TOO_LONG;
       putCode(code, size, into, to);
       to += size;
       if (code > 0xffff) i++;
     }
     return to - at;
+  }
+
+  sizeOf(text: string): number {
+    return Buffer.byteLength(text);
   }
 
   read(bytes: Uint8Array, at: number, end: number): string {
@@ -113,7 +128,7 @@ class Utf8 implements TextEncoding {
 }
 
 /** Bytes of a character in UTF-8. */
-function sizeOf(code: number): number {
+function sizeOfCode(code: number): number {
   if (code < ASCII_END) return 1;
   if (code < 0x800) return 2;
   return code < 0x1_0000 ? 3 : 4;
@@ -161,6 +176,10 @@ class SingleByte implements TextEncoding {
     return length;
   }
 
+  sizeOf(text: string): number {
+    return text.length;
+  }
+
   read(bytes: Uint8Array, at: number, end: number): string {
     if (this.name === 'latin1' || isAscii(bytes, at, end)) return latin1Text(bytes, at, end);
     let text = '';
@@ -177,32 +196,47 @@ function row(from: number, count: number): string {
   return String.fromCharCode(...Array.from({ length: count }, (_, i) => from + i));
 }
 
-function upperHalfOf(codePage: number): string {
-  return present(upperHalf(codePage), 'a code page that text fields can have');
+class DoubleByte implements TextEncoding {
+  readonly name: EncodingName;
+
+  constructor(name: EncodingName) {
+    this.name = name;
+  }
+
+  write(text: string, into: Uint8Array, at: number, end: number): number {
+    const bytes = encoded(text, this.name);
+    if (decoded(bytes, this.name) !== text) return UNMAPPABLE;
+    if (bytes.length > end - at) return TOO_LONG;
+    into.set(bytes, at);
+    return bytes.length;
+  }
+
+  sizeOf(text: string): number {
+    return encoded(text, this.name).length;
+  }
+
+  read(bytes: Uint8Array, at: number, end: number): string {
+    if (isAscii(bytes, at, end)) return latin1Text(bytes, at, end);
+    return decoded(bytes.subarray(at, end), this.name);
+  }
 }
 
-/** As the platform has it, for code pages that it knows. */
-function decodedHalf(label: string): string {
-  return new TextDecoder(label).decode(Uint8Array.from({ length: 128 }, (_, i) => 0x80 + i));
-}
+const made = new Map<EncodingName, TextEncoding>();
 
-const ENCODINGS: Readonly<Record<EncodingName, TextEncoding>> = Object.freeze({
-  'utf-8': new Utf8(),
-  latin1: new SingleByte('latin1', row(ASCII_END, 128)),
-  'windows-1252': new SingleByte('windows-1252', upperHalfOf(1252)),
-  cp437: new SingleByte('cp437', upperHalfOf(437)),
-  cp850: new SingleByte('cp850', upperHalfOf(850)),
-  cp852: new SingleByte('cp852', upperHalfOf(852)),
-  'windows-1250': new SingleByte('windows-1250', decodedHalf('windows-1250')),
-  'windows-1251': new SingleByte('windows-1251', decodedHalf('windows-1251')),
-  cp866: new SingleByte('cp866', decodedHalf('ibm866')),
-});
+function makeEncoding(name: EncodingName): TextEncoding {
+  if (name === 'utf-8') return new Utf8();
+  if (name === 'latin1') return new SingleByte('latin1', row(ASCII_END, 128));
+  const isDouble = DOUBLE_BYTE.some((each) => each === name);
+  return isDouble ? new DoubleByte(name) : new SingleByte(name, upperHalfOf(name));
+}
 
 export function textEncoding(name: EncodingName): TextEncoding {
-  return ENCODINGS[name];
+  let encoding = made.get(name);
+  if (encoding === undefined) made.set(name, (encoding = makeEncoding(name)));
+  return encoding;
 }
 
 /** Whether this names an encoding; programs in JavaScript may pass anything. */
 export function isEncodingName(name: string): name is EncodingName {
-  return Object.hasOwn(ENCODINGS, name);
+  return ENCODING_NAMES.some((each) => each === name);
 }

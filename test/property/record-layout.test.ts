@@ -41,7 +41,7 @@ const sample = <Field extends Declared>(
 
 // ---- Values
 
-const REPERTOIRE: Readonly<Record<EncodingName, string>> = {
+const REPERTOIRE = {
   'utf-8': 'abZ 09äß€漢𝄞\u0001\ufeff',
   latin1: 'abZ 09äßÿ\u0080',
   'windows-1252': 'abZ 09äß€™',
@@ -51,14 +51,27 @@ const REPERTOIRE: Readonly<Record<EncodingName, string>> = {
   'windows-1250': 'abZ 09äßŁ€',
   'windows-1251': 'abZ 09Жя€',
   cp866: 'abZ 09Жя░',
-};
-const ENCODINGS = Object.keys(REPERTOIRE) as readonly EncodingName[];
+  cp737: 'abZ 09Αω░',
+  cp857: 'abZ 09İş░',
+  'windows-1253': 'abZ 09Αω€',
+  'iso-8859-15': 'abZ 09äŒ€',
+  cp932: 'abZ 09日本ｱ',
+  cp936: 'abZ 09漢字',
+} satisfies Partial<Record<EncodingName, string>>;
+const ENCODINGS = Object.keys(REPERTOIRE) as readonly (keyof typeof REPERTOIRE)[];
 
 /** Text that fits so many bytes. */
-function textOf(encoding: EncodingName, room: number, trims: boolean): fc.Arbitrary<string> {
+function textOf(
+  encoding: keyof typeof REPERTOIRE,
+  room: number,
+  trims: boolean,
+): fc.Arbitrary<string> {
   const characters = Array.from(REPERTOIRE[encoding]);
-  const size = (text: string): number =>
-    encoding === 'utf-8' ? Buffer.byteLength(text) : text.length;
+  const size = (text: string): number => {
+    if (encoding === 'utf-8') return Buffer.byteLength(text);
+    const isDouble = encoding === 'cp932' || encoding === 'cp936';
+    return text.length + (isDouble ? text.replace(/[ -~]/g, '').length : 0);
+  };
   return fc.array(fc.constantFrom(...characters), { maxLength: room }).map((picked) => {
     while (size(picked.join('')) > room) picked.pop();
     return trims ? picked.join('').trimEnd() : picked.join('');

@@ -1125,6 +1125,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   chokidar: ['archival/blog-watcher'],
   'fs-ext': ['microkernel/node-files'],
+  'iconv-lite': ['microkernel/keys/code-pages'],
   'node:fs': [
     'microkernel/node-files',
     'microkernel/node-ports',
