@@ -1,9 +1,13 @@
 /**
- * Data dictionaries (FILE.DDF, FIELD.DDF): which fields the records of a file have.
+ * Data dictionaries (FILE.DDF, FIELD.DDF, INDEX.DDF): which fields the records of a file have, and which of them
+ * make up its keys.
  *
  * The records of the dictionary files are described by the dictionary itself. Of two layouts, the one is
- * verified on real dictionaries; the other, with longer names, is hearsay, and believed only if a
- * dictionary of that layout describes its own files in just this way.
+ * verified on real dictionaries; the other, with longer names (PVFILE.DDF and so on), is known from documents
+ * only, and believed only if a dictionary of that layout describes its own files in just this way. Where its
+ * entries of indexes lie is taken from that description.
+ *
+ * Source: SQL Engine Reference, System Tables.
  */
 import type { EncodingName } from '../records/text-encodings.js';
 import { textEncoding } from '../records/text-encodings.js';
@@ -18,9 +22,46 @@ export interface DictionaryTable {
   /** Path of its file, as the dictionary has it. */
   readonly location: string;
   readonly fields: readonly FieldDeclaration[];
+  /** Undefined if the dictionary does not tell. */
+  readonly keys: readonly DictionaryKey[] | undefined;
   /** A field of a type that is not known, as bytes; others that are left out: what the user should know. */
   readonly notes: readonly string[];
 }
+
+/** Of the flags of a segment. */
+export const DICTIONARY_KEY_FLAG = Object.freeze({
+  DUPLICATES: 1,
+  SEQUENCE: 4,
+  CASELESS: 32,
+  DESCENDING: 64,
+});
+
+/** A key as the dictionary has it. */
+export interface DictionaryKey {
+  readonly number: number;
+  readonly segments: readonly DictionarySegment[];
+}
+
+export interface DictionarySegment {
+  /** Name of the field. */
+  readonly name: string;
+  /** In the record. */
+  readonly offset: number;
+  readonly length: number;
+  /** Code of its type: that of an extended key type, up to 15. */
+  readonly type: number;
+  /** `DICTIONARY_KEY_FLAG`, and others. */
+  readonly flags: number;
+}
+
+/** A number in a record. */
+interface Place {
+  readonly at: number;
+  readonly size: number;
+}
+
+/** Where entries of indexes have file, field, number of the key, of the segment, and flags. */
+type IndexForm = Readonly<Record<'file' | 'field' | 'number' | 'part' | 'flags', Place>>;
 
 /** Where things lie in the records of both files. */
 interface DictionaryForm {
@@ -84,14 +125,81 @@ const NO_FIELD = 200;
 const REST_TYPES = new Set([12, 13, 21, 22]);
 const BIT = 16;
 
-/** The tables of a dictionary. Throws 160 if the files are none, or of a layout that is not known. */
+const INDEX_ENTRY_SIZE = 10;
+/** What the fields of X$Index are called. */
+const INDEX_FIELDS = ['file', 'field', 'number', 'part', 'flags'] as const;
+
+/**
+ * The tables of a dictionary; with their keys, if the entries of its indexes are given. Throws 160 if the files are
+ * none, or of a layout that is not known.
+ */
 export function readDictionary(
   files: DictionaryRecords,
   fields: DictionaryRecords,
   encoding: EncodingName,
+  indexes?: DictionaryRecords,
 ): DictionaryTable[] {
   const form = formOf(files, fields);
-  return files.map((record) => tableOf(record, fields, form, encoding));
+  const tables = files.map((record) => tableOf(record, fields, form, encoding));
+  const indexForm = form === SHORT_NAMES ? shortIndexForm() : describedIndexForm(tables);
+  if (indexes === undefined || indexForm === undefined) return tables;
+  const known = new Map(fields.map((field) => [number(field, 0, form.numberSize), field]));
+  return tables.map((table, i) => {
+    const id = number(files[i] ?? new Uint8Array(0), 0, form.numberSize);
+    const own = indexes.filter((entry) => valueAt(entry, indexForm.file) === id);
+    return { ...table, keys: keysOf(own, indexForm, known, form, encoding) };
+  });
+}
+
+function shortIndexForm(): IndexForm {
+  const place = (i: number): Place => ({ at: 2 * i, size: 2 });
+  return { file: place(0), field: place(1), number: place(2), part: place(3), flags: place(4) };
+}
+
+/** As the dictionary itself has it; undefined if it does not say. */
+function describedIndexForm(tables: readonly DictionaryTable[]): IndexForm | undefined {
+  const own = tables.find(({ name }) => /^X\$Index$/i.test(name));
+  const places = INDEX_FIELDS.map((name) => {
+    const field = own?.fields.find((each) => each.name.toLowerCase() === `xi$${name}`);
+    return field && { at: field.offset, size: field.length };
+  });
+  const [file, fieldPlace, number, part, flags] = places;
+  if (!file || !fieldPlace || !number || !part || !flags) return undefined;
+  return { file, field: fieldPlace, number, part, flags };
+}
+
+function valueAt(entry: Uint8Array, { at, size }: Place): number {
+  return number(entry, at, Math.min(size, 4));
+}
+
+function keysOf(
+  entries: DictionaryRecords,
+  places: IndexForm,
+  fields: ReadonlyMap<number, Uint8Array>,
+  { field, numberSize }: DictionaryForm,
+  encoding: EncodingName,
+): DictionaryKey[] {
+  const keys = new Map<number, { part: number; segment: DictionarySegment }[]>();
+  for (const entry of entries) {
+    const record = fields.get(valueAt(entry, places.field));
+    if (record === undefined || entry.length < INDEX_ENTRY_SIZE) continue;
+    const key = valueAt(entry, places.number);
+    const segment = {
+      name: text(record, field.name, field.nameSize, encoding),
+      offset: number(record, field.offset, numberSize),
+      length: number(record, field.size, numberSize),
+      type: record[field.type] ?? 0,
+      flags: valueAt(entry, places.flags),
+    };
+    const segments = keys.get(key) ?? [];
+    keys.set(key, [...segments, { part: valueAt(entry, places.part), segment }]);
+  }
+  return [...keys]
+    .sort(([a], [b]) => a - b)
+    .map(([key, parts]) => ({
+      number: key,
+      segments: parts.sort((a, b) => a.part - b.part).map(({ segment }) => segment),
+    }));
 }
 
 function formOf(files: DictionaryRecords, fields: DictionaryRecords): DictionaryForm {
@@ -162,6 +270,7 @@ function tableOf(
     name: text(record, file.name, file.nameSize, encoding),
     location: text(record, file.location, file.locationSize, encoding),
     fields: fields.sort((a, b) => a.offset - b.offset),
+    keys: undefined,
     notes,
   };
 }

@@ -15,14 +15,15 @@ import {
 } from '../exchange/field-declarations.js';
 import { NodeFileSystem } from '../microkernel/node-files.js';
 import { fileError } from '../microkernel/page-device.js';
-import { isKeyOnly } from '../microkernel/definition/file-definition.js';
+import { isKeyOnly, type FileDefinition } from '../microkernel/definition/file-definition.js';
 import { ClassicFile } from './classic-file.js';
+import { keyMismatches } from './dictionary-keys.js';
 import { openedFile } from './opened-file.js';
 
 export interface LayoutSource {
   /** The text of a layout file. */
   readonly layout?: string;
-  /** Directory of FILE.DDF and FIELD.DDF. */
+  /** Directory of FILE.DDF, FIELD.DDF and INDEX.DDF; or, with long names, of PVFILE.DDF and so on. */
   readonly dictionary?: string;
   /** Owner name of these. */
   readonly dictionaryOwner?: string;
@@ -36,11 +37,14 @@ const DEFAULT_ENCODING = 'windows-1252';
 /** No dictionary has more entries. */
 const ENTRIES_MOST = 1_000_000;
 
-/** Throws 160 for a layout that makes no sense or is missing; 12, 51 and what Open answers for dictionaries. */
+/**
+ * The fields of a file of this definition. Throws 160 for a layout that makes no sense or is missing; 12, 51 and what
+ * Open answers for dictionaries.
+ */
 export function exchangeLayout(
   client: Client,
   path: string,
-  recordLength: number,
+  { recordLength, keys }: FileDefinition,
   source: LayoutSource,
 ): { readonly layout: ExchangeLayout; readonly notes: readonly string[] } {
   const { layout: text, dictionary, dictionaryOwner = '', table } = source;
@@ -54,18 +58,40 @@ export function exchangeLayout(
     return { layout: given === undefined ? layout : { ...layout, encoding: given }, notes: [] };
   }
   const encoding = given ?? DEFAULT_ENCODING;
-  const read = (name: string): DictionaryRecords =>
-    recordsOf(client, findFile(dictionary ?? '', name), dictionaryOwner);
-  const tables = readDictionary(read('FILE.DDF'), read('FIELD.DDF'), encoding);
-  return layoutOfTable(tableFor(tables, path, table), encoding, recordLength);
+  const { files, fields, indexes } = findDictionary(dictionary ?? '');
+  const read = (name: string): DictionaryRecords => recordsOf(client, name, dictionaryOwner);
+  const entries = indexes === undefined ? undefined : read(indexes);
+  const tables = readDictionary(read(files), read(fields), encoding, entries);
+  const found = tableFor(tables, path, table);
+  const { layout, notes } = layoutOfTable(found, encoding, recordLength);
+  return { layout, notes: [...notes, ...keyMismatches(found, path, keys)] };
 }
 
-/** A file of a directory, whatever the case of its name. */
-function findFile(directory: string, name: string): string {
-  const disk = new NodeFileSystem({ worker: 'never' });
+interface DictionaryFiles {
+  readonly files: string;
+  readonly fields: string;
+  readonly indexes: string | undefined;
+}
+
+/** The files of a dictionary, whatever the case of their names: those with short names, if both are there. */
+function findDictionary(directory: string): DictionaryFiles {
+  const names = namesIn(directory);
+  const find = (name: string): string | undefined => {
+    const found = names.find((each) => each.toUpperCase() === name);
+    return found === undefined ? undefined : join(directory, found);
+  };
+  const prefix = find('FILE.DDF') === undefined && find('PVFILE.DDF') !== undefined ? 'PV' : '';
+  const [files, fields] = [`${prefix}FILE.DDF`, `${prefix}FIELD.DDF`];
+  return {
+    files: find(files) ?? join(directory, files),
+    fields: find(fields) ?? join(directory, fields),
+    indexes: find(`${prefix}INDEX.DDF`),
+  };
+}
+
+function namesIn(directory: string): string[] {
   try {
-    const found = disk.list(directory).find((each) => each.toUpperCase() === name);
-    return join(directory, found ?? name);
+    return new NodeFileSystem({ worker: 'never' }).list(directory);
   } catch (error) {
     throw fileError('the dictionary cannot be looked for', error, directory);
   }

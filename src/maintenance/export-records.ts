@@ -44,8 +44,8 @@ export interface ExportResult {
 /**
  * Writes the records of a file as rows, in UTF-8. The output takes its name when all is on disk.
  *
- * Throws what Open answers; 160 with the reason `layout`; 6; 2 (damaged; an original file is looked at as a whole first); 18; 59 and 85 (the output is a data file, or the
- * source).
+ * Throws what Open answers; 160 with the reason `layout`; 6; 2 (damaged; an original file is looked at as a whole
+ * first); 18; 59 and 85 (the output is a data file, or the source).
  */
 export function* exportRecords(
   client: Client,
@@ -59,7 +59,7 @@ export function* exportRecords(
     total: file.data.recordCount,
   }));
   const { recordLength } = definition;
-  const { layout, notes } = exchangeLayout(client, source, recordLength, options);
+  const { layout, notes } = exchangeLayout(client, source, definition, options);
   const columns = new Columns(layout, { recordLength, isVariable: isVariable(definition), exact });
   const order = options.order ?? (isKeyOnly(definition) ? 0 : 'physical');
   const known = yield* soundSource(client, source, owner);

@@ -53,7 +53,7 @@ export function* importRecords(
     definition: file.definition,
   }));
   const { recordLength } = definition;
-  const { layout, notes } = exchangeLayout(client, output, recordLength, options);
+  const { layout, notes } = exchangeLayout(client, output, definition, options);
   const columns = new Columns(layout, {
     ...{ recordLength, isVariable: isVariable(definition), exact: true },
   });

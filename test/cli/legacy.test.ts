@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { butil } from '../../bin/command-line.js';
 import { SHADOW_FCR } from '../../src/legacy/legacy-layout.js';
+import { dictionary } from '../support/dictionary.js';
 import { MADE } from '../support/legacy-catalogue.js';
 
 const FOLDER = fileURLToPath(new URL('../fixtures/legacy-made/', import.meta.url));
@@ -464,6 +465,40 @@ describe('EXPORT and IMPORT', () => {
     expect(JSON.stringify(answer.result)).toContain('Record 2: field group');
     writeFileSync(at('a.csv'), 'none\n1\n');
     expect((await json('-import', at('a.csv'), at('new.btr'), ...layout)).status).toBe(160);
+  });
+
+  /** The files of a dictionary, as files of this engine. */
+  async function putDictionary(isLong: boolean): Promise<void> {
+    const prefix = isLong ? 'PV' : '';
+    for (const [name, entries] of Object.entries(dictionary(isLong))) {
+      const path = at(`${prefix}${name === 'indexes' ? 'index' : name.slice(0, -1)}.ddf`);
+      const { length } = (entries as Uint8Array[])[0]!;
+      writeFileSync(at('d.des'), `record=${length} variable=n key=0 page=4096\n`);
+      expect((await run('-create', path, at('d.des'))).code).toBe(0);
+      const text = (entries as Uint8Array[])
+        .map((entry) => `${entry.length},${Buffer.from(entry).toString('latin1')}\r\n`)
+        .join('');
+      writeFileSync(at('d.seq'), `${text}\x1a`, 'latin1');
+      expect((await run('-load', at('d.seq'), path)).code).toBe(0);
+    }
+  }
+
+  test.each([false, true])('a dictionary, long names: %s', async (isLong) => {
+    await putDictionary(isLong);
+    const path = put('6-fixed', 'ORDERS.BTR');
+    const words = ['-export', path, at('a.csv'), '--ddf', directory];
+    const { exitCode, result, warnings } = await json(...words);
+    expect(exitCode).toBe(0);
+    expect(result['columns']).toEqual(['Id', 'Name', 'Bit', 'Bit at 24', 'Odd']);
+    const said = warnings.join('\n');
+    // Of the keys of the file the first is as the dictionary has it.
+    expect(said).not.toContain('Key 0 of');
+    expect(said).toMatch(
+      /Key 1 of .*ORDERS\.BTR is bytes 4 to 5 with duplicates; by the dictionary/,
+    );
+    expect(said).toMatch(/Key 2 of .* it is not there/);
+    rmSync(at(isLong ? 'PVindex.ddf' : 'index.ddf'));
+    expect((await json(...words)).warnings.join()).toContain('were not compared');
   });
 
   test('fields must come from somewhere', async () => {

@@ -9,7 +9,10 @@ import {
   type ExchangeLayout,
 } from '../../src/exchange/field-declarations.js';
 import { headText, rowReader, rowText, type Row } from '../../src/exchange/row-text.js';
+import { keyMismatches } from '../../src/maintenance/dictionary-keys.js';
+import { KEY_FLAG } from '../../src/microkernel/keys/key-definition.js';
 import { BtrieveError } from '../../src/microkernel/status.js';
+import { dictionary } from '../support/dictionary.js';
 
 const RUNS = Number(process.env['RUNS'] ?? 200);
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000_007);
@@ -226,47 +229,6 @@ describe('records as rows', () => {
   });
 });
 
-/** A dictionary of one of the two layouts; `shift` puts the fields of X$Field elsewhere. */
-function dictionary(isLong: boolean, shift = 0): { files: Uint8Array[]; fields: Uint8Array[] } {
-  const [size, name] = isLong ? [4, 128] : [2, 20];
-  const place = isLong ? 250 : 64;
-  const file = (id: number, title: string, location: string): Uint8Array => {
-    const record = Buffer.alloc(size + name + place + 11, 0x20);
-    record.writeUIntLE(id, 0, size);
-    record.write(title, size);
-    record.write(location, size + name);
-    return record;
-  };
-  const field = (table: number, title: string, type: number, at: number, length: number) => {
-    const record = Buffer.alloc(2 * size + name + 1 + 2 * size + 6, 0);
-    record.writeUIntLE(table, size, size);
-    record.fill(0x20, 2 * size, 2 * size + name).write(title, 2 * size);
-    record[2 * size + name] = type;
-    record.writeUIntLE(at, 2 * size + name + 1, size);
-    record.writeUIntLE(length, 3 * size + name + 1, size);
-    return record;
-  };
-  const own = 2 * size + name;
-  return {
-    files: [file(2, 'X$Field', 'field.ddf'), file(7, 'Orders', 'DATA\\ORDERS.BTR')],
-    fields: [
-      field(2, 'Xe$File', 1, size + shift, size),
-      field(2, 'Xe$Name', 0, 2 * size, name),
-      field(2, 'Xe$DataType', 1, own, 1),
-      field(2, 'Xe$Offset', 1, own + 1, size),
-      field(2, 'Xe$Size', 1, own + 1 + size, size),
-      field(7, 'Name', 0, 4, 20),
-      field(7, 'Id', 15, 0, 4),
-      field(7, 'Bit', 16, 24, 1),
-      field(7, 'Bit', 16, 24, 1),
-      field(7, 'Note', 12, 30, 100),
-      field(7, 'Odd', 99, 25, 2),
-      field(7, 'ById', 255, 0, 4),
-      field(7, 'Beyond', 0, 28, 99),
-    ],
-  };
-}
-
 describe('dictionaries', () => {
   test.each([false, true])('long names: %s', (isLong) => {
     const { files, fields } = dictionary(isLong);
@@ -291,13 +253,48 @@ describe('dictionaries', () => {
     expect(error.message).toContain('not known: give a layout file');
   });
 
+  test.each([false, true])('keys are compared with those of the file, long names: %s', (isLong) => {
+    const { files, fields, indexes } = dictionary(isLong);
+    const table = tableFor(
+      readDictionary(files, fields, 'cp437', indexes),
+      'orders.btr',
+      undefined,
+    );
+    const segment = (offset: number, length: number, flags: number) => ({
+      ...{ offset, length, flags, type: 0, nullValue: 0 },
+    });
+    const id = { number: 0, segments: [segment(0, 4, 0)] };
+    const caseless = KEY_FLAG.DUPLICATES | KEY_FLAG.IGNORE_CASE;
+    const name = {
+      number: 1,
+      segments: [segment(4, 20, caseless), segment(0, 4, KEY_FLAG.DUPLICATES)],
+    };
+    expect(keyMismatches(table, 'orders.btr', [id, name])).toEqual([]);
+    // What tells that the next segment is null is in no dictionary.
+    const indicator = { ...segment(3, 1, caseless), type: 255 };
+    const withNull = { number: 1, segments: [indicator, ...name.segments] };
+    expect(keyMismatches(table, 'orders.btr', [id, withNull])).toEqual([]);
+    const wrong = { number: 0, segments: [segment(0, 2, KEY_FLAG.DESCENDING)] };
+    const [first, second, third] = keyMismatches(table, 'orders.btr', [
+      wrong,
+      { ...id, number: 2 },
+    ]);
+    expect(first).toBe(
+      'Key 0 of orders.btr is bytes 0 to 1 descending; by the dictionary, table Orders, it is bytes 0 to 3.',
+    );
+    expect(second).toMatch(/^Key 1 of orders\.btr is not there; .* bytes 4 to 23 by a sequence/);
+    expect(third).toMatch(/^Key 2 .* it is not there\.$/);
+    const untold = readDictionary(files, fields, 'cp437')[2]!;
+    expect(keyMismatches(untold, 'orders.btr', [id]).join()).toContain('were not compared');
+  });
+
   test('no dictionary, and no such table', () => {
     const { files, fields } = dictionary(false);
     expect(refusal(() => readDictionary([], [], 'cp437')).message).toContain('no dictionary');
     const tables = readDictionary(files, fields, 'cp437');
     expect(refusal(() => tableFor(tables, 'none.btr', undefined))).toMatchObject({
       reason: 'layout',
-      expected: 'X$Field, Orders',
+      expected: 'X$Field, X$Index, Orders',
     });
     expect(
       refusal(() => tableFor([...tables, ...tables], 'orders.btr', undefined)).message,

@@ -396,6 +396,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'maintenance/clone-file',
       'maintenance/copy-records',
       'maintenance/definition-for-copy',
+      'maintenance/dictionary-keys',
       'maintenance/exchange-layout',
       'maintenance/export-records',
       'maintenance/import-records',
@@ -1001,7 +1002,11 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/task',
     'maintenance/sound-original',
   ],
-  'maintenance/exchange-layout': ['maintenance/classic-file', 'maintenance/opened-file'],
+  'maintenance/exchange-layout': [
+    'maintenance/classic-file',
+    'maintenance/opened-file',
+    'maintenance/dictionary-keys',
+  ],
   'maintenance/export-records': [
     'maintenance/classic-file',
     'maintenance/exchange-layout',
