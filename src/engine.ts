@@ -48,7 +48,8 @@ import {
 } from './contops/hot-copy.js';
 import { Freezing, type FreezeOptions, type Frozen } from './contops/freezing.js';
 import * as ARCHIVE from './archival/archive-reader.js';
-import { archivedFilesIn, isDirectory } from './archival/found-archived.js';
+import { archivedFilesIn } from './archival/found-archived.js';
+import { isDirectoryAt } from './microkernel/file-kinds.js';
 import { logsByBlog } from './archival/logs-by-blog.js';
 import { TransactionLogTail } from './archival/log-tail.js';
 import type { LogTail } from './archival/roll-forward-chain.js';
@@ -833,7 +834,7 @@ export class MicroKernel {
     const logFor = logsByBlog(files, this.root);
     const given = paths.map((path) => resolve(path));
     const all = given.flatMap((path) =>
-      isDirectory(files, path) ? archivedFilesIn(files, path, logFor) : [path],
+      isDirectoryAt(files, path) ? archivedFilesIn(files, path, logFor) : [path],
     );
     const { logs = [], archiveOnly = false, upToDamage = false, timeline } = options;
     const work = rollForwardFiles(

@@ -13,17 +13,6 @@ export function defaultLogOf(path: string): string {
   return join(dirname(path), `${basename(path, extname(path))}.log`);
 }
 
-/** Whether a path is that of a directory. */
-export function isDirectory(files: FileSystem, path: string): boolean {
-  try {
-    files.list(path);
-    return true;
-  } catch (error) {
-    if (error instanceof DiskError) return false;
-    throw error;
-  }
-}
-
 /** The data files of a directory whose log is there, by their names. */
 export function archivedFilesIn(
   files: FileSystem,
@@ -36,7 +25,7 @@ export function archivedFilesIn(
     .filter((path) => isDataFile(files, path) && hasLog(files, path, logFor));
 }
 
-/** Whether there is a data file. */
+/** Whether there is a data file with a header that is good. */
 export function isDataFile(files: FileSystem, path: string): boolean {
   try {
     const handle = files.open(path, 'read');

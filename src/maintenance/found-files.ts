@@ -1,6 +1,7 @@
 /** Files that are named one by one, or by the directory that they lie in. */
 import { join } from 'node:path';
 import { DiskError } from '../microkernel/disk-error.js';
+import { isDirectoryAt } from '../microkernel/file-kinds.js';
 import { NodeFileSystem } from '../microkernel/node-files.js';
 import { fileError } from '../microkernel/page-device.js';
 import type { FileSystem } from '../microkernel/ports.js';
@@ -69,14 +70,7 @@ function listOf(files: FileSystem, path: string): string[] | undefined {
   }
 }
 
-/** Whether a path is that of a directory. One that leads nowhere is not. */
+/** Whether a path is that of a directory. One that leads nowhere, or cannot be looked at, is not. */
 export function isDirectory(path: string): boolean {
-  try {
-    return listOf(new NodeFileSystem({ worker: 'never' }), path) !== undefined;
-  } catch (error) {
-    if (error instanceof DiskError && error.code !== 'ENOENT')
-      throw fileError('the path cannot be looked at', error, path);
-    if (error instanceof DiskError) return false;
-    throw error;
-  }
+  return isDirectoryAt(new NodeFileSystem({ worker: 'never' }), path);
 }

@@ -4,7 +4,7 @@
  */
 import { dirname } from 'node:path';
 import { beginsAsOriginal } from '../legacy/identify.js';
-import { isDataFile } from '../microkernel/fcr-choice.js';
+import { isDataFileAt } from '../microkernel/file-kinds.js';
 import { NodeFileSystem } from '../microkernel/node-files.js';
 import { closeQuietly, fileError } from '../microkernel/page-device.js';
 import type { FileHandle, FileSystem } from '../microkernel/ports.js';
@@ -80,14 +80,4 @@ function assertReplaceable(files: FileSystem, path: string, options: OutputOptio
   if (!isDataFileAt(files, path) && !beginsAsOriginal(path, files)) return;
   const message = 'the output would take the place of a data file';
   throw new BtrieveError(Status.FILE_ALREADY_EXISTS, message, { reason: 'data-file', file: path });
-}
-
-/** Whether a file is a data file of this engine, be it damaged. */
-export function isDataFileAt(files: FileSystem, path: string): boolean {
-  const handle = files.open(path, 'read');
-  try {
-    return isDataFile(handle);
-  } finally {
-    closeQuietly(handle);
-  }
 }

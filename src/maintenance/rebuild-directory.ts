@@ -10,12 +10,12 @@ import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import type { Client } from '../client.js';
 import { isOriginalFile } from '../legacy/identify-file.js';
 import { absolutePath } from '../microkernel/clients/paths.js';
+import { isDataFileAt } from '../microkernel/file-kinds.js';
 import { NodeFileSystem } from '../microkernel/node-files.js';
 import { fileError } from '../microkernel/page-device.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import type { CopyFormat } from './definition-for-copy.js';
 import { findFiles } from './found-files.js';
-import { isDataFileAt } from './output-file.js';
 import { rebuildFile, type RebuildResult } from './rebuild-file.js';
 import type { Task } from './task.js';
 

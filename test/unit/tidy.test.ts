@@ -65,6 +65,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'microkernel/control-pages',
       'microkernel/page-table',
       'microkernel/fcr-choice',
+      'microkernel/file-kinds',
       'microkernel/file-creation',
       'microkernel/file-opening',
       'microkernel/continuous/delta-file',
@@ -525,6 +526,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'microkernel/private-pages': ['microkernel/page-cache', 'microkernel/page-device'],
   'microkernel/page-table': ['microkernel/page-cache', 'microkernel/page-device'],
   'microkernel/file-creation': ['microkernel/page-device', 'microkernel/page-table'],
+  'microkernel/file-kinds': ['microkernel/fcr-choice', 'microkernel/page-device'],
   'microkernel/file-opening': [
     'microkernel/fcr-choice',
     'microkernel/page-device',
@@ -1026,13 +1028,11 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'maintenance/rebuild-directory': [
     'maintenance/definition-for-copy',
     'maintenance/found-files',
-    'maintenance/output-file',
     'maintenance/rebuild-file',
     'maintenance/task',
   ],
   'maintenance/rebuild-file': [
     'maintenance/definition-for-copy',
-    'maintenance/output-file',
     'maintenance/rebuild-comparison',
     'maintenance/record-walk',
     'maintenance/task',
