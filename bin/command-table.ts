@@ -242,8 +242,9 @@ export const COMMANDS: readonly CommandEntry[] = [
       { name: 'all', describe: 'all files, whoever has put them in' },
       { name: 'discard', describe: 'gives up what was changed since the start' },
       { name: 'yes', describe: 'with --discard: for good' },
+      { name: 'nowait', describe: 'returns at once; -contops shows how far it is' },
     ],
-    usage: '<sourceFile|@listFile|-A> [--all] [--discard --yes]',
+    usage: '<sourceFile|@listFile|-A> [--all] [--discard --yes] [--nowait]',
     notes: [
       'Returns when everything is in the data files. Interrupted, a file goes on at its next opening or',
       'stays in.',

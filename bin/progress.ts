@@ -49,6 +49,14 @@ export async function follow<R>(console: Console, label: string, step: Step<R>):
   }
 }
 
+/** How far a step of an engine elsewhere is; undefined if what it says is nothing of the kind. */
+export function progressIn(step: unknown): Progress | undefined {
+  if (typeof step !== 'object' || step === null) return undefined;
+  const { done, total, unit } = step as Record<string, unknown>;
+  const isSound = typeof done === 'number' && (total === undefined || typeof total === 'number');
+  return isSound ? { done, total, unit: typeof unit === 'string' ? unit : 'steps' } : undefined;
+}
+
 function nextTurn(): Promise<void> {
   // With one, nothing may be looked at between the end of what runs now and its call.
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));

@@ -8,7 +8,7 @@ import { reachEngine, startEngine } from './engine-for-command.js';
 import { UsageError, type ClassicLine } from './grammar.js';
 import type { LongOptions } from './options.js';
 import type { Outcome } from './outcome.js';
-import { follow, ProgressLine, type Step } from './progress.js';
+import { follow, progressIn, ProgressLine, type Step } from './progress.js';
 import { readText } from './text-files.js';
 
 /** What a command module exports: from a session to what it came to. */
@@ -181,16 +181,30 @@ export class Session {
 
   /**
    * What the engine that runs already makes of a function that has a name; undefined if there is none. It
-   * takes as long as it takes: a command that is interrupted ends it.
+   * takes as long as it takes: a command that is interrupted ends it. With a label it is drawn how far it is.
    */
   async byRunning<R>(
     files: readonly string[],
     name: string,
     args: Readonly<Record<string, unknown>>,
+    label?: string,
   ): Promise<R | undefined> {
     const running = await this.running(...files);
     if (running === undefined) return undefined;
-    return (await running.administer(name, args, NO_LIMIT)) as R;
+    if (label === undefined || this.console.progress === undefined) {
+      return (await running.administer(name, args, NO_LIMIT)) as R;
+    }
+    const now = this.console.now ?? (() => performance.now());
+    const line = new ProgressLine(this.console, label, now());
+    try {
+      const tell = (step: unknown): void => {
+        const progress = progressIn(step);
+        if (progress !== undefined) line.draw(progress, now());
+      };
+      return (await running.administer(name, args, NO_LIMIT, tell)) as R;
+    } finally {
+      line.clear();
+    }
   }
 
   async #started(): Promise<{ engine: MicroKernel; client: Client }> {

@@ -705,6 +705,45 @@ export class MicroKernel {
   }
 
   /**
+   * Begins to take files out and returns; it goes on beside everything else, and `continuous` says how far it is. What
+   * goes wrong later is in the event log, and the file stays in. An engine that serves no other processes does it at
+   * once. Throws what `endContinuous` throws before it begins.
+   */
+  endContinuousLater(which: readonly string[] | 'all', options: EndContinuousOptions = {}): void {
+    const steps = this.endingContinuous(which, options);
+    // What is refused is refused now.
+    const first = steps.next();
+    if (first.done === true) return;
+    const rest = this.#endingQuietly(steps, first.value);
+    // Begun, so that ending it early takes back what is half done.
+    rest.next();
+    if (this.#requester === undefined) while (rest.next().done !== true);
+    else this.#requester.workOn(rest);
+  }
+
+  *#endingQuietly(
+    steps: Generator<EndingProgress, unknown, void>,
+    first: EndingProgress,
+  ): Generator<EndingProgress, void, void> {
+    let { file } = first;
+    try {
+      yield first;
+      for (const step of steps) {
+        ({ file } = step);
+        yield step;
+      }
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const text = `Taking it out has failed: ${why}`;
+      this.#ports.events.write({
+        ...{ severity: 'W', id: 'continuous-not-ended', fields: { file }, text },
+      });
+    } finally {
+      steps.return(undefined);
+    }
+  }
+
+  /**
    * Copies files as they are at one moment, the same for all, into a directory that is there, while clients work
    * on: put into continuous operation, copied with every page verified, synced, and taken out in every case. If
    * anything goes wrong, no copy is left.

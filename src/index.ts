@@ -59,6 +59,7 @@ export type {
   ContinuousFile,
   EndContinuousOptions,
   EndedFile,
+  RollInState,
   EndingProgress,
   StartContinuousOptions,
 } from './contops/continuous-operations.js';

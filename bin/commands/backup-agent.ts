@@ -60,7 +60,7 @@ async function begin(session: Session, files: Paths, pid?: number): Promise<Back
 
 async function end(session: Session, files: Paths): Promise<BackupAgentEnd> {
   const name = 'stopBackupAgent';
-  const ended = await session.byRunning<BackupAgentEnd>(files ?? [], name, {});
+  const ended = await session.byRunning<BackupAgentEnd>(files ?? [], name, {}, 'Rolling in');
   if (ended !== undefined) return ended;
   return session.follow('Rolling in', (await session.engine()).stoppingBackupAgent());
 }

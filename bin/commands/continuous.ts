@@ -35,6 +35,7 @@ export async function end(session: Session): Promise<Outcome> {
   const owner = await session.owner(0, which === 'all' ? '' : (which[0] ?? ''));
   const by = which === 'all' && !session.isSet('all') ? { by: BY } : {};
   const options = { ...by, owner, discard: isDiscarded };
+  if (session.isSet('nowait')) return endLater(session, which, options);
   const files = await endFiles(session, which, options);
   return done(describeEnd(files), { files });
 }
@@ -51,6 +52,24 @@ function whichOf(session: Session): readonly string[] | 'all' {
   return isAll ? 'all' : listedFiles(operand ?? '').map((path) => resolve(path));
 }
 
+/** Begins it, where an engine goes on running that can end it. */
+async function endLater(
+  session: Session,
+  which: readonly string[] | 'all',
+  options: EndContinuousOptions,
+): Promise<Outcome> {
+  const paths = which === 'all' ? [] : which;
+  const args = { files: which, ...options, nowait: true };
+  const begun = await session.byRunning<unknown>(paths, 'endContinuous', args);
+  if (begun !== undefined) {
+    const text = 'They are being taken out; butil -contops shows how far that is.';
+    return done(text, { files: [], isGoingOn: true });
+  }
+  const note = 'No engine goes on running after this command, so it has waited for the end.';
+  const files = await endFiles(session, which, options);
+  return done(describeEnd(files), { files, isGoingOn: false }, [note]);
+}
+
 async function endFiles(
   session: Session,
   which: readonly string[] | 'all',
@@ -58,7 +77,7 @@ async function endFiles(
 ): Promise<readonly EndedFile[]> {
   const args = { files: which, ...options };
   const paths = which === 'all' ? [] : which;
-  const ended = await session.byRunning<EndedFile[]>(paths, 'endContinuous', args);
+  const ended = await session.byRunning<EndedFile[]>(paths, 'endContinuous', args, 'Rolling in');
   if (ended !== undefined) return ended;
   const engine = await session.engine();
   return session.follow('Rolling in', engine.endingContinuous(which, options));
@@ -89,10 +108,20 @@ export async function list(session: Session): Promise<Outcome> {
   return done(files.map(describe).join('\n'), { files });
 }
 
-function describe({ file, since, by, state, deltaBytes, growthBytes }: ContinuousFile): string {
+function describe(each: ContinuousFile): string {
+  const { file, since, by, state, deltaBytes, growthBytes, ending, failure } = each;
   const grown = growthBytes === undefined ? '' : `, grown by ${grouped(growthBytes)} bytes`;
-  const more = state === 'active' ? '' : `, ${STATES[state]}`;
-  return `${file}  since ${since}, by ${by}, delta ${grouped(deltaBytes)} bytes${grown}${more}`;
+  const more = state === 'active' ? '' : `, ${STATES[state]}${describeEnding(ending)}`;
+  const failed = failure === undefined ? '' : `\n  could not be taken out: ${failure}`;
+  return `${file}  since ${since}, by ${by}, delta ${grouped(deltaBytes)} bytes${grown}${more}${failed}`;
+}
+
+/** For instance `: 45 %, 120 MB/s`. */
+function describeEnding(ending: ContinuousFile['ending']): string {
+  if (ending === undefined) return '';
+  const { done: pages, total, bytesPerSecond } = ending;
+  const percent = total === 0 ? 100 : Math.min(100, Math.floor((pages / total) * 100));
+  return `: ${percent} %, ${grouped(bytesPerSecond / 1e6)} MB/s`;
 }
 
 const STATES: Readonly<Record<ContinuousFile['state'], string>> = {

@@ -25,14 +25,19 @@ export async function cache(session: Session): Promise<Outcome> {
   return done(text, { file, pages, bytes }, [ENDS]);
 }
 
+interface CachedFile {
+  readonly pages: number;
+  readonly bytes: number;
+}
+
 /** What the engine that runs already has done with the file; undefined if there is none. */
 async function byRunning(session: Session, name: string) {
   const file = session.operand(0);
-  const running = await session.running(file);
-  if (running === undefined) return undefined;
+  if ((await session.running(file)) === undefined) return undefined;
   const owner = await session.owner(0, file);
-  const result = await running.administer(name, { file: resolve(file), owner });
-  return { file, ...(result as { pages: number; bytes: number }) };
+  const args = { file: resolve(file), owner };
+  const result = await session.byRunning<CachedFile>([file], name, args, 'Reading');
+  return result === undefined ? undefined : { file, ...result };
 }
 
 export async function purge(session: Session): Promise<Outcome> {

@@ -13,7 +13,12 @@ export async function command(session: Session): Promise<Outcome> {
   const options = { owner, replace: session.isSet('yes') };
   const files = paths.map((path) => resolve(path));
   const copies =
-    (await session.byRunning<HotCopy[]>(paths, 'hotCopy', { files, directory, ...options })) ??
+    (await session.byRunning<HotCopy[]>(
+      paths,
+      'hotCopy',
+      { files, directory, ...options },
+      'Copying',
+    )) ??
     (await session.follow(
       'Copying',
       (await session.engine()).hotCopying(files, directory, options),

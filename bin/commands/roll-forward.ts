@@ -29,7 +29,12 @@ export async function command(session: Session): Promise<Outcome> {
   const files = paths.map((path) => resolve(path));
   const name = 'rollForward';
   const result =
-    (await session.byRunning<RollForwardResult>(paths, name, { files, ...options })) ??
+    (await session.byRunning<RollForwardResult>(
+      paths,
+      name,
+      { files, ...options },
+      'Rolling forward',
+    )) ??
     (await session.follow(
       'Rolling forward',
       (await session.engine()).rollForwardSteps(files, options),

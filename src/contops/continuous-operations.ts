@@ -68,6 +68,20 @@ export interface ContinuousFile {
   readonly deltaBytes: number;
   /** By how many bytes the file has grown since, if it is open. */
   readonly growthBytes?: number;
+  /** How far rolling it in is, in the pass under way; while it is being taken out. */
+  readonly ending?: RollInState;
+  /** Why it could not be taken out, if that was last tried by this engine. */
+  readonly failure?: string;
+}
+
+/** How far taking a file out is. */
+export interface RollInState {
+  /** Pages. */
+  readonly done: number;
+  readonly total: number;
+  /** ISO 8601, UTC: when it was begun. */
+  readonly since: string;
+  readonly bytesPerSecond: number;
 }
 
 /** What became of one file. */
@@ -113,6 +127,9 @@ export class ContinuousOperations implements ContinuousUse {
   readonly #parts: ContinuousParts;
   /** Being rolled in by somebody just now. */
   readonly #busy = new Set<string>();
+  readonly #endings = new Map<string, RollInState>();
+  /** By path, why the last try to take it out has failed. */
+  readonly #failures = new Map<string, string>();
 
   constructor(parts: ContinuousParts) {
     this.#parts = parts;
@@ -360,6 +377,9 @@ export class ContinuousOperations implements ContinuousUse {
     this.#busy.add(path);
     // Ended early, or without room, it stays in.
     let staysIn = true;
+    this.#failures.delete(path);
+    const { clock } = this.#parts.ports;
+    const begin = { at: clock.now(), monotonic: clock.monotonic(), pages: 0 };
     try {
       sets.change(path, 'ending');
       const steps = file.pages.rollIn(() => {
@@ -369,14 +389,17 @@ export class ContinuousOperations implements ContinuousUse {
       for (;;) {
         const step = steps.next();
         if (step.done === true) break;
+        this.#noteProgress(file, step.value, begin);
         yield { file: path, ...step.value, unit: 'pages' };
       }
       staysIn = false;
     } catch (error) {
+      this.#failures.set(path, textOf(error));
       staysIn = isForWantOfRoom(error) || (isDeltaDamage(error) && this.#isFrozen(path));
       throw fileError('the file cannot be taken out of continuous operation', error, path);
     } finally {
       this.#busy.delete(path);
+      this.#endings.delete(path);
       if (staysIn) sets.change(path, 'active');
     }
     sets.remove(path);
@@ -386,6 +409,22 @@ export class ContinuousOperations implements ContinuousUse {
       { file: path },
       'Its delta was rolled in; the file is in continuous operation no more.',
     );
+  }
+
+  /** `begin`: when it was begun, and how many pages the passes before have had. */
+  #noteProgress(
+    { pages }: OpenFile,
+    { done, total }: { readonly done: number; readonly total: number },
+    begin: { readonly at: number; readonly monotonic: number; pages: number },
+  ): void {
+    const before = this.#endings.get(pages.path);
+    if (before !== undefined && done < before.done) begin.pages += before.done;
+    const seconds = (this.#parts.ports.clock.monotonic() - begin.monotonic) / 1000;
+    const bytes = (begin.pages + done) * pages.pageSize;
+    this.#endings.set(pages.path, {
+      ...{ done, total, since: new Date(begin.at).toISOString() },
+      bytesPerSecond: seconds > 0 ? Math.round(bytes / seconds) : 0,
+    });
   }
 
   /** Whether nothing of its delta counts in a data file yet. */
@@ -576,9 +615,19 @@ export class ContinuousOperations implements ContinuousUse {
         set,
         state: this.#stateOf(entry),
         deltaBytes: this.#deltaBytes(path),
+        ...this.#standingOfEnding(path),
         ...(overlay === undefined ? {} : { growthBytes: grown }),
       };
     });
+  }
+
+  #standingOfEnding(path: string): Pick<ContinuousFile, 'ending' | 'failure'> {
+    const ending = this.#endings.get(path);
+    const failure = this.#failures.get(path);
+    return {
+      ...(ending === undefined ? {} : { ending }),
+      ...(failure === undefined ? {} : { failure }),
+    };
   }
 
   #stateOf(entry: ActiveFile): ContinuousFile['state'] {

@@ -4,7 +4,7 @@ import { BtrieveError, Status } from '../microkernel/status.js';
 import type { AdministrationArguments } from '../requester/administration.js';
 import { readAllPages } from './cached-pages.js';
 import { fileStatistics } from './stat-report.js';
-import { runTask } from './task.js';
+import type { Task } from './task.js';
 
 interface FileArguments {
   readonly file: string;
@@ -34,6 +34,20 @@ export function addMaintenance(engine: MicroKernel): void {
   });
   engine.addAdministration('cache', (args) => {
     const { file, owner } = fileArguments(args);
-    return withClient((client) => runTask(readAllPages(client, file, { owner })));
+    return cacheSteps(engine, file, owner);
   });
+}
+
+/** In steps, between which others are served. */
+function* cacheSteps(
+  engine: MicroKernel,
+  file: string,
+  owner: string,
+): Task<{ pages: number; bytes: number }> {
+  const client = engine.client({ name: 'maintenance' });
+  try {
+    return yield* readAllPages(client, file, { owner });
+  } finally {
+    client.close();
+  }
 }

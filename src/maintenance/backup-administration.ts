@@ -77,10 +77,13 @@ function addContinuous(engine: MicroKernel): void {
   });
   engine.addAdministration('endContinuous', (args) => {
     const which = args['files'] === 'all' ? 'all' : undefined;
-    const kinds = { by: 'text', owner: 'text', discard: 'switch' } as const;
+    const kinds = { by: 'text', owner: 'text', discard: 'switch', nowait: 'switch' } as const;
     checkArguments(args, { ...kinds, files: which === undefined ? 'texts' : 'text' });
     const files = which ?? neededTexts(args, 'files');
-    return engine.endingContinuous(files, optionsIn(args, 'files'));
+    const options = optionsIn(args, 'files', 'nowait');
+    if (args['nowait'] !== true) return engine.endingContinuous(files, options);
+    engine.endContinuousLater(files, options);
+    return [];
   });
   engine.addAdministration('hotCopy', (args) => {
     const kinds = { files: 'texts', directory: 'text', owner: 'text', replace: 'switch' } as const;

@@ -36,6 +36,7 @@ export interface TcpAddress {
 interface Asked {
   readonly resolve: (frame: Frame) => void;
   readonly reject: (error: BtrieveError) => void;
+  readonly onProgress?: ((body: Uint8Array) => void) | undefined;
 }
 
 export class Connection {
@@ -93,9 +94,15 @@ export class Connection {
   }
 
   /** A request that is answered by JSON. Throws what the engine has refused it with, 3106. */
-  async ask(session: number, kind: number, body: unknown, timeoutMs?: number): Promise<Uint8Array> {
+  async ask(
+    session: number,
+    kind: number,
+    body: unknown,
+    timeoutMs?: number,
+    onProgress?: (body: Uint8Array) => void,
+  ): Promise<Uint8Array> {
     const address = this.#nextAddress(session);
-    const answer = this.#answerTo(address, timeoutMs);
+    const answer = this.#answerTo(address, timeoutMs, onProgress);
     this.#output.addJson(address, kind, body);
     this.#flushSoon();
     return (await answer).body;
@@ -121,7 +128,11 @@ export class Connection {
     return { id: this.#lastId, session };
   }
 
-  #answerTo({ id }: Address, timeoutMs?: number): Promise<Frame> {
+  #answerTo(
+    { id }: Address,
+    timeoutMs?: number,
+    onProgress?: (body: Uint8Array) => void,
+  ): Promise<Frame> {
     return new Promise((resolve, reject) => {
       if (timeoutMs === undefined) {
         this.#asked.set(id, { resolve, reject });
@@ -135,6 +146,7 @@ export class Connection {
         clearTimeout(timer);
       };
       this.#asked.set(id, {
+        onProgress,
         resolve: (frame) => {
           done();
           resolve(frame);
@@ -190,6 +202,10 @@ export class Connection {
       return;
     }
     const asked = this.#asked.get(frame.id);
+    if (frame.kind === KIND.PROGRESS) {
+      asked?.onProgress?.(frame.body);
+      return;
+    }
     this.#asked.delete(frame.id);
     if (frame.kind === KIND.FAILED) asked?.reject(errorFromBody(frame.body));
     else asked?.resolve(frame);

@@ -26,6 +26,8 @@ export interface EndedWork {
 interface Work {
   readonly address: WorkAddress;
   readonly steps: AdministrationSteps;
+  /** Told what each step but the last comes to. */
+  readonly onStep: ((value: unknown) => void) | undefined;
 }
 
 export class LongWork {
@@ -49,8 +51,8 @@ export class LongWork {
     return Math.max(0, Math.ceil(this.#dueAt - this.#clock.monotonic()));
   }
 
-  add(address: WorkAddress, steps: AdministrationSteps): void {
-    this.#all.push({ address, steps });
+  add(address: WorkAddress, steps: AdministrationSteps, onStep?: (value: unknown) => void): void {
+    this.#all.push({ address, steps, onStep });
   }
 
   /** One step, if it is due. What has ended with it. */
@@ -64,6 +66,7 @@ export class LongWork {
       const { done, value } = steps.next();
       if (done === true) return { address, isFailed: false, answer: value };
       this.#all.push(work);
+      work.onStep?.(value);
       return undefined;
     } catch (error) {
       return { address, isFailed: true, answer: error };

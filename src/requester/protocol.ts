@@ -76,6 +76,8 @@ export const KIND = Object.freeze({
   // Answers
   WELCOME: 0x81,
   DONE: 0x82,
+  /** JSON of how far long work is, between a request that has asked for it and its answer. */
+  PROGRESS: 0x83,
   RESULT: 0x84,
   /** JSON of an error. */
   FAILED: 0x8f,

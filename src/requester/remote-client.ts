@@ -145,14 +145,20 @@ export class RemoteClient {
     if (isOver || code === Op.RESET || code === Op.STOP) this.#isInTransaction = false;
   }
 
-  /** Asks the engine for something that has a name; see `docs/requester.md`. Throws what it refuses. */
+  /**
+   * Asks the engine for something that has a name; see `docs/requester.md`. `onProgress` is told now and then how far
+   * long work is. Throws what it refuses.
+   */
   async administer(
     name: string,
     args: Readonly<Record<string, unknown>> = {},
     timeoutMs = this.#timeoutMs,
+    onProgress?: (step: unknown) => void,
   ): Promise<unknown> {
-    const body = { name, args };
-    return jsonFrom(await this.#connection.ask(this.#session, KIND.ADMINISTER, body, timeoutMs));
+    const body = { name, args, ...(onProgress && { progress: true }) };
+    const tell = onProgress && ((step: Uint8Array) => onProgress(jsonFrom(step)));
+    const { ADMINISTER } = KIND;
+    return jsonFrom(await this.#connection.ask(this.#session, ADMINISTER, body, timeoutMs, tell));
   }
 
   /** A call without buffers. Throws what it is refused with. */

@@ -1,6 +1,7 @@
 /** The requester of one engine: the thread of the sockets and what serves it, put together. */
 import { DiskError } from '../microkernel/disk-error.js';
 import type { FileSystem } from '../microkernel/ports.js';
+import type { AdministrationSteps } from './administration.js';
 import { FrameWriter, KIND } from './protocol.js';
 import { requesterPlace } from './runtime-directory.js';
 import { Server, type ServedEngine } from './server.js';
@@ -49,6 +50,11 @@ export class Requester {
   /** To be done when the answers that are being made have left. */
   afterwards(work: () => void): void {
     this.#server.afterwards(work);
+  }
+
+  /** Long work that nobody waits for; see `Server.workOn`. */
+  workOn(steps: AdministrationSteps): void {
+    this.#server.workOn(steps);
   }
 
   /** Nobody is served any more, and nobody finds it. Before the lock of the root is let go of. */

@@ -20,8 +20,8 @@ import type { WaitGraph } from '../microkernel/files/wait-graph.js';
 import type { WriteGate } from '../microkernel/files/write-gate.js';
 import type { Clock } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
-import { isSteps } from './administration.js';
-import { LongWork } from './long-work.js';
+import { isSteps, type AdministrationSteps } from './administration.js';
+import { LongWork, type WorkAddress } from './long-work.js';
 import {
   decodeCall,
   errorToJson,
@@ -81,6 +81,10 @@ interface Answer {
   readonly at: number;
 }
 
+/** Work of the engine itself. */
+const NOBODY: WorkAddress = { connection: 0, id: 0, session: 0 };
+/** Milliseconds between two words of how far long work is. */
+const PROGRESS_MS = 100;
 /** Clients of one connection, at the most. */
 const SESSION_LIMIT = 256;
 /** Bytes of answers after which they leave before more is taken. */
@@ -170,7 +174,8 @@ export class Server {
 
   #stepOn(): void {
     const ended = this.#isClosed ? undefined : this.#work.step();
-    if (ended === undefined) return;
+    // What nobody waits for says itself what it came to.
+    if (ended === undefined || ended.address === NOBODY) return;
     const { address, isFailed, answer } = ended;
     this.#noteAnswer(address.connection, address.id, address.session);
     if (isFailed) this.#output.addJson(address, KIND.FAILED, errorToJson(answer));
@@ -187,6 +192,24 @@ export class Server {
       this.#isWorkDue = false;
       this.serve();
     }, this.#work.pauseMs).unref();
+  }
+
+  /** Long work that nobody waits for; it must say itself what it came to. */
+  workOn(steps: AdministrationSteps): void {
+    this.#work.add(NOBODY, steps);
+    if (!this.#isServing) this.#goOnWithWork();
+  }
+
+  /** Tells how far it is to who has asked for that, now and then. */
+  #progressTo(address: WorkAddress): (value: unknown) => void {
+    const { clock } = this.#engine;
+    let last = -Infinity;
+    return (value) => {
+      const now = clock.monotonic();
+      if (now - last < PROGRESS_MS) return;
+      last = now;
+      this.#output.addJson(address, KIND.PROGRESS, value);
+    };
   }
 
   #finish(): void {
@@ -446,7 +469,8 @@ export class Server {
       answer = errorToJson(error);
     }
     if (isSteps(answer)) {
-      this.#work.add(address, answer);
+      const tell = wanted['progress'] === true ? this.#progressTo(address) : undefined;
+      this.#work.add(address, answer, tell);
       return;
     }
     if (answer instanceof Promise) {

@@ -274,7 +274,9 @@ class Connection {
   /** @param {Buffer[]} frames answers */
   answer(frames) {
     if (this.isOver) return;
-    for (const cost of this.costs.splice(0, frames.length)) this.cost -= cost;
+    const at = numberOf(FRAME['kind']);
+    const answered = frames.filter((frame) => frame[at] !== KIND['PROGRESS']).length;
+    for (const cost of this.costs.splice(0, answered)) this.cost -= cost;
     const [only] = frames;
     this.socket.write(frames.length === 1 && only !== undefined ? only : Buffer.concat(frames));
     this.goOn();

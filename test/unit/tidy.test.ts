@@ -917,6 +917,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'requester/socket-worker',
   ],
   'requester/requester': [
+    'requester/administration',
     'requester/protocol',
     'requester/runtime-directory',
     'requester/server',
