@@ -49,6 +49,7 @@ import { BtrieveError, Status } from './status.js';
 import {
   checkPhysical,
   GrowthRefused,
+  RoomAwaited,
   pageKey,
   SystemTransaction,
   type Cut,
@@ -195,6 +196,8 @@ export class PageFile implements FrameOwner, PageView {
   #flushedLsn = 0;
   #isClean = false;
   #isHastened = false;
+  /** A system transaction waits for room on the disk, and that was said. */
+  #isRoomAwaited = false;
   /** What the file says of its holder is to be said anew. */
   #isStale = false;
   /** It is being rolled forward by the log of its holder, and goes on being that one's until it has all. */
@@ -283,8 +286,10 @@ export class PageFile implements FrameOwner, PageView {
       confirmPath: () => this.#confirmPath(),
       makeDurable: (lsn) => this.#options.log?.makeDurable(lsn),
       archive: () => this.archive,
+      hasHoles: () => this.#overlay !== undefined,
       completed: ({ appliedLsn }) => {
         this.#flushedLsn = appliedLsn;
+        this.#isRoomAwaited = false;
         this.#options.onComplete?.();
       },
     });
@@ -1087,6 +1092,7 @@ export class PageFile implements FrameOwner, PageView {
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal !== undefined) return this.#refuse(refusal);
+      if (error instanceof RoomAwaited) return this.#awaitRoom(error.shown);
       this.#fail(error);
       return undefined;
     } finally {
@@ -1106,6 +1112,14 @@ export class PageFile implements FrameOwner, PageView {
     const text = 'There is no room; changes stay in memory and are tried again.';
     this.#tell('W', REFUSALS[refusal.status] ?? 'file-refused', text);
     return refusal;
+  }
+
+  /** What was cut is written when there is room; what comes after it is taken as far as memory goes. */
+  #awaitRoom(shown: BtrieveError): BtrieveError {
+    const text = 'There is no room for its delta; changes stay in memory and are tried again.';
+    if (!this.#isRoomAwaited) this.#tell('W', 'file-disk-full', text);
+    this.#isRoomAwaited = true;
+    return shown;
   }
 
   #takeBack(cut: Cut): void {

@@ -21,6 +21,8 @@
  * - The FCR is written only after the sync of all it stands for has been reported done.
  * - What was changed after the cut is not part of it: the owner gave such a page a new frame, and
  *   the numbers of the FCR are those of the cut.
+ * - In a delta pages are written to holes, where the disk may be full as well. Nothing counts by then: it waits
+ *   in the phase `full`, and writes everything again when it is tried next.
  * - After any other failure nothing more is written: the owner closes the device for changes.
  *
  * It is advanced in slices at operation boundaries and never waits unless asked to finish.
@@ -73,6 +75,8 @@ export interface SystemTransactionParts {
   readonly makeDurable: (lsn: number) => void;
   /** Where what a generation adds is kept as well; undefined if nowhere. */
   readonly archive: () => ArchiveSink | undefined;
+  /** What is written may lie in holes of the file. */
+  readonly hasHoles: () => boolean;
   /** A generation is on disk. */
   readonly completed: (record: ControlRecord) => void;
 }
@@ -87,6 +91,7 @@ type Phase =
   | 'drop'
   | 'release'
   | 'table'
+  | 'full'
   | 'sync'
   | 'flip';
 
@@ -106,6 +111,9 @@ const GROWTH_SIZE_MAX = 32 * 1024 * 1024;
 /** Regions come with two PAT pages each in the cache. */
 const GROWTH_REGIONS_MAX = 16;
 
+/** Milliseconds until a disk that was full is tried again, if nobody waits for it. */
+const RETRY_MS = 100;
+
 const ZEROS = new Uint8Array(new SharedArrayBuffer(256 * 1024));
 
 export class SystemTransaction {
@@ -115,6 +123,10 @@ export class SystemTransaction {
   #generation = 0;
   #next = 0;
   #pieces: WritePiece[] = [];
+  /** What was written since the file has grown, where it may have to be written again. */
+  #written: WritePiece[] = [];
+  /** When that is tried again, on the monotonic clock. */
+  #retryAt = 0;
   #released: number[] = [];
   /** How many of these a frozen generation goes on using. */
   #held = 0;
@@ -140,6 +152,7 @@ export class SystemTransaction {
     this.#released = [];
     this.#held = 0;
     this.#pieces = [];
+    this.#written = [];
     this.#toDrop = cut.freed.values();
     this.#archive = this.#parts.archive();
     this.#archive?.begin(cut.record, this.#generation);
@@ -161,6 +174,7 @@ export class SystemTransaction {
 
   /** Goes to the end, waiting for the disk. */
   finish(): void {
+    this.#retryAt = 0;
     for (;;) {
       this.advance(Infinity);
       if (!this.active) return;
@@ -208,6 +222,8 @@ export class SystemTransaction {
         return this.#release();
       case 'table':
         return this.#writeTable();
+      case 'full':
+        return this.#writeAgain();
       case 'sync':
         return this.#isArchived() && this.#whenSettled(() => this.#flip());
       case 'flip':
@@ -260,6 +276,32 @@ export class SystemTransaction {
     return error instanceof DiskError && this.#phase === 'extend' && isDiskFull(error.code);
   }
 
+  /** The disk is full in a hole: everything stays as it is until there is room. */
+  #waitsForRoom(error: unknown): RoomAwaited | undefined {
+    const isFull =
+      error instanceof DiskError && error.operation === 'write' && isDiskFull(error.code);
+    const { clock, device, hasHoles } = this.#parts;
+    if (!isFull || this.#phase !== 'sync' || !hasHoles()) return undefined;
+    this.#phase = 'full';
+    this.#retryAt = clock.monotonic() + RETRY_MS;
+    const details = { reason: error.code, file: device.path, cause: error };
+    const message = 'there is no room for what the delta of the file is to get';
+    return new RoomAwaited(new BtrieveError(Status.DISKFULL, message, details));
+  }
+
+  /** From the beginning: what came after the failure was not carried out. */
+  #writeAgain(): boolean {
+    const { clock, device } = this.#parts;
+    if (clock.monotonic() < this.#retryAt) return false;
+    const { handle } = device;
+    for (let at = 0; at < this.#written.length; at += PAGES_PER_WRITE) {
+      handle.beginWrite(this.#written.slice(at, at + PAGES_PER_WRITE));
+    }
+    handle.beginSync();
+    this.#phase = 'sync';
+    return true;
+  }
+
   #settle(): void {
     if (this.#phase === 'archive' || this.#phase === 'sync') this.#archive?.settle();
     if (this.#phase !== 'archive') this.#settleDevice();
@@ -276,6 +318,8 @@ export class SystemTransaction {
 
   /** Disk full while growing keeps its own class, so that the owner can tell it from the rest. */
   #failure(error: unknown): Error {
+    const awaited = this.#waitsForRoom(error);
+    if (awaited !== undefined) return awaited;
     if (!this.#isDiskFull(error)) {
       return this.#parts.device.writeError('writing the file failed', error);
     }
@@ -423,6 +467,7 @@ export class SystemTransaction {
 
   #write(): void {
     if (this.#pieces.length > 0) this.#parts.device.handle.beginWrite(this.#pieces);
+    if (this.#parts.hasHoles()) this.#written.push(...this.#pieces);
     this.#pieces = [];
   }
 
@@ -495,6 +540,7 @@ export class SystemTransaction {
     this.#parts.completed(this.#currentCut().record);
     this.#phase = 'idle';
     this.#cut = undefined;
+    this.#written = [];
     this.#archive = undefined;
   }
 }
@@ -509,6 +555,17 @@ export class GrowthRefused extends Error {
   constructor(shown: BtrieveError) {
     super('the file cannot grow', { cause: shown });
     this.name = 'GrowthRefused';
+    this.shown = shown;
+  }
+}
+
+/** The disk is full, and the system transaction stays as it is until there is room. Carries the error to show. */
+export class RoomAwaited extends Error {
+  readonly shown: BtrieveError;
+
+  constructor(shown: BtrieveError) {
+    super('there is no room', { cause: shown });
+    this.name = 'RoomAwaited';
     this.shown = shown;
   }
 }

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BtrieveError, checkFile, MicroKernel } from '../../src/index.js';
+import { AssertingFileSystem } from '../support/asserting-files.js';
+import { isDiskFull } from '../support/disk-full.js';
 import {
   add,
   copyOf,
@@ -140,4 +142,88 @@ test('a check looks through the delta, and says so', () => {
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+/** As much as a disk has in use; from there on a capacity is how much more it takes. */
+function inUse({ disk }: LogWorld): number {
+  const sizes = ['/d', '/d/root', '/d/root/etc', '/d/root/log', '/d/root/run'].flatMap(
+    (directory) => disk.list(directory).map((name) => sizeOf(disk, `${directory}/${name}`)),
+  );
+  return sizes.reduce((sum, each) => sum + each, 0);
+}
+
+function sizeOf(disk: LogWorld['disk'], path: string): number {
+  try {
+    const handle = disk.open(path, 'read');
+    const size = handle.size();
+    handle.close();
+    return size;
+  } catch {
+    return 0;
+  }
+}
+
+/** A full disk is an answer, after which a file may be used on. */
+function forgiving(world: LogWorld): LogWorld {
+  const files = new AssertingFileSystem(world.disk, { forgives: isDiskFull });
+  return { ...world, ports: { ...world.ports, files } };
+}
+
+describe('a disk that is full while a delta is written', () => {
+  /** So much more than at the start of continuous operation; holes count when they are filled. */
+  test.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32, 48])(
+    'room for %i more pages: writers get 18 or go on, and nothing is lost when there is room again',
+    (pages) => {
+      const world = forgiving(newLogWorld());
+      // Not logged: the log would be full first.
+      const settings = { operationBundleLimit: 2, transactionLogging: false };
+      const engine = startEngine(world, settings);
+      const client = engine.client();
+      const file = makeFile(client, PATH, { pageSize: PAGE_SIZE });
+      add(client, file, 1, 40);
+      // Free pages in the file, which are holes in the delta.
+      for (let n = 20; n <= 40; n++) file.delete('byN', n);
+      engine.flush();
+      engine.startContinuous([PATH]);
+      const frozen = copyOf(world, PATH);
+      const [before] = [inUse(world)];
+      world.disk.capacity = before + pages * PAGE_SIZE;
+      let last = 40;
+      const statuses = new Set<number>();
+      for (let round = 0; round < 12; round++) {
+        const error = errorOf(() => add(client, file, last + 1, last + 1));
+        if (error === undefined) last++;
+        else statuses.add(error.status);
+        const refused = errorOf(() => engine.flush());
+        if (refused !== undefined) statuses.add(refused.status);
+      }
+      expect([...statuses].filter((status) => status !== 18)).toEqual([]);
+      if (pages < 4) expect(statuses.has(18)).toBe(true);
+      const expected = [...upTo(19), ...upTo(last).slice(40)];
+      expect(numbersIn(client, PATH)).toEqual(expected);
+      expect(copyOf(world, PATH)).toEqual(frozen);
+      // Stopping is refused and can be tried again, as ever.
+      if (statuses.has(18) && errorOf(() => engine.flush()) !== undefined) {
+        expect(errorOf(() => engine.endContinuous([PATH]))?.status).toBe(18);
+      }
+      const crashed = kill(world);
+      world.disk.capacity = undefined;
+      add(client, file, last + 1, last + 1);
+      engine.flush();
+      expect(numbersIn(client, PATH)).toEqual([...expected, last + 1]);
+      engine.endContinuous([PATH]);
+      file.close();
+      engine.stop();
+      const again = startEngine(world, settings);
+      expect(numbersIn(again.client(), PATH)).toEqual([...expected, last + 1]);
+      again.stop();
+      // After a power cut in the middle of it: what was flushed, whole, and the file can be used.
+      crashed.disk.capacity = undefined;
+      const recovered = startEngine(crashed, settings);
+      const found = numbersIn(recovered.client(), PATH);
+      expect(found).toEqual(expected.slice(0, found.length));
+      recovered.endContinuous('all');
+      recovered.stop();
+    },
+  );
 });
