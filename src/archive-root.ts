@@ -3,7 +3,7 @@
  */
 import { resolve } from 'node:path';
 import { defaultLogOf, isDataFile } from './archival/found-archived.js';
-import { describeChain, logsByBlog } from './archival/logs-by-blog.js';
+import { logsByBlog } from './archival/logs-by-blog.js';
 import {
   listArchive,
   segmentsOf,
@@ -118,9 +118,4 @@ export function* readArchive(
   } catch (error) {
     throw fileError('the log cannot be read', error, place);
   }
-}
-
-/** What is known of an archival log, a line for each segment; undefined if there is none. */
-export function describeArchive(log: string): readonly string[] | undefined {
-  return describeChain(nodePorts({ worker: 'never' }).files, resolve(log));
 }

@@ -3,6 +3,7 @@
  * were declared. An engine may run on it meanwhile, and takes over what is changed.
  */
 import { resolve, win32 } from 'node:path';
+import { examineChain, type ArchiveChain } from './archival/archive-chain.js';
 import {
   identityOf,
   readBlog,
@@ -45,12 +46,14 @@ export interface BlogEntryReport extends BlogEntry {
   readonly counts: boolean;
   readonly isDataFileThere: boolean;
   readonly isLogThere: boolean;
-  /** The last one that was declared; undefined if none is known. */
+  /** The last one that was made here or declared; undefined if none is known. */
   readonly lastBackup: DeclaredBackup | undefined;
   /** Changes of the data file since, as far as its own record says; undefined if that is not known. */
   readonly changesSince: number | undefined;
-  /** What is said of the archival log, if anybody says something. */
-  readonly chain: readonly string[] | undefined;
+  /** What the archival log holds; undefined if there is none, or it was not to be read. */
+  readonly chain: ArchiveChain | undefined;
+  /** The last backup has what the log begins after; undefined if either is not known. */
+  readonly isBackupUsable: boolean | undefined;
 }
 
 export interface BlogReport {
@@ -65,8 +68,8 @@ export interface BlogReport {
 }
 
 export interface BlogCheckOptions {
-  /** Says what is known of an archival log, by its path, a line each; undefined for nothing. */
-  readonly chainOf?: ((logFile: string) => readonly string[] | undefined) | undefined;
+  /** The archival logs are read, from their beginning to their end. */
+  readonly readsLogs?: boolean;
 }
 
 /**
@@ -75,13 +78,14 @@ export interface BlogCheckOptions {
  */
 export function checkRootBlog(
   options: BlogOptions,
-  { chainOf }: BlogCheckOptions = {},
+  { readsLogs = false }: BlogCheckOptions = {},
 ): BlogReport {
   const what = 'the configuration of archival logging cannot be looked at';
   return at(options, what, ({ files, root }) => {
     const places = blogPlaces(files, root, options.platform);
     const reading = readBlog(files, places);
     const backups = readBackups(files, backupsFileOf(root));
+    const chainOf = readsLogs ? chainsOf(files, reading) : () => undefined;
     return {
       root,
       ...stateOf(files, root),
@@ -92,12 +96,28 @@ export function checkRootBlog(
   });
 }
 
+/** Reads the log of each entry; a file counts as archived if an entry that is right names it. */
+function chainsOf(files: FileSystem, { selection }: BlogReading) {
+  const archived = new Set(
+    selection.files.flatMap(({ dataFile }) => {
+      const control = controlOf(files, dataFile);
+      return control === undefined ? [] : [uuidText(control.uuid)];
+    }),
+  );
+  return (logFile: string): ArchiveChain | undefined =>
+    examineChain(
+      files,
+      logFile,
+      ({ uuid, path }) => archived.has(uuidText(uuid)) || selection.find(path) !== undefined,
+    );
+}
+
 function reportOf(
   files: FileSystem,
   { selection }: BlogReading,
   backups: readonly DeclaredBackup[],
   entry: BlogEntry,
-  chainOf: BlogCheckOptions['chainOf'],
+  chainOf: (logFile: string) => ArchiveChain | undefined,
 ): BlogEntryReport {
   const { file, line, column, dataFile, logFile } = entry;
   const isEntry = (other: BlogEntry): boolean =>
@@ -108,6 +128,7 @@ function reportOf(
     uuid === undefined ? backup.file === dataFile : backup.uuid === uuid,
   );
   const isLogThere = isThere(files, logFile);
+  const chain = isLogThere ? chainOf(logFile) : undefined;
   return {
     ...entry,
     counts: selection.files.some(isEntry),
@@ -115,8 +136,20 @@ function reportOf(
     isLogThere,
     lastBackup,
     changesSince: changesSince(control, lastBackup),
-    chain: isLogThere ? chainOf?.(logFile) : undefined,
+    chain,
+    isBackupUsable: isUsable(chain, control, lastBackup),
   };
+}
+
+/** A backup of another history of the file is not judged by numbers. */
+function isUsable(
+  chain: ArchiveChain | undefined,
+  control: ControlRecord | undefined,
+  backup: DeclaredBackup | undefined,
+): boolean | undefined {
+  if (chain?.start === undefined || control === undefined) return undefined;
+  if (backup?.timeline !== control.timeline) return undefined;
+  return backup.changeSeq >= chain.start.changeSeq;
 }
 
 function changesSince(

@@ -11,6 +11,7 @@
 import { join, resolve } from 'node:path';
 import { Client } from './client.js';
 import { readEvents } from './event-log.js';
+import { uuidText } from './microkernel/bytes.js';
 import { ClassicClient } from './microkernel/clients/client.js';
 import { FileTable } from './microkernel/files/file-table.js';
 import { isForWantOfRoom, type OpenFile } from './microkernel/files/open-file.js';
@@ -21,6 +22,7 @@ import { readFully, writeFully } from './microkernel/disk-error.js';
 import type { FileHandle, FileSystem, Ports } from './microkernel/ports.js';
 import { BtrieveError, Status } from './microkernel/status.js';
 import { blogFilesAt } from './archival/blog-places.js';
+import { backupsFileOf, declareBackup } from './archival/declared-backups.js';
 import { BlogSelection } from './archival/blog-selection.js';
 import type { ArchiveLog, ArchiveStatistics } from './archival/archive-log.js';
 import { EngineArchive, type ArchivedSelection } from './archival/engine-archive.js';
@@ -61,6 +63,7 @@ import {
 } from './archival/roll-forward.js';
 import { EngineLog } from './logging/engine-log.js';
 import { NO_LOG } from './logging/holder.js';
+import { lookAtFile } from './logging/file-standing.js';
 import { LogReader } from './logging/log-reader.js';
 import { logDirectory } from './logging/log-directory.js';
 import { lockFile } from './logging/os-lock.js';
@@ -768,7 +771,34 @@ export class MicroKernel {
     this.#assertRunning();
     const frozen = (files: readonly string[]): void => this.#cutArchives(files);
     const parts = { disk: this.#disk, continuous: this.#continuous, frozen };
-    return yield* this.#freezing.without(hotCopy(parts, paths, directory, options));
+    const copies = yield* this.#freezing.without(hotCopy(parts, paths, directory, options));
+    this.#noteBackups(copies);
+    return copies;
+  }
+
+  /** For `-blog check`: which copy there is of each archived file. */
+  #noteBackups(copies: readonly HotCopy[]): void {
+    const { files, clock, events } = this.#ports;
+    for (const { file, copy } of copies) {
+      if (!this.#isArchived(file)) continue;
+      try {
+        const { uuid, timeline, changeSeq } = lookAtFile(files, copy);
+        const what = {
+          uuid: uuidText(uuid),
+          timeline,
+          changeSeq,
+          file,
+          how: 'copied',
+          copy,
+        } as const;
+        const time = new Date(clock.now()).toISOString();
+        declareBackup(files, backupsFileOf(this.root), { ...what, time });
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        const text = `The copy is good, but it is not known as a backup (butil -blog backed-up): ${error.message}`;
+        events.write({ severity: 'W', id: 'backup-not-noted', fields: { file, copy }, text });
+      }
+    }
   }
 
   /**

@@ -56,6 +56,11 @@ export {
 export type { BlogEntry, BlogProblem, BlogReason } from './archival/blog-config.js';
 export type { DeclaredBackup } from './archival/declared-backups.js';
 export type {
+  ArchiveChain,
+  ChainSegment,
+  UnarchivedParticipant,
+} from './archival/archive-chain.js';
+export type {
   ContinuousFile,
   EndContinuousOptions,
   EndedFile,
@@ -81,7 +86,6 @@ export type {
   RollForwardStep,
 } from './archival/roll-forward.js';
 export {
-  describeArchive,
   readArchive,
   undo,
   type ReadArchiveOptions,

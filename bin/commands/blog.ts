@@ -3,9 +3,9 @@ import {
   addToRootBlog,
   checkRootBlog,
   declareRootBackup,
-  describeArchive,
   removeFromRootBlog,
   type BlogChange,
+  type ArchiveChain,
   type BlogEntryReport,
   type BlogProblem,
   type BlogReport,
@@ -64,7 +64,7 @@ function names({ places }: BlogReport): string {
 }
 
 function check(root: string): Outcome {
-  const report = checkRootBlog({ root }, { chainOf: describeArchive });
+  const report = checkRootBlog({ root }, { readsLogs: true });
   const { isOn, entries, problems } = report;
   const errors = problems.filter(isError).length;
   const text = [...head(report), ...placesText(report), '', summary(report)].join('\n');
@@ -117,14 +117,48 @@ function partsOf(entries: readonly BlogEntryReport[], problems: readonly BlogPro
 }
 
 function entryLines(entry: BlogEntryReport): string[] {
-  const { counts, dataFile, logFile, isDataFileThere, isLogThere, chain = [] } = entry;
+  const { counts, dataFile, logFile, isDataFileThere, isLogThere, chain } = entry;
   if (!counts) return [];
   return [
     `  data file:    ${dataFile}${isDataFileThere ? '' : ' (not there)'}`,
     `  archival log: ${logFile}${isLogThere ? '' : ' (not there)'}`,
-    ...chain.map((line) => `                ${line}`),
+    ...(chain === undefined ? [] : chainLines(chain)),
     `  last backup:  ${backupText(entry)}`,
+    ...(entry.isBackupUsable === false
+      ? ['                it is older than where the log begins: make another one']
+      : []),
   ];
+}
+
+function chainLines(chain: ArchiveChain): string[] {
+  const { segments, problems, start, transactionsWithOthers, others } = chain;
+  const lines = [
+    ...segments.map((segment) => `                ${segment.path}: ${segmentText(segment)}`),
+    ...problems.map((problem) => `                ${problem}`),
+  ];
+  if (start !== undefined) {
+    lines.push(
+      `  good for:     copies with change ${start.changeSeq} or later, of ${start.time} on`,
+    );
+  }
+  if (others.length === 0) return lines;
+  const [each, is] = others.length === 1 ? ['a file', 'is'] : ['files', 'are'];
+  lines.push(
+    `  with others:  ${counted(transactionsWithOthers, 'transaction')} have changed ${each}, too, that ${is} not archived:`,
+    ...others.map(({ file, transactions }) => `                ${file} (${transactions})`),
+    '                archive all files of a related set, or none',
+  );
+  return lines;
+}
+
+function segmentText(segment: ArchiveChain['segments'][number]): string {
+  const { firstChangeSeq, lastChangeSeq, begun, lastTime, bytes, message } = segment;
+  const span = `changes ${firstChangeSeq} to ${lastChangeSeq}, ${begun} to ${lastTime}, ${bytes} bytes`;
+  const what =
+    lastChangeSeq >= firstChangeSeq
+      ? span
+      : `no changes yet after ${firstChangeSeq - 1}, begun ${begun}`;
+  return message === undefined ? what : `${what}; ${message}`;
 }
 
 function backupText({ lastBackup, changesSince }: BlogEntryReport): string {
@@ -133,7 +167,9 @@ function backupText({ lastBackup, changesSince }: BlogEntryReport): string {
     changesSince === undefined
       ? 'changes since then unknown'
       : `${counted(changesSince, 'change')} since then`;
-  return `declared ${lastBackup.time}, up to change ${lastBackup.changeSeq}; ${since}`;
+  const { how, copy, time, changeSeq } = lastBackup;
+  const what = how === 'copied' ? `copied to ${copy ?? ''}` : 'declared';
+  return `${what} ${time}, up to change ${changeSeq}; ${since}`;
 }
 
 function summary({ entries, problems }: BlogReport): string {

@@ -74,12 +74,18 @@ export function archiveFileOf(files: FileSystem, path: string): Uint8Array {
   }
 }
 
-/** Reads all of a segment. Throws 114 if it is none, `DiskError`. */
-export function readArchiveSegment(files: FileSystem, path: string): ArchiveSegmentInfo {
+/** Reads all of a segment; `each` is told of what is in it. Throws 114 if it is none, `DiskError`. */
+export function readArchiveSegment(
+  files: FileSystem,
+  path: string,
+  each: (entry: ArchiveRecord) => void = () => undefined,
+): ArchiveSegmentInfo {
   const handle = files.open(path, 'read');
   try {
     const walk = new ArchiveWalk(handle, path);
-    exhaust(walk.frames());
+    const gap = gapBefore(walk.head);
+    if (gap !== undefined) each(gap);
+    for (const { records } of walk.frames()) for (const entry of records) each(entry);
     return infoOf(path, walk);
   } finally {
     handle.close();

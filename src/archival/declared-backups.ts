@@ -1,5 +1,5 @@
 /**
- * Backups that were made of data files, as far as somebody has said so: `etc/backups.json` below the root. The last
+ * Backups that were made of data files, here or as somebody has said: `etc/backups.json` below the root. The last
  * one of each file is kept.
  *
  * Invariant: the file is replaced as a whole, and is durable when a call returns.
@@ -17,10 +17,13 @@ export interface DeclaredBackup {
   readonly timeline: number;
   /** The backup has all changes up to this one. */
   readonly changeSeq: number;
-  /** When it was declared; ISO 8601, UTC. */
+  /** When it was made or declared; ISO 8601, UTC. */
   readonly time: string;
   /** Where the data file was then. */
   readonly file: string;
+  /** `copied`: by a hot copy, to `copy`; `declared`, or nothing: as somebody has said. */
+  readonly how?: 'copied' | 'declared';
+  readonly copy?: string;
 }
 
 const FORMAT = 'isamite-backups-1';

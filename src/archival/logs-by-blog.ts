@@ -5,7 +5,7 @@
 import { DiskError } from '../microkernel/disk-error.js';
 import type { FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
-import { readArchiveSegment, findSegments } from './archive-reader.js';
+import { findSegments } from './archive-reader.js';
 import { readBlog, type ArchivedSelection } from './blog-check.js';
 import { blogPlaces } from './blog-places.js';
 import { defaultLogOf } from './found-archived.js';
@@ -37,34 +37,4 @@ function hasSegments(files: FileSystem, log: string): boolean {
     if (error instanceof DiskError || error instanceof BtrieveError) return false;
     throw error;
   }
-}
-
-/** What is known of an archival log, a line for each segment; undefined if there is none. */
-export function describeChain(files: FileSystem, log: string): readonly string[] | undefined {
-  let segments: readonly string[];
-  try {
-    segments = findSegments(files, log);
-  } catch (error) {
-    if (error instanceof BtrieveError) return undefined;
-    throw error;
-  }
-  return segments.map((path) => {
-    try {
-      return `${path}: ${chainText(readArchiveSegment(files, path))}`;
-    } catch (error) {
-      if (!(error instanceof BtrieveError)) throw error;
-      return `${path}: ${error.message}`;
-    }
-  });
-}
-
-function chainText(segment: ReturnType<typeof readArchiveSegment>): string {
-  const { afterChangeSeq, lastChangeSeq, createdAt, lastTime, bytes, end, damage } = segment;
-  const from = new Date(createdAt).toISOString();
-  const to = new Date(Math.max(createdAt, lastTime)).toISOString();
-  const span = `changes ${afterChangeSeq + 1} to ${lastChangeSeq}, ${from} to ${to}, ${bytes} bytes`;
-  const what =
-    lastChangeSeq > afterChangeSeq ? span : `no changes yet after ${afterChangeSeq}, begun ${from}`;
-  if (end !== 'damaged') return what;
-  return `${what}; damaged at byte ${damage?.offset ?? 0}: ${damage?.message ?? ''}`;
 }

@@ -326,6 +326,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'archival/tail-append',
       'archival/roll-forward',
       'archival/archive-listing',
+      'archival/archive-chain',
       'archival/archive-keys',
     ],
   },
