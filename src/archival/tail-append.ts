@@ -14,7 +14,7 @@ import type { Ports } from '../microkernel/ports.js';
 import { ARCHIVE_FRAME_SIZE } from './archive-log.js';
 import type { ArchivedTransaction, ArchiveSegmentInfo } from './archive-reader.js';
 import { ArchiveRecordWriter } from './archive-records.js';
-import { readArchiveHead } from './archive-segment.js';
+import { finishedSegments, readArchiveHead } from './archive-segment.js';
 import { appendFrames } from './frame-append.js';
 import { beginSegment, OpenArchiveSegment } from './open-segment.js';
 import type { Chain, ChainStep, LogTail } from './roll-forward-chain.js';
@@ -70,7 +70,11 @@ function placeFor(wanted: TailToAppend, step: ChainStep): AppendPlace | undefine
   if (end === undefined || end.damage !== undefined) return undefined;
   const { lastChangeSeq, lastTime } = end;
   const here = files.identify(log);
-  if (here === undefined) return { ...begun(wanted, step, end), lastChangeSeq, lastTime };
+  if (here === undefined) {
+    // A log that was given from elsewhere is none that the file goes on with.
+    if (!finishedSegments(files, log).includes(end.path)) return undefined;
+    return { ...begun(wanted, step, end), lastChangeSeq, lastTime };
+  }
   const own = step.segments.find((each) => {
     const found = files.identify(each.path);
     return found?.device === here.device && found.inode === here.inode;
