@@ -579,6 +579,10 @@ export const COMMANDS: readonly CommandEntry[] = [
         value: 'number',
         describe: 'which, where a file went on in several ways',
       },
+      {
+        name: 'accept',
+        describe: 'takes older copies as they are: each goes on in a history of its own',
+      },
       DRY_RUN,
     ],
     usage:

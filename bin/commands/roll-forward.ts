@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { RolledFile, RollForwardOptions, RollForwardResult } from '../../src/index.js';
 import { listedFiles } from '../list-file.js';
 import { counted, grouped } from '../messages.js';
-import { EXIT, type Outcome } from '../outcome.js';
+import { done, EXIT, type Outcome } from '../outcome.js';
 import { ownerNames } from '../owner-names.js';
 import type { Session } from '../session.js';
 
@@ -12,6 +12,7 @@ const TIMELINE_LIMIT = 999_999_999;
 
 export async function command(session: Session): Promise<Outcome> {
   const paths = listedFiles(session.operand(0));
+  if (session.isSet('accept')) return accept(session, paths);
   const dump = dumpOf(session);
   const owners = await ownerNames(session);
   const [until, timeline] = [session.value('until'), session.value('timeline')];
@@ -40,6 +41,28 @@ export async function command(session: Session): Promise<Outcome> {
       (await session.engine()).rollForwardSteps(files, options),
     ));
   return outcome(result);
+}
+
+const NOT_WITH_ACCEPT = ['until', 'log', 'archive-only', 'up-to-damage', 'timeline', 'L', 'W'];
+
+/** Nothing is rolled forward: what is there is what is wanted. */
+async function accept(session: Session, paths: readonly string[]): Promise<Outcome> {
+  const other = NOT_WITH_ACCEPT.find((name) => session.isSet(name));
+  if (other !== undefined) {
+    throw session.wrong(`--accept takes files as they are, and ${other} is about rolling forward`);
+  }
+  const [owner = ''] = await ownerNames(session);
+  const files = paths.map((path) => resolve(path));
+  for (const file of files) {
+    if (session.dryRun) continue;
+    const args = { file, owner };
+    const answer = await session.byRunning<null>([file], 'acceptAsItIs', args);
+    if (answer === undefined) (await session.engine()).acceptAsItIs(file, { owner });
+  }
+  const what = session.dryRun ? 'would be' : 'is';
+  const lines = files.map((file) => `${file}: ${what} taken as it is`);
+  const note = session.dryRun ? [] : ['A backup is due: their logs begin anew.'];
+  return done([...lines, ...note].join('\n'), { dryRun: session.dryRun, accepted: files });
 }
 
 function timelineOf(session: Session, text: string): number {

@@ -228,7 +228,8 @@ function assertBegins(file: string, { changeSeq }: FileStand, [first]: readonly 
   if (begin === undefined || begin.afterChangeSeq <= changeSeq) return;
   const message =
     `the log begins after change ${begin.afterChangeSeq} of the file (${new Date(begin.createdAt).toISOString()}), ` +
-    `and the file has ${changeSeq}; give the older segments as well (--log), or restore a newer backup`;
+    `and the file has ${changeSeq}: it can be had from there on; give the older segments as well (--log), or ` +
+    'restore a backup from then or later';
   throw refusal('log-newer', file, message);
 }
 

@@ -249,8 +249,11 @@ export class ArchivedLife {
 
   /** The disk at a random moment, with the data lost and the backups put back; and what must be there, at least and most. */
   lostAtRandom(): { world: LogWorld; least: number; most: number } {
-    const era = this.#eras[this.pick(this.#eras.length)] ?? this.#era;
-    const points = era.points.filter(({ steps }) => steps >= era.from);
+    const pointsOf = (each: Era): CrashPoint[] =>
+      each.points.filter(({ steps }) => steps >= each.from);
+    const eras = this.#eras.filter((each) => pointsOf(each).length > 0);
+    const era = eras[this.pick(eras.length)] ?? this.#era;
+    const points = pointsOf(era);
     const point = points[this.pick(points.length)];
     if (point === undefined) throw new Error('there is no such moment');
     const isKept = this.pick(3) === 0;
