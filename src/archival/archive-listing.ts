@@ -160,6 +160,9 @@ function listedTransaction(
   const { isTransaction, client, lsn, participants } = entry;
   const isNarrow = query.operation !== undefined || query.bytes !== undefined;
   const isSealed = plain === undefined;
+  // What is in no part of it is in no record of it.
+  if (query.bytes !== undefined && plain !== undefined && !has(plain, query.bytes))
+    return undefined;
   const changes = isSealed ? [] : changesOf(head.segment, plain, entry, query);
   if (isNarrow && changes.length === 0) return undefined;
   return {
@@ -192,6 +195,10 @@ function changesOf(
     throw new BtrieveError(Status.ARCH_LOGFILE_INVALID, message, { file: segment, cause: error });
   }
   return listed;
+}
+
+function has({ buffer, byteOffset, length }: Uint8Array, wanted: Uint8Array): boolean {
+  return Buffer.from(buffer, byteOffset, length).includes(wanted);
 }
 
 function view(bytes: Uint8Array, from: number, length: number): Buffer {
