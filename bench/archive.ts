@@ -101,7 +101,7 @@ function rolling(): Row {
     times.push(
       processors(() => {
         const [done] = engine.rollForward([path], { archiveOnly: true }).files;
-        if (done?.operations !== ROLLED) throw new Error(`${done?.message ?? 'too few'}`);
+        if (done?.operations !== ROLLED) throw new Error(done?.message ?? 'too few');
       }),
     );
   }
