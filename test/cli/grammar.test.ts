@@ -1,5 +1,9 @@
 /** The classic spelling: what is an operand, what an option, on which system. */
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { butil, type Console } from '../../bin/command-line.js';
 import { COMMANDS, findCommand } from '../../bin/command-table.js';
 import type { CommandDeclaration } from '../../bin/declaration.js';
 import {
@@ -83,6 +87,69 @@ describe('paths on systems with slashes', () => {
   });
 });
 
+describe('each command runs on files that look like options', () => {
+  let directory = '';
+  beforeAll(() => (directory = mkdtempSync(join(tmpdir(), 'isamite-grammar-'))));
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  /** Nothing of these is there, so that nothing can happen to it. */
+  const places = [...ROOTS, '/home'].map((root) => `${root}/no-such-directory-of-isamite`);
+
+  test.each(COMMANDS)('$name', async (command) => {
+    const { operands } = command;
+    const withPath = operands.findIndex(({ kind }) => kind === 'path');
+    const console = (out: string[]): Console => ({
+      ...{ platform: 'linux', environment: { ISAMITE_ROOT: join(directory, 'root') } },
+      out: (text) => out.push(text),
+      err: (text) => out.push(text),
+    });
+    for (const place of [...places, '/A', '/O', '/S']) {
+      const isFile = !place.includes('-');
+      // ENDBU alone has an operand that is an option where a path could be.
+      if (withPath < 0 || (isFile && command.name === 'endbu' && place === '/A')) continue;
+      const given = isFile
+        ? operands
+            .filter(({ isOptional }) => isOptional !== true)
+            .map(({ kind }) => (kind === 'word' ? '1' : place))
+        : operandsIn(command, place);
+      const out: string[] = [];
+      const words = [`-${command.name}`, ...given, '--dry-run'];
+      const hasDryRun = command.long?.some(({ name }) => name === 'dry-run') === true;
+      const code = await butil(hasDryRun ? words : words.slice(0, -1), console(out));
+      const usage = code === 3 && out.some((text) => /is no option|nothing more/.test(text));
+      expect(usage, `${words.join(' ')}\n${out.join('\n')}`).toBe(false);
+      if (code !== 2) continue;
+      expect(out.join('\n'), words.join(' ')).toContain(place);
+    }
+  });
+});
+
+/** The old spelling of a line: what follows the command has slashes. */
+function withSlashes(line: string): string {
+  const [butilWord = '', command = '', ...rest] = line.split(' ');
+  return [butilWord, command, ...rest.map((word) => word.replace(/^-(?=[A-Za-z])/, '/'))].join(' ');
+}
+
+describe('the examples of the help, in the old and in the Unix spelling', () => {
+  const examples = COMMANDS.flatMap(({ name, examples: lines = [] }) =>
+    // Those of other commands are there to show what belongs together.
+    lines.filter((line) => line.startsWith(`butil -${name}`)).map((line) => ({ name, line })),
+  );
+
+  test.each(examples)('$line', ({ name, line }) => {
+    const words = line.split(' ').slice(1);
+    const { command, rest } = splitCommand(words, 'linux');
+    expect(command).toBe(name);
+    const entry = COMMANDS.find((each) => each.name === name);
+    if (entry === undefined) throw new Error(`there is no ${name}`);
+    const read = readClassicLine(entry, rest, 'linux');
+    const old = withSlashes(line).split(' ').slice(1);
+    const again = readClassicLine(entry, splitCommand(old, 'win32').rest, 'win32');
+    expect({ ...again, shown: undefined }).toEqual({ ...read, shown: undefined });
+    expect(splitCommand([`/${name}`], 'win32').command).toBe(name);
+  });
+});
+
 describe('documented examples, in both spellings', () => {
   test.each([
     ['-copy course.mkd newcrs.mkd /O /OPam', 'course.mkd newcrs.mkd | O= | O=Pam'],
@@ -117,6 +184,20 @@ describe('documented examples, in both spellings', () => {
     ['-stat patients.dta -UIDmaster -PWDsecret', 'patients.dta | UID=master | PWD=secret'],
     ['-stop', ''],
     ['-ver', ''],
+    ['-cache course.mkd /Opam', 'course.mkd | O=pam'],
+    ['-purge course.mkd -Opam', 'course.mkd | O=pam'],
+    ['-startbu course.mkd /UIDa /PWDb', 'course.mkd | UID=a | PWD=b'],
+    ['-startbu @startlst.fil', '@startlst.fil'],
+    ['-endbu @endlst.fil -UIDa -PWDb', '@endlst.fil | UID=a | PWD=b'],
+    ['-endbu course.mkd', 'course.mkd'],
+    ['-endbu -A', ' | A'],
+    ['-rollfwd class.mkd', 'class.mkd'],
+    ['-rollfwd class.mkd /L /Opam', 'class.mkd | O=pam | L'],
+    [
+      '-rollfwd @listfile /Wdump.txt /T20 /E10 /H /V /A',
+      '@listfile | W=dump.txt | T=20 | E=10 | H | V | A',
+    ],
+    ['-rollfwd class.mkd -Ldump.txt -t20 -h -O*', 'class.mkd | O? | L=dump.txt | T=20 | H'],
   ])('%s', (line, expected) => {
     expect(short(line)).toBe(expected);
     expect(short(line, 'win32')).toBe(expected);
