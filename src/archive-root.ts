@@ -33,6 +33,7 @@ export interface ReadArchiveOptions extends ArchiveQuery, ListingKeys {
   readonly files?: FileSystem;
 }
 
+/** How a transaction is undone, and where its archival logs are. */
 export interface UndoTransactionOptions extends UndoOptions {
   /** The log of a data file; default: that which each has. */
   readonly log?: string;
@@ -98,7 +99,9 @@ function ownerOf(
  *
  * @example
  * ```ts
- * for (const { time, client, changes } of readArchive('orders.btr', { since: yesterday })) …
+ * for (const entry of readArchive('archived.btr', { root: engine.root })) {
+ *   console.log(entry.client, entry.changes.length); // anna 1
+ * }
  * ```
  */
 export function* readArchive(

@@ -56,6 +56,7 @@ export interface BlogEntryReport extends BlogEntry {
   readonly isBackupUsable: boolean | undefined;
 }
 
+/** What the entries of `blog.cfg` mean, and what is wrong with them. */
 export interface BlogReport {
   readonly root: string;
   /** The setting `archivalLoggingSelectedFiles`, as an engine has it that is started now. */
@@ -67,6 +68,7 @@ export interface BlogReport {
   readonly problems: readonly BlogProblem[];
 }
 
+/** How `blog.cfg` is checked. */
 export interface BlogCheckOptions {
   /** The archival logs are read, from their beginning to their end. */
   readonly readsLogs?: boolean;

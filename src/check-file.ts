@@ -34,8 +34,8 @@ import { BtrieveError, Status } from './microkernel/status.js';
  *
  * @example
  * ```ts
- * const report = checkFile('orders.dat');
- * console.log(report.findingCount === 0 ? 'whole' : report.findings[0]?.message);
+ * const report = checkFile('closed.btr');
+ * console.log(report.findingCount === 0 ? 'whole' : report.findings[0]?.message); // whole
  * ```
  */
 export function checkFile(path: string, options: CheckFileOptions = {}): FileReport {

@@ -15,6 +15,7 @@ import type { KeyShape } from './records/layout-types.js';
 import type { FileOptions, RecordLayout } from './records/record-layout.js';
 import { TypedFile } from './typed-file.js';
 
+/** How a file is opened. */
 export interface OpenOptions {
   /** Default: `normal`. Only `read-only` and `exclusive` make a difference. */
   readonly mode?: OpenMode;
@@ -43,6 +44,7 @@ export interface ClientInternals {
   readonly files: FileTable;
 }
 
+/** A client of an engine: it opens files, has transactions and locks of its own. */
 export class Client {
   readonly #classic: ClassicClient;
   readonly #files: FileTable;
@@ -55,6 +57,7 @@ export class Client {
     this.#files = files;
   }
 
+  /** The name that locks, archival logs and statistics have for the client. */
   get name(): string {
     return this.#classic.name;
   }
@@ -136,6 +139,15 @@ export class Client {
    * Throws 84 and 85 out of the operations inside where they meet what others have locked: what is
    * thrown on from there aborts the transaction, which may then be tried again. Throws 37 within
    * another one, 74 and 100 as `endTransaction` does.
+   *
+   * @example
+   * ```ts
+   * client.transaction(() => {
+   *   orders.update('byId', 1, { name: 'Ada Lovelace' });
+   *   orders.delete('byId', 2);
+   * });
+   * console.log(orders.count, orders.get('byId', 1)?.name); // 1 Ada Lovelace
+   * ```
    */
   transaction<R>(work: () => R, options: TransactionOptions = {}): R {
     this.beginTransaction(options);
@@ -177,6 +189,7 @@ export class Client {
     this.#classic.calls.abort();
   }
 
+  /** Whether the client has begun a transaction that it has neither ended nor aborted. */
   get isInTransaction(): boolean {
     return this.#classic.calls.transaction !== undefined;
   }

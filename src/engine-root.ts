@@ -91,6 +91,12 @@ export interface ChangedSettings extends RootSettings {
  * it has. Durable when it returns; with `dryRun` nothing is written.
  *
  * Throws 160 naming what makes no sense, or a log directory that is not there; 85 if somebody else is at it.
+ *
+ * @example
+ * ```ts
+ * const { changed } = changeRootSettings({ root: 'other' }, { set: { transactionDurability: true } });
+ * console.log(changed[0]?.name, changed[0]?.to); // transactionDurability true
+ * ```
  */
 export function changeRootSettings(
   options: RootOptions,
@@ -204,7 +210,15 @@ export function planRootRelease(options: RootOptions, path: string): ReleasePlan
   );
 }
 
-/** The events of a root, the oldest first. */
+/**
+ * The events of a root, the oldest first.
+ *
+ * @example
+ * ```ts
+ * const { events } = readRootEvents({ root: engine.root });
+ * console.log(events.some(({ id }) => id === 'engine-started')); // true
+ * ```
+ */
 export function readRootEvents(options: RootOptions, query: EventQuery = {}): EventListing {
   return at(options, 'the event log cannot be read', ({ files, root }) =>
     readEvents(files, join(root, 'event.log'), query),

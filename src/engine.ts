@@ -90,6 +90,7 @@ import {
   type Settings,
 } from './settings.js';
 
+/** How an engine is started. */
 export interface EngineOptions {
   /** Directory of the engine; made if it is not there. */
   readonly root: string;
@@ -126,9 +127,11 @@ export type RunningSettings = Pick<
   'transactionLogging' | 'transactionDurability' | 'initiationTimeLimitMs' | 'operationBundleLimit'
 >;
 
+/** How all files that wait for the transaction log are rolled forward. */
 export interface RecoverAllOptions {
   /** Owner name, tried with every file. */
   readonly owner?: string;
+  /** Called now and then, and after each file. */
   readonly onProgress?: (step: RecoveryStep) => void;
 }
 
@@ -193,6 +196,19 @@ interface Start {
   readonly onStopped: (() => void) | undefined;
 }
 
+/**
+ * The engine of a root directory. One runs on a root at a time, in one process.
+ *
+ * `MicroKernel.start` makes it, `stop` ends it; in between `client` gives access to files.
+ *
+ * @example
+ * ```ts
+ * const engine = MicroKernel.start({ root: 'isamite' });
+ * const client = engine.client();
+ * console.log(client.isInTransaction); // false
+ * engine.stop();
+ * ```
+ */
 export class MicroKernel {
   readonly root: string;
   #settings: Settings;
@@ -482,6 +498,7 @@ export class MicroKernel {
     throw new BtrieveError(Status.RECORD_MANAGER_INACTIVE, 'the engine was stopped');
   }
 
+  /** The settings that are in force. */
   get settings(): Settings {
     return this.#settings;
   }
@@ -937,6 +954,7 @@ export class MicroKernel {
     return this.#log.reports;
   }
 
+  /** What the engine is doing: clients, locks, cache, log, open files. */
   statistics(): EngineStatistics {
     return {
       clients: this.#clients.size,

@@ -9,6 +9,7 @@ import type { FileSystem } from './microkernel/ports.js';
 /** `I` something was done, `W` somebody should know, `E` something failed. */
 export type EventSeverity = 'I' | 'W' | 'E';
 
+/** A line of the event log of a root. */
 export interface LoggedEvent {
   /** ISO 8601, UTC. */
   readonly time: string;
@@ -22,6 +23,7 @@ export interface LoggedEvent {
   readonly line: string;
 }
 
+/** Which events are wanted. */
 export interface EventQuery {
   /** Milliseconds since 1970; events before are left out. */
   readonly since?: number;
@@ -29,6 +31,7 @@ export interface EventQuery {
   readonly severity?: EventSeverity;
 }
 
+/** Events of a log, and how much of it was none. */
 export interface EventListing {
   /** The oldest first. */
   readonly events: readonly LoggedEvent[];

@@ -20,6 +20,7 @@ export type SystemDataSetting = 'none' | 'if-needed' | 'always';
 
 export type ArchiveFailureSetting = 'stop' | 'degrade';
 
+/** The settings of an engine; `docs/settings.md` has their meaning, limits and defaults. */
 export interface Settings {
   /** Bytes of memory for pages: 1 MiB to 64 GiB. Raised where a file could not work within it. */
   readonly cacheAllocationSize: number;

@@ -30,6 +30,7 @@ export interface ScanOptions<Lookup> {
 const KEY_SIZE_MAX = 255;
 const BUFFER_SIZE = 4096;
 
+/** An open file with records of a declared layout. */
 export class TypedFile<T extends object, New extends object, S extends Shapes<S>> {
   readonly layout: RecordLayout<T, New, S>;
   readonly #calls: FileCalls;
@@ -58,6 +59,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     }
   }
 
+  /** The path of the file. */
   get path(): string {
     return this.#handle.file.pages.path;
   }

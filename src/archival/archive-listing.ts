@@ -32,6 +32,7 @@ export interface ListedChange {
   readonly after?: string;
 }
 
+/** An entry of an archival log: a transaction, or a mark. */
 export interface ListedEntry {
   readonly kind: 'transaction' | 'operation' | 'structure' | 'gap' | 'mark';
   readonly segment: string;

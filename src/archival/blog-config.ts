@@ -58,6 +58,7 @@ export type BlogReason =
   | 'not-there'
   | 'unreachable';
 
+/** What is wrong with a line of `blog.cfg`. */
 export interface BlogProblem {
   readonly file: string;
   /** From 1 on; the column in characters. */
@@ -73,6 +74,7 @@ export interface BlogProblem {
   readonly remedy: string;
 }
 
+/** An entry of `blog.cfg`: a data file, and where its archival log goes. */
 export interface BlogEntry {
   readonly file: string;
   readonly line: number;

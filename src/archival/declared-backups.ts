@@ -11,6 +11,7 @@ import type { FileSystem } from '../microkernel/ports.js';
 import { replaceFile } from '../microkernel/replace-file.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 
+/** A backup that was declared with `butil -blog backed-up`. */
 export interface DeclaredBackup {
   /** Of the data file, as text. */
   readonly uuid: string;

@@ -18,6 +18,7 @@ import type { FileHandle, FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import type { ArchivedStructure, ArchivedTransaction } from './archive-reader.js';
 
+/** What a dump of an archival log has, and where it goes. */
 export interface DumpOptions {
   /** Default: `blog/broll.lst` below the root of the engine. */
   readonly file?: string;

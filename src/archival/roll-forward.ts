@@ -81,6 +81,7 @@ export interface RollForwardPlace {
 export type RollForwardOutcome =
   'rolled-forward' | 'nothing-to-do' | 'planned' | 'refused' | 'failed' | 'not-tried';
 
+/** What a roll-forward has come to for one file. */
 export interface RolledFile {
   readonly file: string;
   readonly outcome: RollForwardOutcome;
@@ -118,6 +119,7 @@ export interface RolledFile {
   readonly message?: string;
 }
 
+/** What a roll-forward has come to. */
 export interface RollForwardResult {
   readonly dryRun: boolean;
   readonly target: {

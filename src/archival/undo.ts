@@ -40,6 +40,7 @@ export interface UndoParts {
   readonly client: Client;
 }
 
+/** Which transaction is undone, and how much is put up with. */
 export interface UndoOptions {
   /** Nothing is changed. */
   readonly dryRun?: boolean;
@@ -59,6 +60,7 @@ export interface UndoneChange {
   readonly isConflict: boolean;
 }
 
+/** What was undone, or would be. */
 export interface UndoResult {
   readonly tx: string;
   readonly time: string;

@@ -39,6 +39,7 @@ import {
 } from './active-sets.js';
 import { standingOf, type DeltaFileSystem } from './delta-files.js';
 
+/** How files are put into continuous operation. */
 export interface StartContinuousOptions {
   /** Who does it: `/A` of butil ends what butil put in. Default: `api`. */
   readonly by?: string;
@@ -46,6 +47,7 @@ export interface StartContinuousOptions {
   readonly owner?: string;
 }
 
+/** How files are taken out of continuous operation. */
 export interface EndContinuousOptions {
   /** Of all files, only those that this one put in. */
   readonly by?: string;

@@ -10,6 +10,7 @@ import type { FileTable } from '../microkernel/files/file-table.js';
 import type { Ports } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 
+/** How the engine is frozen for a snapshot. */
 export interface FreezeOptions {
   /** Milliseconds after which it thaws by itself, up to an hour. Default: 60,000. */
   readonly timeoutMs?: number;

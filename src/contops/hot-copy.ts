@@ -17,6 +17,7 @@ import type { FileHandle, FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import type { ContinuousOperations } from './continuous-operations.js';
 
+/** How files in use are copied. */
 export interface HotCopyOptions {
   /** Puts a copy in the place of what is there. Default: that is 59. */
   readonly replace?: boolean;
@@ -24,6 +25,7 @@ export interface HotCopyOptions {
   readonly owner?: string;
 }
 
+/** A copy of a file in use. */
 export interface HotCopy {
   readonly file: string;
   readonly copy: string;

@@ -6,6 +6,7 @@
 import { layoutError } from './field-declarations.js';
 import type { Value } from './columns.js';
 
+/** Text formats of EXPORT and IMPORT. */
 export type RowFormat = 'csv' | 'jsonl';
 
 /** A row by the names of its columns. */

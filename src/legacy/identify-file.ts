@@ -11,7 +11,8 @@ import { beginsAsOriginal, identify, type FileIdentity, type IdentifyOptions } f
  *
  * @example
  * ```ts
- * const { kind, format, records } = identifyFile('orders.btr');
+ * const { kind } = identifyFile('closed.btr');
+ * console.log(kind); // isamite
  * ```
  */
 export function identifyFile(

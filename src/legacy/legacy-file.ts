@@ -29,6 +29,7 @@ import { slotPlan } from './legacy-slots.js';
 import { LegacySteps } from './legacy-steps.js';
 import { LegacyVolumes, withExtension } from './legacy-volumes.js';
 
+/** How a file of the original engine is opened. */
 export interface LegacyOpenOptions {
   /** The disk. */
   readonly files: FileSystem;
@@ -44,6 +45,7 @@ export interface LegacyOpenOptions {
 const WIDE_PAGE_SIZE = 4096;
 const WARNINGS_MOST = 100;
 
+/** A file of the original engine, opened to read. Nothing of it is ever changed. */
 export class LegacyFile {
   readonly path: string;
   readonly definition: FileDefinition;
@@ -204,6 +206,7 @@ export class LegacyFile {
     }
   }
 
+  /** Closes the file and its extensions. */
   close(): void {
     this.#volumes.close();
   }

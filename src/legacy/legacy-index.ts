@@ -47,6 +47,7 @@ function asInEntry(definition: KeyDefinition): KeyDefinition {
   return { ...definition, segments };
 }
 
+/** An index of a file of the original engine. */
 export class LegacyIndex {
   readonly key: LegacyKey;
   readonly codec: KeyCodec;
@@ -66,6 +67,7 @@ export class LegacyIndex {
     this.records = records;
   }
 
+  /** The number of the key. */
   get number(): number {
     return this.key.definition.number;
   }
@@ -75,6 +77,7 @@ export class LegacyIndex {
     return this.key.keyLength;
   }
 
+  /** A cursor that is nowhere yet. */
   cursor(): LegacyCursor {
     return new LegacyCursor(this);
   }
@@ -91,6 +94,7 @@ export class LegacyIndex {
     return at;
   }
 
+  /** How many entries a node has. */
   count(nodeAt: number): number {
     return u16(this.pages.view, nodeAt + this.pages.header.family.index.count);
   }
@@ -102,6 +106,7 @@ export class LegacyIndex {
     return family.page(this.pages.view, at);
   }
 
+  /** Where an entry of a node begins. */
   entryAt(nodeAt: number, index: number): number {
     return nodeAt + this.pages.header.family.index.size + index * this.key.entryLength;
   }
@@ -112,6 +117,7 @@ export class LegacyIndex {
     return this.pages.header.family.address(this.pages.view, at);
   }
 
+  /** The only or last address of an entry. */
   lastAddress(entryAt: number): number {
     const at = entryAt + CHILD_SIZE + this.keyLength + (this.key.isLinked ? ADDRESS_SIZE : 0);
     return this.pages.header.family.address(this.pages.view, at);
@@ -122,6 +128,7 @@ export class LegacyIndex {
     this.entryCodec.encodeRecord(this.pages.bytes, entryAt + CHILD_SIZE, words, 0);
   }
 
+  /** The error that says what is wrong with a page of the index. */
   damage(message: string, page: number, at: number): Error {
     return this.pages.damage('index', message, page, at, { key: this.number });
   }
@@ -178,11 +185,13 @@ export class LegacyCursor {
   // -------------------------------------------------------------------------------------------
   // Moving
 
+  /** The first record in the order of the key. False if there is none. */
   first(): boolean {
     this.#begin();
     return this.#enter(this.index.key.root, true) && this.#arrive(true);
   }
 
+  /** The last record in the order of the key. False if there is none. */
   last(): boolean {
     this.#begin();
     return this.#enter(this.index.key.root, false) && this.#arrive(false);
@@ -205,18 +214,22 @@ export class LegacyCursor {
     return compareWords(this.#words, this.#probe) === 0 ? this.#arrive(true) : this.#fail();
   }
 
+  /** The first record above a value. False if there is none. */
   greater(value: Uint8Array): boolean {
     return this.#seek(value, true, true) ? this.#arrive(true) : this.#fail();
   }
 
+  /** The first record with at least a value. False if there is none. */
   greaterOrEqual(value: Uint8Array): boolean {
     return this.#seek(value, false, true) ? this.#arrive(true) : this.#fail();
   }
 
+  /** The last record below a value. False if there is none. */
   less(value: Uint8Array): boolean {
     return this.#seek(value, false, false) ? this.#arrive(false) : this.#fail();
   }
 
+  /** The last record with at most a value. False if there is none. */
   lessOrEqual(value: Uint8Array): boolean {
     return this.#seek(value, true, false) ? this.#arrive(false) : this.#fail();
   }

@@ -12,6 +12,7 @@ import type { LegacyRecords } from './legacy-records.js';
 const BEFORE_FIRST = -1;
 const BEHIND_LAST = Infinity;
 
+/** The records of a file of the original engine as they lie in it. */
 export class LegacySteps {
   /** The record that it is at; `NONE` if at none. */
   address = NONE;
@@ -22,11 +23,13 @@ export class LegacySteps {
     this.#records = records;
   }
 
+  /** The first record. False if there is none. */
   first(): boolean {
     this.#from = BEFORE_FIRST;
     return this.#move(true);
   }
 
+  /** The last record. False if there is none. */
   last(): boolean {
     this.#from = BEHIND_LAST;
     return this.#move(false);

@@ -31,6 +31,7 @@ export interface ListedSegment {
   readonly neededBy: number;
 }
 
+/** A file that the transaction log knows, and whether it waits for it. */
 export interface ListedFile {
   /** Where it was when it was last changed. */
   readonly file: string;
@@ -45,6 +46,7 @@ export interface ListedFile {
   readonly message?: string;
 }
 
+/** What the transaction log of a root holds. */
 export interface LogListing {
   readonly root: string;
   readonly directory: string;

@@ -37,6 +37,7 @@ export interface LostChanges {
  */
 export type ReleaseKind = 'held' | 'held-elsewhere' | 'older' | 'gone';
 
+/** What is given up if the log lets go of a file. */
 export interface ReleasePlan {
   readonly file: string;
   readonly kind: ReleaseKind;

@@ -9,6 +9,7 @@ import type { FileIdentity } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { fileDefinition } from './opened-file.js';
 
+/** How a file is cloned. */
 export interface CloneOptions {
   /** Owner name of the source. The new file has none. */
   readonly owner?: string;
@@ -28,6 +29,12 @@ export interface CloneOptions {
  *
  * Throws 59 (the output exists, and `replace` is not given), 85 (it is open, or it is the source), what
  * Open answers for the source, and 18, 25, 12, 94.
+ *
+ * @example
+ * ```ts
+ * const { keys } = cloneFile(client, 'orders.btr', 'empty.btr');
+ * console.log(keys.length, client.openFile('empty.btr', Order).count); // 2 0
+ * ```
  */
 export function cloneFile(
   client: Client,
@@ -44,6 +51,7 @@ export function cloneFile(
   return definition;
 }
 
+/** What happens to a file that is there already. */
 export interface CreationOptions {
   /** Puts the new file in the place of one that nobody has open. */
   readonly replace: boolean;

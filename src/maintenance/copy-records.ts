@@ -8,6 +8,7 @@ import type { RefusedRecords } from './refused-records.js';
 import { soundSource } from './sound-original.js';
 import { RECORDS_PER_STEP, type Task } from './task.js';
 
+/** How records are copied. */
 export interface CopyOptions {
   /** Owner name of the source. */
   readonly owner?: string;
@@ -19,6 +20,7 @@ export interface CopyOptions {
   readonly tally?: InsertionTally;
 }
 
+/** How many records were copied. */
 export interface CopyResult {
   readonly read: number;
   readonly inserted: number;
@@ -34,6 +36,13 @@ export interface CopyResult {
  *
  * Throws 22 with the reason `record-lengths` if the files have records of different lengths, 85 if they
  * are the same file; what Open answers; 2 (damaged; an original file is looked at as a whole first), 18, 132.
+ *
+ * @example
+ * ```ts
+ * cloneFile(client, 'orders.btr', 'empty.btr');
+ * const { inserted } = runTask(copyRecords(client, 'orders.btr', 'empty.btr'));
+ * console.log(inserted); // 2
+ * ```
  */
 export function* copyRecords(
   client: Client,

@@ -17,6 +17,7 @@ import {
 import { isLegalLength, KEY_TYPE, keyType } from '../microkernel/keys/key-types.js';
 import { BtrieveError } from '../microkernel/status.js';
 
+/** Page size and version of a file that is made like another one. */
 export interface CopyFormat {
   /** In bytes; without it that of the source, or the next size that everything fits. */
   readonly pageSize?: number | undefined;

@@ -41,6 +41,7 @@ export interface AcsFile {
   readonly bytes: Uint8Array;
 }
 
+/** The description of a file, and the collating sequences that go with it. */
 export interface DescribedFile {
   /** With CR/LF at the ends of lines. */
   readonly text: string;
@@ -54,6 +55,12 @@ export interface DescribedFile {
  * A file that got system data by the engine's choice says so if the engine would now choose
  * otherwise; that, and pointers that dropped keys have left, are the only flags that may differ from
  * those of the definition.
+ *
+ * @example
+ * ```ts
+ * const { text } = describeFile(fileDefinition(client, 'orders.btr'));
+ * console.log(text.includes('record=34')); // true
+ * ```
  */
 export function describeFile(definition: FileDefinition): DescribedFile {
   const names = sequenceNames(definition.sequences);

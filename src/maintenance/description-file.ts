@@ -89,7 +89,8 @@ export interface KeyDescription {
  * @example
  * ```ts
  * const text = 'record=80 variable=n key=0 page=1024';
- * const { file } = parseDescription(text, 'create', (name) => readFileSync(name));
+ * const { file } = parseDescription(text, 'create', () => new Uint8Array());
+ * console.log(file.recordLength); // 80
  * ```
  */
 export function parseDescription(

@@ -20,6 +20,7 @@ import { ClassicFile } from './classic-file.js';
 import { keyMismatches } from './dictionary-keys.js';
 import { openedFile } from './opened-file.js';
 
+/** Where the names and places of fields come from. */
 export interface LayoutSource {
   /** The text of a layout file. */
   readonly layout?: string;

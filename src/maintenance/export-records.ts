@@ -13,6 +13,7 @@ import { OutputFile } from './output-file.js';
 import { soundSource } from './sound-original.js';
 import { RECORDS_PER_STEP, type Task } from './task.js';
 
+/** How records are written as text. */
 export interface ExportOptions extends LayoutSource {
   readonly format: RowFormat;
   /** Owner name of the file. */
@@ -27,6 +28,7 @@ export interface ExportOptions extends LayoutSource {
   readonly overDataFile?: boolean;
 }
 
+/** How many records were written. */
 export interface ExportResult {
   readonly exported: number;
   /** Records that the order does not lead to: null in its key. */

@@ -15,6 +15,7 @@ import { RecordInserter, type InsertionTally } from './record-inserter.js';
 import type { RefusedRecords } from './refused-records.js';
 import { RECORDS_PER_STEP, type Task, type TaskProgress } from './task.js';
 
+/** How records are read from text. */
 export interface ImportOptions extends LayoutSource {
   readonly format: RowFormat;
   /** Owner name of the data file. */
@@ -25,6 +26,7 @@ export interface ImportOptions extends LayoutSource {
   readonly tally?: InsertionTally;
 }
 
+/** How many records were inserted, and what was left over. */
 export interface ImportResult {
   /** Rows of the input. */
   readonly read: number;

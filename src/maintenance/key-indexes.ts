@@ -32,6 +32,7 @@ export interface IndexOptions {
   readonly dryRun?: boolean;
 }
 
+/** How an index is added. */
 export interface AddIndexOptions extends IndexOptions {
   /** Number of the new key; without it the lowest that is free. */
   readonly keyNumber?: number;
@@ -39,6 +40,7 @@ export interface AddIndexOptions extends IndexOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** The index that was made. */
 export interface AddedIndex {
   /** Number of the new key; 125 for the system key. */
   readonly number: number;
@@ -53,6 +55,15 @@ type KeyToAdd = Pick<KeyDescription, 'key' | 'sequences'>;
  *
  * Throws 5 (records have equal values where the key allows none), 6 (the number is taken), 18, 26, 27,
  * 29, 45, 49, 134, 136; what Open answers.
+ *
+ * @example
+ * ```ts
+ * orders.close();
+ * const description = 'position=5 length=10 duplicates=y modifiable=y type=zstring segment=n';
+ * const byText = parseDescription(description, 'sindex', () => new Uint8Array());
+ * const { number, entries } = addIndex(client, 'orders.btr', byText);
+ * console.log(number, entries); // 2 2
+ * ```
  */
 export function addIndex(
   client: Client,
@@ -91,6 +102,7 @@ function addKey({ own: file }: Handle, what: KeyToAdd, options: AddIndexOptions)
   return { number, entries: file.data.key(number)?.tree.entryCount ?? 0 };
 }
 
+/** How an index is dropped. */
 export interface DropIndexOptions extends IndexOptions {
   /** Keys above keep their numbers. */
   readonly keepsNumbers?: boolean;
@@ -145,11 +157,13 @@ function withHandle<R>(
   }
 }
 
+/** How an external index is made. */
 export interface ExternalIndexOptions extends IndexOptions {
   /** Puts the index file in the place of one that nobody has open. */
   readonly replace?: boolean;
 }
 
+/** The external index that was made. */
 export interface ExternalIndexResult {
   readonly indexed: number;
   readonly keyLength: number;

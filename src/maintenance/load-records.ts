@@ -15,6 +15,7 @@ import {
 /** Extension files that an unformatted file may have. */
 const PARTS_MAX = 255;
 
+/** How an unformatted file is loaded. */
 export interface LoadOptions {
   /** Owner name of the data file. */
   readonly owner?: string;
@@ -25,6 +26,7 @@ export interface LoadOptions {
   readonly files?: FileSystem;
 }
 
+/** How many records were loaded. */
 export interface LoadResult {
   /** Records of the unformatted file. */
   readonly read: number;
@@ -40,6 +42,14 @@ export interface LoadResult {
  * leaves in the file what was loaded until then.
  *
  * Throws `UnformattedError` where the input is not of that form; what Open answers; 18, 132, 2.
+ *
+ * @example
+ * ```ts
+ * runTask(saveRecords(client, 'orders.btr', 'orders.seq'));
+ * cloneFile(client, 'orders.btr', 'empty.btr');
+ * const { loaded, refused } = runTask(loadRecords(client, 'orders.seq', 'empty.btr'));
+ * console.log(loaded, refused.count); // 2 0
+ * ```
  */
 export function* loadRecords(
   client: Client,

@@ -5,6 +5,7 @@ import { hasOwner } from '../microkernel/files/owner.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { openedFile } from './opened-file.js';
 
+/** How an owner name is set. */
 export interface SetOwnerOptions {
   readonly owner: string;
   /**

@@ -13,6 +13,7 @@ import { runTask } from './task.js';
 export type PageChoice =
   { readonly physical: number } | { readonly space: 'data' | 'other'; readonly page: number };
 
+/** One page, and what it says of itself. */
 export interface PageDump {
   readonly physical: number;
   /** In bytes, from the beginning of the file. */

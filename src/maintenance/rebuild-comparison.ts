@@ -16,6 +16,7 @@ export interface KeyComparison {
   readonly isSameOrder: boolean;
 }
 
+/** What a rebuilt file has in common with its source. */
 export interface Comparison {
   readonly records: number;
   /** The same records, byte for byte, in the same order. */

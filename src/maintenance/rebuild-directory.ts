@@ -37,6 +37,7 @@ export type RebuiltFile = {
     }
 );
 
+/** How the files of a directory are rebuilt. */
 export interface RebuildDirectoryOptions extends CopyFormat {
   /** Owner names that each file is tried with. */
   readonly owners?: readonly string[];

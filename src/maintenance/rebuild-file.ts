@@ -31,6 +31,7 @@ import { RecordWalk } from './record-walk.js';
 import { assertSound, notesOn } from './sound-original.js';
 import { RECORDS_PER_STEP, type Task } from './task.js';
 
+/** How a file is rebuilt. */
 export interface RebuildOptions extends CopyFormat {
   /** Owner name of the source. The new file has none. */
   readonly owner?: string;
@@ -40,6 +41,7 @@ export interface RebuildOptions extends CopyFormat {
   readonly dryRun?: boolean;
 }
 
+/** The file that was made, compared with its source. */
 export interface RebuildResult extends Comparison {
   readonly source: string;
   readonly output: string;

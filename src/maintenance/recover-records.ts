@@ -23,6 +23,7 @@ import type { SoundPages } from './sound-pages.js';
 import type { Task } from './task.js';
 import { UnformattedWriter } from './unformatted-file.js';
 
+/** How a damaged file is read. */
 export interface RecoverOptions {
   /** Owner name of the file. */
   readonly owner?: string;
@@ -45,6 +46,12 @@ const PAGES_PER_STEP = 16;
  * Throws 12, 94, 30 (not a data file of this engine), 2 (no file control record is good, or the
  * definition is damaged and there is no file like it), 51 (the owner name is wanted), 85 (an engine has
  * the file open), 13 (a piece of an original file is missing), 18 (disk full).
+ *
+ * @example
+ * ```ts
+ * const { recovered, problemCount } = runTask(recoverRecords('closed.btr', 'orders.seq'));
+ * console.log(recovered, problemCount); // 2 0
+ * ```
  */
 export function* recoverRecords(
   source: string,

@@ -12,6 +12,7 @@ export interface RecoveryProblem {
   readonly offset?: number;
 }
 
+/** How many records came back, and why not more. */
 export interface RecoverResult {
   readonly recovered: number;
   /** Records that the file says it has. */

@@ -11,6 +11,7 @@ export interface RefusedRecord {
   readonly message: string;
 }
 
+/** Records that were not inserted: how many, and why the first of them. */
 export interface RefusedRecords {
   readonly count: number;
   /** At most `REFUSALS_LISTED` of them. */

@@ -10,6 +10,7 @@ import { soundSource } from './sound-original.js';
 import { RECORDS_PER_STEP, type Task } from './task.js';
 import { UnformattedWriter } from './unformatted-file.js';
 
+/** Which records are saved, in which order. */
 export interface SaveOptions {
   /** Owner name of the file. */
   readonly owner?: string;
@@ -26,6 +27,7 @@ export interface SaveOptions {
   readonly overDataFile?: boolean;
 }
 
+/** How many records were saved. */
 export interface SaveResult {
   readonly saved: number;
   /** Bytes of the unformatted file; 0 for a dry run. */
@@ -44,6 +46,12 @@ export interface SaveResult {
  *
  * Throws what Open answers; 6 (no such key), 56, 2 (damaged; an original file is looked at as a whole first), 18 (disk full), 59 and 85 (the output is
  * a data file, or the source).
+ *
+ * @example
+ * ```ts
+ * const { saved } = runTask(saveRecords(client, 'orders.btr', 'orders.seq'));
+ * console.log(saved); // 2
+ * ```
  */
 export function* saveRecords(
   client: Client,

@@ -43,6 +43,7 @@ export interface SegmentStatistics {
   readonly sequence?: number;
 }
 
+/** What STAT shows of a key. */
 export interface KeyStatistics {
   readonly number: number;
   readonly allowsDuplicates: boolean;
@@ -58,6 +59,7 @@ export interface KeyStatistics {
   readonly segments: readonly SegmentStatistics[];
 }
 
+/** What STAT shows of a file. */
 export interface FileStatistics {
   /** Version of the format that the file behaves like, for instance `9.50`. */
   readonly fileVersion: string;
@@ -112,7 +114,15 @@ export interface FileStatistics {
   };
 }
 
-/** The statistics of a file. Throws what Open answers: 11, 12, 30, 2, 46, 51, 85, 86, 88, 94. */
+/**
+ * The statistics of a file. Throws what Open answers: 11, 12, 30, 2, 46, 51, 85, 86, 88, 94.
+ *
+ * @example
+ * ```ts
+ * const { records, keys } = fileStatistics(client, 'orders.btr');
+ * console.log(records, keys.length); // 2 2
+ * ```
+ */
 export function fileStatistics(client: Client, path: string, owner = ''): FileStatistics {
   return openedFile(client, path, owner, statisticsOf);
 }

@@ -24,7 +24,9 @@ export const RECORDS_PER_STEP = 512;
  *
  * @example
  * ```ts
- * const { copied } = runTask(copyRecords(client, 'old.btr', 'new.btr'));
+ * cloneFile(client, 'orders.btr', 'new.btr');
+ * const { inserted } = runTask(copyRecords(client, 'orders.btr', 'new.btr'));
+ * console.log(inserted); // 2
  * ```
  */
 export function runTask<R>(task: Task<R>, onProgress?: (progress: TaskProgress) => void): R {

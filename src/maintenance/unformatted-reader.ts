@@ -53,14 +53,17 @@ export class UnformattedReader {
     this.#openPart = openPart;
   }
 
+  /** The bytes that the record is in; they change with the next one. */
   get buffer(): Uint8Array {
     return this.#buffer;
   }
 
+  /** Where in `buffer` the record begins. */
   get offset(): number {
     return this.#offset;
   }
 
+  /** Bytes of the record. */
   get length(): number {
     return this.#length;
   }

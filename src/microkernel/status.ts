@@ -559,6 +559,16 @@ export interface BtrieveErrorDetails {
  *
  * Its message ends with status, meaning and details, so that one line of a log is enough to act on:
  * the message given to the constructor need not repeat them.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   client.openFile('none.btr', Order);
+ * } catch (error) {
+ *   if (!(error instanceof BtrieveError)) throw error;
+ *   console.log(error.status === Status.FILE_NOT_FOUND, error.status); // true 12
+ * }
+ * ```
  */
 export class BtrieveError extends Error implements BtrieveErrorDetails {
   readonly status: Status;

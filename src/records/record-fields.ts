@@ -70,6 +70,7 @@ export interface Field<Value, Role extends FieldRole = 'value'> {
   /** Where it begins in the record, from 0, if not after the field before it. */
   readonly at: number | undefined;
   readonly role: Role;
+  /** Makes what encodes and decodes the field. */
   readonly compile: (defaults: FieldDefaults) => Codec<Value>;
 }
 
@@ -77,6 +78,7 @@ export interface Field<Value, Role extends FieldRole = 'value'> {
 export interface TailField<Value> {
   readonly kind: string;
   readonly role: 'tail';
+  /** Makes what encodes and decodes the field. */
   readonly compile: (defaults: FieldDefaults) => TailCodec<Value>;
 }
 

@@ -448,6 +448,17 @@ export type KeyNameOf<Layout extends { keys: object }> = keyof Layout['keys'];
  *
  * The fields follow each other in the order of declaration, without gaps. Mistakes that types do not
  * show (lengths, overlaps, keys that the engine does not have) are thrown at once.
+ *
+ * @example
+ * ```ts
+ * const City = defineRecord(
+ *   { id: autoincrement(4), name: zstring(30) },
+ *   { keys: { byId: key('id'), byName: key('name', { duplicates: true }) } },
+ * );
+ * client.createFile('cities.btr', City);
+ * const cities = client.openFile('cities.btr', City);
+ * console.log(cities.insert({ name: 'Bern' }).id); // 1
+ * ```
  */
 export function defineRecord<
   const F extends Fields,

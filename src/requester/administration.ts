@@ -4,6 +4,7 @@
  */
 import { BtrieveError, Status } from '../microkernel/status.js';
 
+/** What a function of administration is given, by name. */
 export type AdministrationArguments = Readonly<Record<string, unknown>>;
 /** Long work: a step at each `next`, between which others are served; the last one has the answer. */
 export type AdministrationSteps = Generator<unknown, unknown, void>;

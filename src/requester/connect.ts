@@ -11,6 +11,7 @@ import { Connection, unanswered, type TcpAddress } from './connection.js';
 import { RemoteClient } from './remote-client.js';
 import { readEngineRecord } from './runtime-directory.js';
 
+/** Which engine is meant, and how long it may take to answer. */
 export interface ConnectOptions {
   /** Directory of the engine. */
   readonly root?: string;
@@ -31,6 +32,14 @@ const RETRY_MS = 10;
  *
  * Throws 20 with the reason `no-engine` if none does, 3106 with the reason `unanswered` if it does not
  * answer in time, naming its process, and with `not-served` if it has its requester switched off.
+ *
+ * @example
+ * ```ts
+ * const remote = await connect({ root: engine.root });
+ * const file = await remote.openFile('orders.btr', Order);
+ * console.log((await file.get('byId', 1))?.name); // Ada
+ * await remote.close();
+ * ```
  */
 export async function connect(options: ConnectOptions): Promise<RemoteClient> {
   const { name = `process ${process.pid}`, timeoutMs = TIMEOUT_MS, tcp } = options;

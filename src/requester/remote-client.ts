@@ -28,6 +28,7 @@ type Shapes<S> = Readonly<Record<keyof S, KeyShape>>;
 
 const NOTHING = new Uint8Array(0);
 
+/** A client of an engine in another process: the calls of `Client`, as promises. */
 export class RemoteClient {
   readonly name: string;
   readonly #connection: Connection;
@@ -190,6 +191,7 @@ export class RemoteClient {
     return this.#simple(Op.ABORT_TRAN);
   }
 
+  /** Whether the client has begun a transaction that it has neither ended nor aborted. */
   get isInTransaction(): boolean {
     return this.#isInTransaction;
   }

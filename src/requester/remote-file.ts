@@ -26,6 +26,7 @@ export const REMOTE_MODES = Object.freeze({
   exclusive: -4,
 });
 
+/** How a file is opened in an engine of another process. */
 export interface RemoteOpenOptions {
   /** Default: `normal`. */
   readonly mode?: keyof typeof REMOTE_MODES;
@@ -106,6 +107,7 @@ class RemotePosition {
   }
 }
 
+/** A file that is open in an engine of another process, with typed records. */
 export class RemoteFile<T extends object, New extends object, S extends Shapes<S>> {
   readonly path: string;
   readonly layout: RecordLayout<T, New, S>;

@@ -44,6 +44,7 @@ export const FILE_VERSION = Object.freeze({
 /** Key numbers are below this, and no file has more keys or more segments. */
 export const KEY_LIMIT = 119;
 
+/** What a data file is like: records, keys, pages. */
 export interface FileDefinition {
   /** Of the fixed part. */
   readonly recordLength: number;

@@ -51,6 +51,7 @@ export interface LocaleSequence {
   readonly weights: Uint8Array;
 }
 
+/** How characters of a key compare. */
 export type CollatingSequence = UserSequence | LocaleSequence;
 
 /** A byte for each character, and back; names are not text in any particular code. */

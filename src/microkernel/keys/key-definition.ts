@@ -39,6 +39,7 @@ export const KEY_FLAG = Object.freeze({
   PENDING: 0x8000,
 });
 
+/** A part of a key: a piece of the record, its type and its direction. */
 export interface KeySegment {
   /** In the record, from 0. */
   readonly offset: number;
@@ -53,6 +54,7 @@ export interface KeySegment {
   readonly sequence?: number;
 }
 
+/** A key of a file, with its segments. */
 export interface KeyDefinition {
   readonly number: number;
   /** At least one. */
