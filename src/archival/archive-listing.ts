@@ -199,7 +199,7 @@ function changesOf(
 }
 
 function has({ buffer, byteOffset, length }: Uint8Array, wanted: Uint8Array): boolean {
-  return Buffer.from(buffer, byteOffset, length).includes(wanted);
+  return Buffer.from(buffer, byteOffset, length).indexOf(wanted) >= 0;
 }
 
 function view(bytes: Uint8Array, from: number, length: number): Buffer {
