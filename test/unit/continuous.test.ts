@@ -274,6 +274,27 @@ describe('what is found after a crash or a restore', () => {
     expect(checked(world)).toBe(0);
   });
 
+  test('a power cut has left the beginning of a page at the end of the delta', () => {
+    const { world, engine } = begin();
+    const before = copyOf(world, PATH).length;
+    engine.startContinuous([PATH]);
+    const dead = kill(world, engine);
+    const delta = copyOf(dead, DELTA);
+    const pageSize = delta.length / 4;
+    for (let page = 3; (page + 1) * pageSize <= before; page++) {
+      const copy = kill(dead);
+      const torn = new Uint8Array((page + 1) * pageSize + 512).fill(0x77, -512);
+      torn.set(delta);
+      putBack(copy, DELTA, torn);
+      const again = startEngine(copy);
+      expect(numbersIn(again.client(), PATH)).toEqual(upTo(50));
+      again.endContinuous([PATH]);
+      expect(numbersIn(again.client(), PATH)).toEqual(upTo(50));
+      again.stop();
+      expect(checked(copy)).toBe(0);
+    }
+  });
+
   test('another delta in its place is not applied', () => {
     const world = killedIn();
     const delta = copyOf(world, DELTA);
