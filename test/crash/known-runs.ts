@@ -1,105 +1,79 @@
 /**
  * Which crash states need not be run, because the engine would do on them exactly what it did on one
- * that was.
+ * that was. Used by all laboratories.
  *
- * The engine in the laboratory draws on nothing but its seed and the disk. So if a file has the name,
- * the size and the inode of one that was run, and the same bytes in every sector that this run read
- * (until it had written them itself), then each of its reads yields the same, and so does everything
- * that follows. It comes back to the same `changeSeq`; that the model has the same for it, and that
- * no more was promised, is looked at for each state.
+ * The engine in a laboratory draws on nothing but its seed and the disk. So what it asks of the disk first
+ * is always the same; what it asks next follows from the answers so far; and if a disk gives the same
+ * answers as another one to all that was asked of that, to the end of the run, then the run on it would be
+ * the same, and end in the same way. Asked are sectors of files (until the run has written them itself),
+ * sizes, names and lists of names, also by the tests that look at what has come of it.
  *
- * No rule of the file format is believed for that: which sectors count is what was seen to be read,
- * by whichever build of the engine. They are a part of the whole, since pages that no generation maps
- * are not read by anyone, and most of what a crash leaves is such.
+ * No rule of the file format is believed for that: what counts is what was seen to be asked for, by
+ * whichever build of the engine. It is a part of the whole, since pages that no generation maps are not
+ * read by anyone, and most of what a crash leaves is such.
+ *
+ * What else a run depends on, beside the disk, is its `context`; what was expected of it is its outcome's,
+ * and is looked at for each state.
  */
-import { createHash } from 'node:crypto';
-import { FCR, PAGE_SIZES } from '../../src/microkernel/layout.js';
-import { FCR_PAGES } from '../../src/microkernel/pat.js';
-import {
-  SECTOR_SIZE,
-  type InputTrace,
-  type SectorSet,
-  type SimFileSystem,
-} from '../support/sim-files.js';
-import type { FileModel, FileState } from './world.js';
+import type { InputTrace, Question, SimFileSystem } from '../support/sim-files.js';
 
-/** What a run came back to, and what the model had for it. */
-interface Outcome {
-  readonly changeSeq: number;
-  readonly state: string;
+/** So many questions are answered at once. */
+const STEP = 16;
+
+/** Runs that have asked the same, and got the same answers, so far. */
+interface Junction<Outcome> {
+  outcome: Outcome | undefined;
+  /** What was asked next; by the text of it. */
+  readonly ways: Map<string, Way<Outcome>>;
 }
 
-/** The runs that have read the same sectors. */
-interface ReadSet {
-  readonly sets: readonly SectorSet[];
-  /** By a hash of what was in them. */
-  readonly outcomes: Map<string, Outcome>;
+interface Way<Outcome> {
+  readonly questions: readonly Question[];
+  /** By a hash of the answers. */
+  readonly ends: Map<number, Junction<Outcome>>;
 }
 
-const stateKeys = new WeakMap<FileState, string>();
+function junction<Outcome>(): Junction<Outcome> {
+  return { outcome: undefined, ways: new Map() };
+}
 
-/** The same for states that are the same. */
-function keyOf(state: FileState): string {
-  let key = stateKeys.get(state);
-  if (key === undefined) {
-    const text = `${state.counter} ${[...state.pages].join()}`;
-    key = createHash('sha1').update(text).digest('base64');
-    stateKeys.set(state, key);
+export class KnownRuns<Outcome> {
+  readonly #contexts = new Map<string, Junction<Outcome>>();
+  /** How many have been added. */
+  count = 0;
+
+  /** What came of a run that would be the same on this disk, with which nothing was done yet. */
+  find(context: string, disk: SimFileSystem): Outcome | undefined {
+    const found = this.#contexts.get(context);
+    return found === undefined ? undefined : follow(found, disk);
   }
-  return key;
-}
 
-/** Runs on files that are alike as far as it can be told cheaply. */
-export class RunGroup {
-  readonly #readSets = new Map<string, ReadSet>();
-
-  /** Whether one of them has read just what it would read on this disk, and found what it must. */
-  covers(disk: SimFileSystem, model: FileModel, least: number): boolean {
-    for (const { sets, outcomes } of this.#readSets.values()) {
-      const outcome = outcomes.get(disk.hashOfSectors(sets));
-      if (outcome === undefined) continue;
-      const state = model.states.get(outcome.changeSeq);
-      return outcome.changeSeq >= least && state !== undefined && keyOf(state) === outcome.state;
+  /**
+   * A run is over, or a part of one: that in which so many questions were asked, from the one with the
+   * number `from` on.
+   */
+  add(context: string, trace: InputTrace, outcome: Outcome, from = 0): void {
+    let at = this.#contexts.get(context) ?? junction<Outcome>();
+    this.#contexts.set(context, at);
+    for (let begin = from; begin < trace.questions.length; begin += STEP) {
+      const questions = trace.questions.slice(begin, begin + STEP);
+      const text = questions.join();
+      const way: Way<Outcome> = at.ways.get(text) ?? { questions, ends: new Map() };
+      at.ways.set(text, way);
+      const answers = trace.answers(questions);
+      at = way.ends.get(answers) ?? junction<Outcome>();
+      way.ends.set(answers, at);
     }
-    return false;
-  }
-
-  /** A run has come back to this `changeSeq`, and all was well. */
-  add(trace: InputTrace, model: FileModel, changeSeq: number): void {
-    const state = model.states.get(changeSeq);
-    if (!trace.isSound || state === undefined) return;
-    const { sets, hash } = trace.result();
-    const key = sets.map(({ inode, sectors }) => `${inode}:${sectors.join()}`).join(';');
-    let readSet = this.#readSets.get(key);
-    if (readSet === undefined) {
-      readSet = { sets, outcomes: new Map() };
-      this.#readSets.set(key, readSet);
-    }
-    readSet.outcomes.set(hash, { changeSeq, state: keyOf(state) });
+    at.outcome = outcome;
+    this.count++;
   }
 }
 
-/** All runs with one seed. */
-export class KnownRuns {
-  readonly #groups = new Map<string, RunGroup>();
-
-  /** Where a run on this file belongs; to be asked before it. */
-  groupOf(disk: SimFileSystem, path: string): RunGroup {
-    const inode = Number(disk.identify(path)?.inode);
-    const heads = disk.hashOfSectors([headsOf(disk, inode)]);
-    const key = `${path} ${inode} ${disk.sizeOf(inode)} ${heads}`;
-    let group = this.#groups.get(key);
-    if (group === undefined) {
-      group = new RunGroup();
-      this.#groups.set(key, group);
-    }
-    return group;
+function follow<Outcome>(from: Junction<Outcome>, disk: SimFileSystem): Outcome | undefined {
+  for (const { questions, ends } of from.ways.values()) {
+    const next = ends.get(disk.answers(questions));
+    const found = next === undefined ? undefined : follow(next, disk);
+    if (found !== undefined) return found;
   }
-}
-
-/** The control records: what a run reads next follows from them, mostly. */
-function headsOf(disk: SimFileSystem, inode: number): SectorSet {
-  const claimed = disk.peek(inode, FCR.pageSize);
-  const stride = (PAGE_SIZES.includes(claimed) ? claimed : SECTOR_SIZE) / SECTOR_SIZE;
-  return { inode, sectors: Array.from({ length: FCR_PAGES }, (_, slot) => slot * stride) };
+  return from.outcome;
 }

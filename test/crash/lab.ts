@@ -9,6 +9,7 @@
  * Going on is itself recorded for some states, and crashed again, to a depth of three: that is
  * where recovery's own mistakes are.
  */
+import { createHash } from 'node:crypto';
 import { PageCache } from '../../src/microkernel/page-cache.js';
 import { SimFileSystem, type CrashPoint } from '../support/sim-files.js';
 import { Choices, type Choice } from './enumerate.js';
@@ -73,7 +74,7 @@ export interface LabOptions {
   /** Only this state, given as it was printed. */
   readonly only?: string;
   /** What was run with the same seed before. */
-  readonly known?: KnownRuns;
+  readonly known?: KnownRuns<Outcome>;
 }
 
 /** Of the states that need not be run, one in so many is. */
@@ -88,7 +89,7 @@ export class Lab {
   readonly #scenario: Scenario;
   readonly #options: LabOptions;
   readonly #seen = new Set<string>();
-  readonly #known: KnownRuns;
+  readonly #known: KnownRuns<Outcome>;
   #equal = 0;
   /** One for all states: after each of them nothing is open in it. */
   readonly #cache = new PageCache({ size: 256 * 1024, poison: true });
@@ -186,8 +187,8 @@ export class Lab {
     for (const [path, model] of models) {
       const least = promised[index++] ?? -1;
       if (!isThere(disk, path, least)) continue;
-      const group = this.#known.groupOf(disk, path);
-      if (!isAll && only === undefined && group.covers(disk, model, least)) {
+      const outcome = isAll || only !== undefined ? undefined : this.#known.find(path, disk);
+      if (outcome !== undefined && isRightFor(outcome, model, least)) {
         // Now and then one is run all the same.
         if (++this.#equal % AUDITED_ONE_IN !== 0) continue;
       }
@@ -196,7 +197,7 @@ export class Lab {
       const options = { seed, cache: this.#cache, first: 0 };
       const next = comeBackTo(disk, path, model, least, options);
       const [changeSeq = -1] = next.states.keys();
-      group.add(trace, model, changeSeq);
+      this.#known.add(path, trace, outcomeOf(next, changeSeq));
       after.set(path, next);
     }
     return wasRun;
@@ -232,6 +233,36 @@ export class Lab {
       index += stride;
     }
   }
+}
+
+/** What a run came back to, and what the model had for it. */
+export interface Outcome {
+  readonly changeSeq: number;
+  readonly state: string;
+}
+
+const stateKeys = new WeakMap<FileState, string>();
+
+/** The same for states that are the same. */
+function keyOf(state: FileState | undefined): string {
+  if (state === undefined) return '';
+  let key = stateKeys.get(state);
+  if (key === undefined) {
+    const text = `${state.counter} ${[...state.pages].join()}`;
+    key = createHash('sha1').update(text).digest('base64');
+    stateKeys.set(state, key);
+  }
+  return key;
+}
+
+export function outcomeOf(model: FileModel, changeSeq: number): Outcome {
+  return { changeSeq, state: keyOf(model.states.get(changeSeq)) };
+}
+
+/** Whether a run that has come to this would be as well with another model and other promises. */
+export function isRightFor(outcome: Outcome, model: FileModel, least: number): boolean {
+  const state = model.states.get(outcome.changeSeq);
+  return outcome.changeSeq >= least && state !== undefined && keyOf(state) === outcome.state;
 }
 
 /** One moment of a run, and how far its states have been looked at. */

@@ -1,6 +1,6 @@
 /** How much is looked at in which tier, and the table that is printed. */
 import { KnownRuns } from './known-runs.js';
-import { Lab, type Tally } from './lab.js';
+import { Lab, type Outcome, type Tally } from './lab.js';
 import { MORE_SCENARIOS } from './more-scenarios.js';
 import { SCENARIOS } from './scenarios.js';
 
@@ -27,7 +27,7 @@ export function runTier(options: TierOptions): Tally {
   const isLong = options.tier === 'long';
   const limit = isLong ? LONG_LIMIT : CI_LIMIT;
   for (let n = 0; n < (isLong ? LONG_SEEDS : 1); n++) {
-    const known = new KnownRuns();
+    const known = new KnownRuns<Outcome>();
     for (const scenario of ALL) {
       if (!scenario.name.includes(options.scenario ?? '')) continue;
       const tally = new Lab(scenario, {

@@ -58,6 +58,11 @@ interface Range {
   readonly length: number;
 }
 
+const CHANGES: ReadonlySet<DiskCall['operation']> = new Set([
+  ...(['makeDirectory', 'rename', 'renameNew', 'remove', 'syncDirectory'] as const),
+  ...(['write', 'truncate', 'sync', 'beginWrite', 'beginSync', 'poll', 'settle'] as const),
+]);
+
 function keyOf(identity: FileIdentity): string {
   return `${identity.device}:${identity.inode}`;
 }
@@ -66,6 +71,8 @@ export class AssertingFileSystem implements FileSystem {
   private readonly inner: FileSystem;
   private readonly forgives: (error: DiskError) => boolean;
   private readonly rules: Rule[] = [];
+  /** Whether someone wants to see calls that change nothing, too. */
+  private showsAll = false;
   private readonly observers: CallObserver[] = [];
   private readonly handles = new Set<AssertingHandle>();
   /** Those with begun writes that are not done. */
@@ -78,12 +85,15 @@ export class AssertingFileSystem implements FileSystem {
     this.forgives = forgives;
   }
 
-  addRule(rule: Rule): void {
+  /** For all calls, or for those alone that make changes or put them on disk. */
+  addRule(rule: Rule, of: 'all' | 'changes' = 'all'): void {
     this.rules.push(rule);
+    if (of === 'all') this.showsAll = true;
   }
 
-  addObserver(observer: CallObserver): void {
+  addObserver(observer: CallObserver, of: 'all' | 'changes' = 'all'): void {
     this.observers.push(observer);
+    if (of === 'all') this.showsAll = true;
   }
 
   /** From now on the file that this path names must not change. */
@@ -149,9 +159,10 @@ export class AssertingFileSystem implements FileSystem {
 
   // For the handles.
 
-  /** Whether anyone wants to see the calls; otherwise they need not be put into words. */
-  get isWatched(): boolean {
-    return this.rules.length > 0 || this.observers.length > 0;
+  /** Whether anyone wants to see such calls; otherwise they need not be put into words. */
+  isWatched(operation: DiskCall['operation']): boolean {
+    if (this.rules.length === 0 && this.observers.length === 0) return false;
+    return this.showsAll || CHANGES.has(operation);
   }
 
   /** Whether anything is under way to the disk. */
@@ -161,6 +172,7 @@ export class AssertingFileSystem implements FileSystem {
 
   /** Shows the call to the rules, makes it, and shows the outcome to the observers. */
   make<Result>(call: DiskCall, perform: () => Result): Result {
+    if (!this.isWatched(call.operation)) return perform();
     for (const rule of this.rules) rule(call);
     if (this.observers.length === 0) return perform();
     let result: Result;
@@ -275,7 +287,7 @@ class AssertingHandle implements FileHandle {
   read(buffer: Uint8Array, offset: number, length: number, at: number): number {
     this.assertOpen('read');
     if (this.system.isBusy) this.system.assertNotUnderWay('read', { at, length }, this);
-    if (!this.system.isWatched) return this.inner.read(buffer, offset, length, at);
+    if (!this.system.isWatched('read')) return this.inner.read(buffer, offset, length, at);
     const pieces = [{ buffer, offset, length, at }];
     return this.make({ operation: 'read', pieces }, () =>
       this.inner.read(buffer, offset, length, at),
@@ -285,7 +297,7 @@ class AssertingHandle implements FileHandle {
   write(buffer: Uint8Array, offset: number, length: number, at: number): number {
     this.assertChangeable('write');
     if (this.system.isBusy) this.system.assertNotUnderWay('write', { at, length }, this);
-    const pieces = this.system.isWatched ? [{ buffer, offset, length, at }] : [];
+    const pieces = this.system.isWatched('write') ? [{ buffer, offset, length, at }] : [];
     return this.change({ operation: 'write', pieces }, () =>
       this.inner.write(buffer, offset, length, at),
     );
@@ -346,7 +358,7 @@ class AssertingHandle implements FileHandle {
   }
 
   private make<Result>(call: Omit<DiskCall, 'path' | 'mode'>, perform: () => Result): Result {
-    if (!this.system.isWatched) return perform();
+    if (!this.system.isWatched(call.operation)) return perform();
     return this.system.make({ ...call, path: this.path, mode: this.mode }, perform);
   }
 

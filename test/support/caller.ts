@@ -78,8 +78,9 @@ class Guarded {
   readonly #memory: Uint8Array;
 
   constructor(size: number, content: ArrayLike<number>) {
-    this.#memory = new Uint8Array(size + 2 * GUARD).fill(GUARD_BYTE);
-    this.bytes = this.#memory.subarray(GUARD, GUARD + size).fill(0);
+    this.#memory = new Uint8Array(size + 2 * GUARD);
+    this.#memory.fill(GUARD_BYTE, 0, GUARD).fill(GUARD_BYTE, GUARD + size);
+    this.bytes = this.#memory.subarray(GUARD, GUARD + size);
     for (let i = 0; i < Math.min(size, content.length); i++) this.bytes[i] = content[i] ?? 0;
   }
 

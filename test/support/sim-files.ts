@@ -760,66 +760,158 @@ export class Recording {
 // ---------------------------------------------------------------------------------------------
 // What a process takes from the disk.
 
-/** Sectors of one file. */
-export interface SectorSet {
-  readonly inode: number;
-  readonly sectors: readonly number[];
+/**
+ * Something to be asked of a disk with which nothing was done yet: what is in a sector of a file, how
+ * large a file is, to what a name in a directory leads, which names there are, and which inode is the
+ * next. As one number: kind + 4 * (detail + 2 ** 24 * inode).
+ */
+export type Question = number;
+
+const ASKED = { sector: 0, size: 1, name: 2, whole: 3 } as const;
+const DETAILS = 2 ** 24;
+/** In the place of an inode, for what is asked of the disk as a whole. */
+const NO_INODE = 0;
+
+function question(kind: number, inode: number, detail: number): Question {
+  return kind + 4 * (detail + DETAILS * inode);
 }
 
-type Files = ReadonlyMap<number, Content>;
+/** Names that were asked for, on any disk. */
+const nameNumbers = new Map<string, number>();
+const numberedNames: string[] = [];
 
-function hashOfSectors(files: Files, sets: readonly SectorSet[]): string {
-  let { a, b } = NO_LANES;
-  for (const { inode, sectors } of sets) {
-    const content = files.get(inode);
-    for (const sector of sectors) {
-      const chunk = content?.chunk(sector);
-      const own = chunk === undefined ? NO_LANES : hashOfChunk(chunk);
-      a = (Math.imul(a, 31) + finish(absorbA(own.a, sector))) | 0;
-      b = (Math.imul(b, 33) + finish(absorbB(own.b, sector))) | 0;
-    }
+function numberOfName(name: string): number {
+  let number = nameNumbers.get(name);
+  if (number === undefined) {
+    number = numberedNames.push(name) - 1;
+    nameNumbers.set(name, number);
   }
-  return `${a} ${b}`;
+  return number;
+}
+
+/** 53 of the bits. */
+function numberOf({ a, b }: Lanes): number {
+  return (a >>> 0) * 2 ** 21 + (b >>> 11);
+}
+
+function answerOfName(durable: Durable, directory: number, name: string): number {
+  const inode = durable.directories.get(directory)?.get(name);
+  if (inode === undefined) return -1;
+  return 2 * inode + (durable.directories.has(inode) ? 1 : 0);
+}
+
+function hashOfNames(entries: Entries | undefined): Lanes {
+  let { a, b } = NO_LANES;
+  for (const [name, inode] of entries ?? []) {
+    const own = hashName(name, inode);
+    a = (a + own.a) | 0;
+    b = (b + own.b) | 0;
+  }
+  return { a, b };
+}
+
+/** The same for disks on which it is the same; another number on others, as far as 53 bits tell. */
+function answerTo(asked: Question, { durable, nextInode }: Origin): number {
+  const kind = asked % 4;
+  const rest = Math.floor(asked / 4);
+  const inode = Math.floor(rest / DETAILS);
+  const detail = rest - inode * DETAILS;
+  switch (kind) {
+    case ASKED.sector: {
+      const chunk = durable.files.get(inode)?.chunk(detail);
+      return chunk === undefined ? 0 : numberOf(hashOfChunk(chunk));
+    }
+    case ASKED.size:
+      return durable.files.get(inode)?.size ?? -1;
+    case ASKED.name:
+      return answerOfName(durable, inode, numberedNames[detail] ?? '');
+    default:
+      return inode === NO_INODE ? nextInode : numberOf(hashOfNames(durable.directories.get(inode)));
+  }
+}
+
+function hashOfAnswers(questions: readonly Question[], origin: Origin): number {
+  let a = questions.length;
+  let b = ~a;
+  for (const each of questions) {
+    const answer = answerTo(each, origin);
+    const high = Math.floor(answer / 2 ** 32);
+    a = absorbA(absorbA(a, answer | 0), high);
+    b = absorbB(absorbB(b, answer | 0), high);
+  }
+  return numberOf({ a: finish(a), b: finish(b) });
 }
 
 /**
- * Which sectors of a disk were read that had not been written since the trace began. Whatever reads
- * and does not draw on anything else does the same on every disk that has the same names and sizes,
- * and the same bytes in these sectors.
+ * What was asked of a disk since the trace began, by whoever has used it, and in which order: by reads,
+ * sizes, names. What the run has written itself is not asked of the disk as it was. Disks that come of this
+ * one (after a kill, or a power cut) go on with the trace.
+ *
+ * Whatever draws on nothing but the disk does the same on every disk that gives the same answers.
  */
 export class InputTrace {
-  /** False if something was read that is partly old and partly new. */
-  isSound = true;
-  private readonly before: Files;
-  private readonly sets = new Map<number, { inode: number; sectors: number[]; known: boolean[] }>();
+  /** Each once. */
+  readonly questions: Question[] = [];
+  /** The disk as it was. */
+  private readonly before: Origin;
+  private readonly asked = new Set<Question>();
+  /** By inode, the sectors that were asked for. */
+  private readonly sectors = new Map<number, boolean[]>();
 
-  constructor(before: Files) {
+  constructor(before: Origin) {
     this.before = before;
   }
 
-  note(inode: number, seen: Content, at: number, length: number): void {
-    let set = this.sets.get(inode);
-    if (set === undefined) {
-      set = { inode, sectors: [], known: [] };
-      this.sets.set(inode, set);
-    }
-    const content = this.before.get(inode);
+  /** A hash of what the disk answered to these. */
+  answers(questions: readonly Question[]): number {
+    return hashOfAnswers(questions, this.before);
+  }
+
+  /** Bytes of a file, as they are seen now. */
+  noteRead(inode: number, seen: Content, at: number, length: number): void {
+    this.noteSize(inode);
+    const content = this.before.durable.files.get(inode);
+    if (content === undefined) return;
+    let asked = this.sectors.get(inode);
+    if (asked === undefined) this.sectors.set(inode, (asked = []));
     const end = Math.ceil((at + length) / CHUNK_SIZE);
     for (let sector = Math.floor(at / CHUNK_SIZE); sector < end; sector++) {
-      if (set.known[sector] === true) continue;
+      if (asked[sector] === true) continue;
       const chunk = seen.chunk(sector);
-      if (chunk === content?.chunk(sector)) {
-        set.known[sector] = true;
-        set.sectors.push(sector);
-      } else if (chunk?.isMixed === true) this.isSound = false;
+      if (chunk !== content.chunk(sector) && chunk !== undefined && isAllNew(chunk)) continue;
+      asked[sector] = true;
+      this.questions.push(question(ASKED.sector, inode, sector));
     }
   }
 
-  /** What was read, and a hash of its bytes as they were before. */
-  result(): { readonly sets: readonly SectorSet[]; readonly hash: string } {
-    const sets = [...this.sets.values()].map(({ inode, sectors }) => ({ inode, sectors }));
-    return { sets, hash: hashOfSectors(this.before, sets) };
+  noteSize(inode: number): void {
+    if (this.before.durable.files.has(inode)) this.note(question(ASKED.size, inode, 0));
   }
+
+  noteName(directory: number, name: string): void {
+    if (!this.before.durable.directories.has(directory)) return;
+    this.note(question(ASKED.name, directory, numberOfName(name)));
+  }
+
+  noteNames(directory: number): void {
+    if (this.before.durable.directories.has(directory))
+      this.note(question(ASKED.whole, directory, 0));
+  }
+
+  noteCreation(): void {
+    this.note(question(ASKED.whole, NO_INODE, 0));
+  }
+
+  private note(each: Question): void {
+    if (this.asked.has(each)) return;
+    this.asked.add(each);
+    this.questions.push(each);
+  }
+}
+
+/** Nothing is left in it of what was there before. */
+function isAllNew({ isMixed, low, high }: Chunk): boolean {
+  return !isMixed && low === 0 && high === CHUNK_SIZE;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -859,6 +951,8 @@ interface Origin {
   readonly durable: Durable;
   readonly nextId: number;
   readonly nextInode: number;
+  /** Who wants to know what is asked of the disk that all of this began with. */
+  readonly inputs?: InputTrace | undefined;
 }
 
 /** A file as the running system sees it. */
@@ -953,6 +1047,7 @@ class SimDisk {
     this.capacity = origin.options.capacity;
     this.nextId = origin.nextId;
     this.nextInode = origin.nextInode;
+    this.inputs = origin.inputs;
     this.random = randomWords(origin.options.seed);
   }
 
@@ -988,9 +1083,9 @@ class SimDisk {
   }
 
   origin(): Origin {
-    const { options, capacity, durable, nextId, nextInode } = this;
+    const { options, capacity, durable, nextId, nextInode, inputs } = this;
     const now = capacity === undefined ? options : { ...options, capacity };
-    return { options: now, durable, nextId, nextInode };
+    return { options: now, durable, nextId, nextInode, inputs };
   }
 
   /** Everything a process killed now leaves to the next one, after `written` begun pieces. */
@@ -1037,11 +1132,13 @@ class SimDisk {
     if (last === undefined) return { parent: ROOT_INODE, name: '', inode: ROOT_INODE };
     let parent = ROOT_INODE;
     for (const name of names) {
+      this.inputs?.noteName(parent, name);
       const next = this.directory(parent).entries.get(name);
       if (next === undefined) fail('ENOENT', operation, path);
       if (!this.isDirectory(next)) fail('ENOTDIR', operation, path);
       parent = next;
     }
+    this.inputs?.noteName(parent, last);
     const inode = this.directory(parent).entries.get(last);
     if (inode !== undefined && path.endsWith('/') && !this.isDirectory(inode)) {
       fail('ENOTDIR', operation, path);
@@ -1082,6 +1179,7 @@ class SimDisk {
     const { parent, name, inode } = this.find(path, 'open');
     if (inode !== undefined) fail('EEXIST', 'open', path);
     if (path.endsWith('/')) fail('EISDIR', 'open', path);
+    this.inputs?.noteCreation();
     this.step({ operation: 'create', path });
     const file = this.file(this.nextInode++);
     this.enter({ kind: 'create', path, directory: parent, inode: file.inode, given: name });
@@ -1101,6 +1199,7 @@ class SimDisk {
   }
 
   private makeOneDirectory(path: string, place: Place): void {
+    this.inputs?.noteCreation();
     this.step({ operation: 'make-directory', path });
     const inode = this.nextInode++;
     this.directory(inode);
@@ -1149,6 +1248,7 @@ class SimDisk {
     const directory = this.isDirectory(inode);
     if (directory && !this.isDirectory(target)) fail('ENOTDIR', 'rename', path);
     if (!directory && this.isDirectory(target)) fail('EISDIR', 'rename', path);
+    if (directory) this.inputs?.noteNames(target);
     if (directory && this.directory(target).entries.size > 0) fail('ENOTEMPTY', 'rename', path);
   }
 
@@ -1512,6 +1612,7 @@ class SimHandle implements FileHandle {
 
   size(): number {
     this.check('size');
+    this.disk.inputs?.noteSize(this.file.inode);
     return this.file.visible.size;
   }
 
@@ -1520,7 +1621,7 @@ class SimHandle implements FileHandle {
     checkRange(buffer, offset, length, at);
     const { visible, inode } = this.file;
     const count = visible.read(buffer, offset, length, at);
-    this.disk.inputs?.note(inode, visible, at, count);
+    this.disk.inputs?.noteRead(inode, visible, at, count);
     return count;
   }
 
@@ -1767,6 +1868,7 @@ export class SimFileSystem implements FileSystem {
     const { inode } = this.disk.find(directory, 'list');
     if (inode === undefined) fail('ENOENT', 'list', directory);
     if (!this.disk.isDirectory(inode)) fail('ENOTDIR', 'list', directory);
+    this.disk.inputs?.noteNames(inode);
     return [...this.disk.directory(inode).entries.keys()].sort();
   }
 
@@ -1870,27 +1972,20 @@ export class SimFileSystem implements FileSystem {
     return new SimFileSystem(this.disk.withoutProcesses(written));
   }
 
-  /** From now on, what is read of the files as they are on disk is noted; chance begins anew. */
+  /**
+   * From now on, what is asked of the disk as it is on the medium is noted; chance begins anew. For a disk
+   * with which nothing was done yet.
+   */
   traceInputs(): InputTrace {
-    this.disk.random = randomWords(this.disk.options.seed);
-    return (this.disk.inputs = new InputTrace(this.disk.durable.files));
+    const { disk } = this;
+    disk.random = randomWords(disk.options.seed);
+    disk.inputs = undefined;
+    return (disk.inputs = new InputTrace(disk.origin()));
   }
 
-  /** Two bytes of a file on disk, as a number. */
-  peek(inode: number, at: number): number {
-    const bytes = new Uint8Array(2);
-    this.disk.durable.files.get(inode)?.read(bytes, 0, 2, at);
-    return bytes[0]! + 256 * bytes[1]!;
-  }
-
-  /** Of a file on disk, in bytes. */
-  sizeOf(inode: number): number {
-    return this.disk.durable.files.get(inode)?.size ?? 0;
-  }
-
-  /** Of what these sectors hold on disk: for a disk that nothing was done with yet. 64 bits. */
-  hashOfSectors(sets: readonly SectorSet[]): string {
-    return hashOfSectors(this.disk.durable.files, sets);
+  /** A hash of what this disk answers: for one with which nothing was done yet. 53 bits. */
+  answers(questions: readonly Question[]): number {
+    return hashOfAnswers(questions, this.disk.origin());
   }
 
   /** The same for disks on which readers see the same names, sizes and bytes. 64 bits. */
@@ -1931,7 +2026,8 @@ export class SimFileSystem implements FileSystem {
 
   /** What readers see of the file. */
   snapshotFile(path: string): Uint8Array {
-    const { visible } = this.disk.existingFile(path, 'snapshotFile');
+    const { visible, inode } = this.disk.existingFile(path, 'snapshotFile');
+    this.disk.inputs?.noteRead(inode, visible, 0, visible.size);
     const bytes = new Uint8Array(visible.size);
     visible.read(bytes, 0, bytes.length, 0);
     return bytes;

@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { Choices } from '../crash/enumerate.js';
 import { KnownRuns } from '../crash/known-runs.js';
+import { isRightFor, outcomeOf, type Outcome } from '../crash/lab.js';
 import { EMPTY_STATE, FileModel, randomFrom, type FileState } from '../crash/world.js';
 import {
   possibleTears,
@@ -81,8 +82,7 @@ describe('a run', () => {
   }
 
   /** Has it read and written, and remembers it. */
-  function run(known: KnownRuns, disk: SimFileSystem): void {
-    const group = known.groupOf(disk, '/a');
+  function run(known: KnownRuns<Outcome>, disk: SimFileSystem): void {
     const trace = disk.traceInputs();
     const handle = disk.open('/a', 'write');
     handle.read(sector(0, 2), 0, 2 * SECTOR_SIZE, 0);
@@ -91,55 +91,85 @@ describe('a run', () => {
     handle.read(sector(0, 2), 0, 2 * SECTOR_SIZE, 4 * SECTOR_SIZE);
     handle.sync();
     handle.close();
-    group.add(trace, model, 5);
-  }
-
-  function covers(known: KnownRuns, disk: SimFileSystem, least = 0, by = model): boolean {
-    return known.groupOf(disk, '/a').covers(disk, by, least);
+    // Nor is it after a crash; but what was there before still is.
+    const again = disk.processDeath().open('/a', 'read');
+    again.read(sector(0, 2), 0, 2 * SECTOR_SIZE, 5 * SECTOR_SIZE);
+    again.close();
+    known.add('', trace, { changeSeq: 5, state: 'known' });
   }
 
   it('stands for the states that are alike in what it has read, and no others', () => {
-    const known = new KnownRuns();
-    const values = [1, 2, 3, 4, 5, 6, 7];
-    expect(covers(known, diskWith(values))).toBe(false);
+    const known = new KnownRuns<Outcome>();
+    const values = [1, 2, 3, 4, 5, 6, 7, 8];
+    const covers = (disk: SimFileSystem) => known.find('', disk) !== undefined;
+    expect(covers(diskWith(values))).toBe(false);
     run(known, diskWith(values));
     const differing = (at: number) => diskWith(values.map((value, n) => (n === at ? 77 : value)));
-    // It has read sectors 0, 1 and 4; and that 2 may be a control record is looked at as well.
-    expect(values.map((_, at) => covers(known, differing(at)))).toEqual(
-      [0, 1, 2, 3, 4, 5, 6].map((at) => ![0, 1, 2, 4].includes(at)),
+    // It has read sectors 0, 1 and 4, and 6 after the crash.
+    expect(values.map((_, at) => covers(differing(at)))).toEqual(
+      [0, 1, 2, 3, 4, 5, 6, 7].map((at) => ![0, 1, 4, 6].includes(at)),
     );
-    expect(covers(known, diskWith(values))).toBe(true);
-    expect(covers(known, diskWith(values), 5)).toBe(true);
-    expect(covers(known, diskWith(values), 6)).toBe(false);
-    expect(covers(known, diskWith([...values, 8]))).toBe(false);
+    expect(covers(diskWith(values))).toBe(true);
+    expect(known.find('other', diskWith(values))).toBe(undefined);
+    expect(covers(diskWith([...values, 8]))).toBe(false);
+    for (const at of [0, 1, 4, 6]) run(known, differing(at));
+    expect(values.every((_, at) => covers(differing(at)))).toBe(true);
+  });
+
+  it('depends on the names that it asks for, and on lists of names', () => {
+    const known = new KnownRuns<string>();
+    const disk = (...names: string[]) => {
+      const files = new SimFileSystem({ seed: 1 });
+      for (const name of ['/d/a', ...names]) files.putFile(name, sector(1));
+      return files.powerCut();
+    };
+    const ask = (context: string, work: (files: SimFileSystem) => void) => {
+      const files = disk();
+      const trace = files.traceInputs();
+      work(files);
+      known.add(context, trace, context);
+    };
+    ask('exists', (files) => void files.exists('/d/b'));
+    ask('list', (files) => void files.list('/d'));
+    ask('create', (files) => void files.open('/d/c', 'create'));
+    expect(['exists', 'list', 'create'].map((each) => known.find(each, disk('/d/b')))).toEqual(
+      Array(3).fill(undefined),
+    );
+    // A new file has another inode there.
+    expect(['exists', 'list', 'create'].map((each) => known.find(each, disk('/d/e')))).toEqual([
+      ...['exists', undefined, undefined],
+    ]);
+    expect(['exists', 'list', 'create'].map((each) => known.find(each, disk()))).toEqual([
+      ...['exists', 'list', 'create'],
+    ]);
   });
 
   it('stands for what other models have only if they have the same', () => {
-    const known = new KnownRuns();
-    run(known, diskWith([1, 2, 3, 4, 5, 6]));
-    const by = (state: FileState | undefined) => {
+    const outcome = outcomeOf(model, 5);
+    const by = (state: FileState | undefined, least = 5) => {
       const other = new FileModel();
       if (state !== undefined) other.states.set(5, state);
-      return covers(known, diskWith([1, 2, 3, 4, 5, 6]), 0, other);
+      return isRightFor(outcome, other, least);
     };
     expect(by({ pages: new Map([[1, 2]]), counter: 3 })).toBe(true);
+    expect(by({ pages: new Map([[1, 2]]), counter: 3 }, 6)).toBe(false);
     expect(by({ pages: new Map([[1, 2]]), counter: 4 })).toBe(false);
     expect(by({ pages: new Map([[1, 1]]), counter: 3 })).toBe(false);
     expect(by(EMPTY_STATE)).toBe(false);
     expect(by(undefined)).toBe(false);
   });
 
-  it('in which old and new bytes were read as one stands for nothing', () => {
-    const known = new KnownRuns();
+  it('that has read bytes of its own and older ones as one depends on the older ones', () => {
+    const known = new KnownRuns<string>();
     const disk = diskWith([1, 2, 3]);
-    const group = known.groupOf(disk, '/a');
     const trace = disk.traceInputs();
     const handle = disk.open('/a', 'write');
     handle.write(sector(9), 0, 100, 10);
     handle.read(sector(0), 0, SECTOR_SIZE, 0);
     handle.close();
-    group.add(trace, model, 5);
-    expect(trace.isSound).toBe(false);
-    expect(covers(known, diskWith([1, 2, 3]))).toBe(false);
+    known.add('', trace, 'it');
+    expect(known.find('', diskWith([1, 2, 3]))).toBe('it');
+    expect(known.find('', diskWith([4, 2, 3]))).toBe(undefined);
+    expect(known.find('', diskWith([1, 4, 4]))).toBe('it');
   });
 });

@@ -1,5 +1,5 @@
 /**
- * Every seeded fault of archival logs is found by the trial that it names, which finds nothing where there is
+ * Every seeded fault of archival logs and of roll-forward is found by the trial that it names, which finds nothing where there is
  * no fault.
  */
 import { execFile } from 'node:child_process';
@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { putFault, type RecordFault } from '../records/record-faults.js';
+import { SEEDED_ROLL_FORWARD_FAULTS } from '../roll-forward/roll-forward-faults.js';
 import { SEEDED_ARCHIVE_FAULTS } from './archive-faults.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -20,6 +21,7 @@ const TIME_LIMIT_MS = 120_000;
 const SEED = Number(process.env['SEED'] ?? 1);
 const run = promisify(execFile);
 
+const FAULTS = [...SEEDED_ARCHIVE_FAULTS, ...SEEDED_ROLL_FORWARD_FAULTS];
 const table: string[] = [];
 let directory = '';
 
@@ -50,7 +52,7 @@ function breakTree(fault: RecordFault): string {
   return tree;
 }
 
-test.each(SEEDED_ARCHIVE_FAULTS)('found: $name', async (fault) => {
+test.each(FAULTS)('found: $name', async (fault) => {
   const tree = breakTree(fault);
   const outcome = await outcomeOf(tree, fault.first);
   rmSync(tree, { recursive: true, force: true });
@@ -58,7 +60,7 @@ test.each(SEEDED_ARCHIVE_FAULTS)('found: $name', async (fault) => {
   expect(outcome).toMatch(/^found: /);
 });
 
-test.each([...new Set(SEEDED_ARCHIVE_FAULTS.map(({ first }) => first))])(
+test.each([...new Set(FAULTS.map(({ first }) => first))])(
   'nothing is found where there is no fault: %s',
   async (trial) => {
     expect(await outcomeOf(ROOT, trial)).toBe('passed');

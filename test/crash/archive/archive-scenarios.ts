@@ -17,7 +17,6 @@ function archived(scenario: LogScenario): LogScenario {
   const allowed = scenario.name.includes(BROKEN) ? ['accelerated'] : [];
   return {
     ...scenario,
-    isBrief: true,
     deeperOneIn: 16,
     name: `archived: ${scenario.name}`,
     settings: { ...settings, ...ARCHIVED },

@@ -9,6 +9,7 @@ const OVERLAY = 'continuous/overlay-handle.ts';
 const DELTA = 'continuous/delta-file.ts';
 const PAGES = 'page-file.ts';
 const SPACE = 'free-space.ts';
+const ROLL_IN = 'continuous/roll-in.ts';
 
 const END = 'endbu of 1 file, durable';
 const START = 'startbu of 3 files, durable';
@@ -101,5 +102,39 @@ export const SEEDED_CONTINUOUS_FAULTS: readonly RecordFault[] = [
     ],
     why: 'what is changed in the delta must be said to be in use there',
     first: START,
+  },
+  {
+    name: 'PAT pages are rolled in over the copies that the frozen file uses',
+    file: ROLL_IN,
+    edits: [
+      {
+        find: 'places[1 - frozenPages.copyOf(patNumber)]',
+        put: 'places[frozenPages.copyOf(patNumber)]',
+      },
+    ],
+    why: 'the data file is the frozen one until its new FCR is on disk',
+    first: END,
+  },
+  {
+    name: 'a delta that was rolled in is rolled in again',
+    file: OPERATIONS,
+    edits: [
+      { after: 'const steps = file.pages.rollIn(', find: 'disk.remove(delta);', put: '' },
+      { after: '*#rollIn(file: OpenFile', find: 'sets.remove(path);', put: '' },
+    ],
+    why: 'what was rolled in has gone, or the file would go back to it',
+    first: END,
+  },
+  {
+    name: 'the torn end of a delta is taken for a page',
+    file: OVERLAY,
+    edits: [
+      {
+        find: 'if (this.delta.size() < (page + 2) * this.#pageSize) return false;',
+        put: '',
+      },
+    ],
+    why: 'a file with a delta can be opened after a power cut',
+    first: 'endbu of 1 file',
   },
 ];

@@ -19,9 +19,6 @@ function paths(count: number): string[] {
   return NAMES.slice(0, count).map((name) => `${DIRECTORY}/${name}.dat`);
 }
 
-/** Sets that were taken out, one file after the other, by what looks at them. */
-const ended = new Set<string>();
-
 /** By set and path, the hash of a file as it was frozen. */
 const frozen = new Map<string, string>();
 
@@ -52,9 +49,10 @@ function end(player: LogPlayer, count: number): void {
 /** What an engine finds: all of a call or none, and the data files as they were. */
 function isAsItWas(count: number, endsInTurn: boolean) {
   return (player: LogPlayer): void => {
-    const { engine, disk } = player;
+    // Noted are sets that were taken out, one file after the other, by what looked at them before.
+    const { engine, disk, notes } = player;
     const active = engine.continuous();
-    const isEnding = endsInTurn || active.some(({ set }) => ended.has(set));
+    const isEnding = endsInTurn || active.some(({ set }) => notes.has(set));
     if (!isEnding && active.length !== 0 && active.length !== count) {
       throw new Error(`${active.length} of ${count} files are in continuous operation`);
     }
@@ -66,7 +64,7 @@ function isAsItWas(count: number, endsInTurn: boolean) {
     }
     // Every other time they are taken out, so that what is checked in the end is that.
     if (player.pick(2) !== 0) return;
-    for (const { set } of active) ended.add(set);
+    for (const { set } of active) notes.add(set);
     engine.endContinuous('all');
   };
 }

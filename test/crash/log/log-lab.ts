@@ -11,10 +11,12 @@
  * What a power cut may leave is enumerated as for pages (`enumerate.ts`). Coming back is itself
  * recorded for some states, and crashed again.
  */
+import { createHash } from 'node:crypto';
 import type { Settings } from '../../../src/index.js';
-import type { CrashPoint } from '../../support/sim-files.js';
+import type { CrashPoint, SimStep } from '../../support/sim-files.js';
 import { SimFileSystem } from '../../support/sim-files.js';
 import { Choices, type Choice } from '../enumerate.js';
+import { KnownRuns } from '../known-runs.js';
 import { randomFrom } from '../world.js';
 import { History, type FileState, type Found } from './log-model.js';
 import { DIRECTORY, LogPlayer, ROOT } from './log-player.js';
@@ -35,8 +37,6 @@ export interface LogScenario {
   readonly share?: number;
   /** Tried with failing calls as well. */
   readonly fails?: boolean;
-  /** Of most states only the recovery is looked at, not what comes after it. */
-  readonly isBrief?: boolean;
   /** Looks at what else there must be, whenever all files have been opened after a crash. */
   readonly verify?: (player: LogPlayer) => void;
 }
@@ -50,6 +50,8 @@ export interface LogTally {
   deeper: number;
   /** Of the states, those of a process that was killed. */
   kills: number;
+  /** Of the states, those that were run; the engine would do on the others what it did on these. */
+  run: number;
   milliseconds: number;
 }
 
@@ -71,11 +73,15 @@ export interface LogLabOptions {
 
 const DEPTH = 3;
 const DEEPER_ONE_IN = 8;
-/** One state in so many is looked at in full, where the others are not. */
+/** Of the recoveries that are like one before, one in so many is gone on from. */
 const BRIEF_BUT_ONE_IN = 8;
+/** Of the states that need not be run, one in so many is. */
+const AUDITED_ONE_IN = 64;
 /** Moments looked at of a recovery that is crashed again, at the most, and states for each of them. */
-const DEEPER_POINTS = 6;
-const DEEPER_STATES = 2;
+const DEEPER_POINTS = 8;
+const DEEPER_STATES = { least: 2, most: 8, oneMoreFor: 200 } as const;
+/** Looked at of one moment before it is the turn of the next. */
+const STATES_OF_MOMENT = 64;
 /** The choice of a moment that keeps everything. */
 const KILL = 'kill';
 
@@ -101,10 +107,21 @@ export function prepare(
 }
 
 export class LogLab {
-  readonly tally: LogTally = { states: 0, repeated: 0, deeper: 0, kills: 0, milliseconds: 0 };
+  readonly tally: LogTally = {
+    states: 0,
+    repeated: 0,
+    deeper: 0,
+    kills: 0,
+    run: 0,
+    milliseconds: 0,
+  };
   readonly #scenario: LogScenario;
   readonly #options: LogLabOptions;
   readonly #seen = new Set<string>();
+  readonly #runs: LogRuns = new KnownRuns();
+  /** Of the recoveries after which something was done. */
+  readonly #shapes = new Set<string>();
+  #equal = 0;
 
   constructor(scenario: LogScenario, options: LogLabOptions) {
     this.#scenario = scenario;
@@ -132,18 +149,30 @@ export class LogLab {
       for (const moment of moments) this.#lookAt(moment, '', DEPTH, Infinity);
       return;
     }
-    // One state of each moment after the other, as often as there is something left to look at.
-    // Half of the states are for the scenario itself, the others for recoveries.
+    // Half of the states are for the scenario itself, the others for recoveries. Of each moment what a kill
+    // leaves and what is left if nothing gets to the disk; then of some moments a good deal, in an order by
+    // chance, as often as there is something left to look at. (What is near to something that was looked at
+    // need often not be run.)
     const own = limit / 2;
     const stride = Math.max(1, Math.ceil((2 * points.length) / own));
-    for (let round = 0, before = -1; this.tally.states > before; round++) {
+    for (let index = seed % stride; index < moments.length; index += stride) {
+      if (this.#ownStates >= own) return;
+      const moment = moments[index];
+      if (moment !== undefined) this.#lookAt(moment, '', DEPTH, 2);
+    }
+    const inOrder = shuffled(moments, seed);
+    for (let before = -1; this.tally.states > before;) {
       before = this.tally.states;
-      for (let index = (seed + round) % stride; index < moments.length; index += stride) {
-        if (this.tally.states - this.tally.deeper >= own) return;
-        const moment = moments[index];
-        if (moment !== undefined) this.#lookAt(moment, '', DEPTH, round === 0 ? 2 : 1);
+      for (const moment of inOrder) {
+        if (this.#ownStates >= own) return;
+        this.#lookAt(moment, '', DEPTH, Math.min(STATES_OF_MOMENT, own - this.#ownStates));
       }
     }
+  }
+
+  /** Those that are not of a recovery. */
+  get #ownStates(): number {
+    return this.tally.states - this.tally.deeper;
   }
 
   #record(): { points: readonly CrashPoint[]; history: History } {
@@ -187,18 +216,19 @@ export class LogLab {
       return false;
     }
     this.#seen.add(key);
-    this.tally.states++;
-    if (isKill) this.tally.kills++;
-    if (depth < DEPTH) this.tally.deeper++;
+    this.#count(isKill, depth);
     const recording = this.#goesDeeper(name, depth) ? disk.record() : undefined;
-    let after: History;
+    const options: ReturnOptions = {
+      ...{ step: moment.index, isKill, seed: seed + 1000 * (DEPTH - depth + 1) },
+      settings: this.#scenario.settingsAfter ?? this.#scenario.settings ?? {},
+      verify: this.#scenario.verify,
+      goesOn: (shape) => recording !== undefined || this.#goesOn(shape),
+    };
+    let after: History | undefined;
     try {
-      after = comeBack(disk, moment.history, {
-        ...{ step: moment.index, isKill, seed: seed + 1000 * (DEPTH - depth + 1) },
-        settings: this.#scenario.settingsAfter ?? this.#scenario.settings ?? {},
-        verify: this.#scenario.verify,
-        isBrief: this.#isBrief && recording === undefined,
-      });
+      if (recording === undefined && this.#isKnown(disk, moment, options)) return true;
+      this.tally.run++;
+      after = comeBack(disk, moment.history, options, this.#runs);
     } catch (error) {
       throw new LogLabFailure(this.#scenario.name, seed, name, error);
     }
@@ -206,9 +236,34 @@ export class LogLab {
     return true;
   }
 
-  /** The state that is looked at now is one of those that are looked at in brief. */
-  get #isBrief(): boolean {
-    return this.#scenario.isBrief === true && this.tally.states % BRIEF_BUT_ONE_IN !== 0;
+  #count(isKill: boolean, depth: number): void {
+    this.tally.states++;
+    if (isKill) this.tally.kills++;
+    if (depth < DEPTH) this.tally.deeper++;
+  }
+
+  /** Whether it need not be run. What was found by the run that stands for it is looked at here. */
+  #isKnown(disk: SimFileSystem, { history }: Moment, options: ReturnOptions): boolean {
+    if (this.#options.only !== undefined) return false;
+    const found = this.#runs.find(contextOf(history, options), disk);
+    if (found === undefined) return false;
+    history.find(found, options.step, options.isKill);
+    // Now and then one is run all the same.
+    return ++this.#equal % AUDITED_ONE_IN !== 0;
+  }
+
+  /** Whether it is looked at what comes after a recovery: always if none like it was gone on from before. */
+  #goesOn(shape: string): boolean {
+    if (this.#options.only !== undefined) return true;
+    const isNew = !this.#shapes.has(shape);
+    this.#shapes.add(shape);
+    return isNew || this.tally.run % BRIEF_BUT_ONE_IN === 0;
+  }
+
+  /** Of one moment of a recovery: the more is looked at in all, the more. */
+  get #deeperStates(): number {
+    const { least, most, oneMoreFor } = DEEPER_STATES;
+    return Math.min(most, least + Math.floor(this.#options.limit / oneMoreFor));
   }
 
   #goesDeeper(name: string, depth: number): boolean {
@@ -228,9 +283,17 @@ export class LogLab {
       const point = points[index];
       if (point === undefined) return;
       const moment = new Moment(point, index, after, seed);
-      this.#lookAt(moment, `${name}/`, depth - 1, isOne ? Infinity : DEEPER_STATES);
+      this.#lookAt(moment, `${name}/`, depth - 1, isOne ? Infinity : this.#deeperStates);
     }
   }
+}
+
+function shuffled<Item>(items: readonly Item[], seed: number): Item[] {
+  const random = randomFrom(seed);
+  return items
+    .map((item) => ({ item, at: random() }))
+    .sort((one, other) => one.at - other.at)
+    .map(({ item }) => item);
 }
 
 /** One moment of a run, and how far its states have been looked at, in an order by chance. */
@@ -272,26 +335,53 @@ export interface ReturnOptions {
   readonly isKill: boolean;
   readonly settings: Partial<Settings>;
   readonly verify?: LogScenario['verify'] | undefined;
-  readonly isBrief?: boolean;
+  /** Whether work goes on after a recovery of this shape; it does if nothing is said. */
+  readonly goesOn?: (shape: string) => boolean;
+}
+
+/** What an engine found in the files when it came back. */
+type LogRuns = KnownRuns<Found>;
+
+/** What a run depends on beside the disk. */
+function contextOf(history: History, { seed }: ReturnOptions): string {
+  return `${seed} ${history.context}`;
+}
+
+/** What a recovery came to, and the places that it wrote to on the way, in order. */
+function shapeOf(found: Found, steps: readonly SimStep[]): string {
+  const hash = createHash('sha1');
+  for (const [path, text] of found) hash.update(`${path}=${text ?? ''};`);
+  for (const { operation, path, at, length } of steps) {
+    hash.update(`${operation} ${path} ${at ?? ''} ${length ?? ''};`);
+  }
+  return hash.digest('base64');
 }
 
 /**
  * The engine starts on a disk after so many steps, goes on, crashes, and starts once more. Returns the
- * history of what it did, whose promises count the steps since.
+ * history of what it did, whose promises count the steps since. Adds the run to those that are known.
  */
-export function comeBack(disk: SimFileSystem, history: History, options: ReturnOptions): History {
+export function comeBack(
+  disk: SimFileSystem,
+  history: History,
+  options: ReturnOptions,
+  runs: LogRuns = new KnownRuns(),
+): History {
   const { seed, settings } = options;
   const first = disk.steps;
+  const trace = disk.traceInputs();
+  const steps = disk.startTrace();
   const player = new LogPlayer(disk, history, { seed, settings, first });
   const found = dumpAll(player, history);
   const { step, isKill } = options;
   history.find(found, step, isKill);
   options.verify?.(player);
-  if (options.isBrief === true) {
+  runs.add(contextOf(history, options), trace, found);
+  if (options.goesOn?.(shapeOf(found, steps)) === false) {
     player.abandon();
     return history;
   }
-  const next = history.from(statesOf(history, found));
+  const next = history.from(statesOf(history, found), player.notes);
   player.history = next;
   goOn(player);
   crashOnce(player, options);

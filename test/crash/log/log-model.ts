@@ -5,6 +5,7 @@
  * A state of a file is its records by address, and for each key the order of their addresses, linked
  * duplicates in the order in which they came.
  */
+import { createHash } from 'node:crypto';
 
 export interface ModelKey {
   readonly number: number;
@@ -43,6 +44,7 @@ export class FileState {
   readonly keys: readonly ModelKey[];
   readonly owner: string;
   #text: string | undefined;
+  #key: string | undefined;
 
   constructor(records: ReadonlyMap<number, ModelRecord>, keys: readonly ModelKey[], owner: string) {
     this.records = records;
@@ -57,6 +59,22 @@ export class FileState {
     const records = addresses.map((address) => `${address}:${textOf(this.#at(address).image)}`);
     const orders = this.keys.map((key) => `${key.number}=${this.#order(key, addresses).join()}`);
     return (this.#text = [...records, ...orders].join('\n'));
+  }
+
+  /** A hash of all that counts for what is done with it from now on: also of what its text does not say. */
+  get key(): string {
+    if (this.#key !== undefined) return this.#key;
+    const came = [...this.records].map(
+      ([address, record]) => `${address}:${[...record.came].join()}`,
+    );
+    const keys = this.keys.map(({ number, offset, length, order }) => [
+      number,
+      offset,
+      length,
+      order,
+    ]);
+    const text = [this.text, this.owner, came.join(';'), keys.join(';')].join('\n\n');
+    return (this.#key = createHash('sha1').update(text).digest('base64'));
   }
 
   #at(address: number): ModelRecord {
@@ -131,8 +149,14 @@ export class History {
   readonly created = new Map<string, number>();
   /** An insertion that has failed: it may have been done all the same, at an address that nobody knows. */
   insertion: { readonly path: string; readonly record: ModelRecord } | undefined;
+  /** What those that look at a crash have done to the files, where that counts for what they demand later. */
+  readonly notes: ReadonlySet<string>;
 
-  constructor(files: ReadonlyMap<string, FileState> = new Map()) {
+  constructor(
+    files: ReadonlyMap<string, FileState> = new Map(),
+    notes: ReadonlySet<string> = new Set(),
+  ) {
+    this.notes = notes;
     this.commits = [{ files, unlogged: new Set(), lsn: 0, begun: -1 }];
   }
 
@@ -182,6 +206,15 @@ export class History {
       least = Math.max(least, each.commit);
     }
     return least;
+  }
+
+  /** All that whoever looks at the files on a disk takes from here, before it has found what is in them. */
+  get context(): string {
+    const owners = [...this.files.keys()].map((path) => {
+      const names = this.commits.map(({ files }) => files.get(path)?.owner ?? '');
+      return `${path}=${names.filter((name, at) => at === 0 || name !== names[at - 1]).join()}`;
+    });
+    return [...owners, ...[...this.notes].sort()].join(';');
   }
 
   /** What tells moments of a run apart, beside the disk. */
@@ -264,8 +297,8 @@ export class History {
   }
 
   /** The same, begun anew after one of its commits, with the files as they were found there. */
-  from(files: ReadonlyMap<string, FileState>): History {
-    const next = new History(files);
+  from(files: ReadonlyMap<string, FileState>, notes = this.notes): History {
+    const next = new History(files, notes);
     for (const path of files.keys()) next.created.set(path, -1);
     return next;
   }

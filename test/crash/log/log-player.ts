@@ -46,6 +46,8 @@ export const ROOT = `${DIRECTORY}/root`;
 const KEY = { DUPLICATES: 1, MODIFIABLE: 2, REPEATING: 0x80, UNSIGNED: 14 };
 const VARIABLE_LENGTH = 1;
 const KIB = 1024;
+/** Of a data buffer: all records fit. */
+const ANY_LENGTH = 70_000;
 
 const KEYS: readonly ModelKey[] = [
   { number: 0, offset: 0, length: 4, order: 'unique' },
@@ -111,6 +113,8 @@ export class LogPlayer {
   history: History;
   readonly random: () => number;
   readonly settings: Partial<Settings>;
+  /** Of the history, and what has come to them. */
+  readonly notes: Set<string>;
   #first: number;
   readonly #ports: ReturnType<typeof testPorts>;
   #engine: MicroKernel | undefined;
@@ -120,6 +124,7 @@ export class LogPlayer {
   constructor(disk: SimFileSystem, history: History, options: PlayerOptions, seen?: FileSystem) {
     this.disk = disk;
     this.history = history;
+    this.notes = new Set(history.notes);
     this.#first = options.first ?? 0;
     this.files = new AssertingFileSystem(seen ?? disk, { forgives: isDiskFull });
     watchWriteAhead(this.files);
@@ -473,7 +478,7 @@ export class LogClient {
 
   #stand(path: string, address: number): void {
     const block = this.#block(path);
-    const call = { block, data: addressBytes(address), room: 70_000, keyNumber: -1 };
+    const call = { block, data: addressBytes(address), room: ANY_LENGTH, keyNumber: -1 };
     this.#demand('getting', this.#caller.call(Op.GET_DIRECT, call).status);
   }
 
@@ -597,19 +602,23 @@ export class LogClient {
     );
   }
 
-  dump(path: string, keys: number): string {
+  /** With buffers for short records, and again with large ones if there is a long one. */
+  dump(path: string, keys: number, room = 1024): string {
     const block = this.#block(path);
     const lines: [number, string][] = [];
     for (let op: number = Op.STEP_FIRST; ; op = Op.STEP_NEXT) {
-      const { status, data } = this.#caller.call(op, { block, room: 70_000 });
+      const { status, data } = this.#caller.call(op, { block, room });
       if (status === 9) break;
+      if (status === Status.DATALENGTH_ERROR && room < ANY_LENGTH) {
+        return this.dump(path, keys, ANY_LENGTH);
+      }
       this.#demand('stepping', status);
       const address = this.#caller.position(block);
       lines.push([address, `${address}:${textOf(data)}`]);
     }
     const orders: string[] = [];
     for (let keyNumber = 0; keyNumber < keys; keyNumber++) {
-      const order = this.#order(block, keyNumber);
+      const order = this.#order(block, keyNumber, room);
       if (order !== undefined) orders.push(`${keyNumber}=${order.join()}`);
     }
     const records = lines.sort(([a], [b]) => a - b).map(([, line]) => line);
@@ -617,10 +626,10 @@ export class LogClient {
   }
 
   /** Addresses in the order of a key; undefined if there is no such key. */
-  #order(block: Uint8Array, keyNumber: number): number[] | undefined {
+  #order(block: Uint8Array, keyNumber: number, room: number): number[] | undefined {
     const order: number[] = [];
     for (let op: number = Op.GET_FIRST; ; op = Op.GET_NEXT) {
-      const { status } = this.#caller.call(op, { block, room: 70_000, keyNumber });
+      const { status } = this.#caller.call(op, { block, room, keyNumber });
       if (status === 6 || status === 56) return undefined;
       if (status === 9) return order;
       this.#demand('reading by key', status);

@@ -19,7 +19,15 @@ export function runLogTier(
   scenarios: readonly LogScenario[] = LOG_SCENARIOS,
 ): LogTally & { scenarios: number } {
   const { seed, scenario: wanted = '', state } = options;
-  const total = { scenarios: 0, states: 0, repeated: 0, deeper: 0, kills: 0, milliseconds: 0 };
+  const total = {
+    scenarios: 0,
+    states: 0,
+    repeated: 0,
+    deeper: 0,
+    kills: 0,
+    run: 0,
+    milliseconds: 0,
+  };
   for (const scenario of scenarios) {
     if (!scenario.name.includes(wanted)) continue;
     const limit = state === undefined ? options.limit : Infinity;
@@ -31,18 +39,20 @@ export function runLogTier(
     total.repeated += tally.repeated;
     total.deeper += tally.deeper;
     total.kills += tally.kills;
+    total.run += tally.run;
     total.milliseconds += tally.milliseconds;
   }
   options.print(lineOf(`all ${total.scenarios}, seed ${seed}`, total));
   return total;
 }
 
-function lineOf(name: string, { states, deeper, kills, milliseconds }: LogTally): string {
+function lineOf(name: string, { states, deeper, kills, run, milliseconds }: LogTally): string {
   const columns = [
     name.padEnd(56),
     `${states} states`.padStart(14),
     `${kills} kills`.padStart(12),
     `${deeper} in recovery`.padStart(18),
+    `${run} run`.padStart(10),
     `${(milliseconds / 1000).toFixed(1)} s`.padStart(9),
     `${Math.round((states / milliseconds) * 1000)}/s`.padStart(8),
   ];

@@ -12,6 +12,7 @@
 import type { CrashPoint, SimFileSystem } from '../../support/sim-files.js';
 import type { LogPlayer } from '../log/log-player.js';
 import { Choices } from '../enumerate.js';
+import { KnownRuns } from '../known-runs.js';
 import { randomFrom } from '../world.js';
 import { assertAsAfter, playerOn, rollForward, RollingLife, type Aim } from './rolling-life.js';
 
@@ -20,19 +21,31 @@ export interface RollForwardTally {
   states: number;
   /** Of them, those reached by crashing a second run. */
   deeper: number;
+  /** Of the states, those that were run; the engine would do on the others what it did on these. */
+  run: number;
 }
 
-const DEPTH = 2;
-const DEEPER_ONE_IN = 12;
+const DEPTH = 3;
+const DEEPER_ONE_IN = 64;
+/** Moments looked at of a run that is crashed again, about, and states of them all. */
+const DEEPER_POINTS = 12;
+const DEEPER_STATES = 48;
+/** Of the states that need not be run, one in so many is. */
+const AUDITED_ONE_IN = 64;
+/** Of the states that are run, the whole files are checked in one of so many. */
+const CHECKED_ONE_IN = 8;
 const STEPS = 30;
 
 /** Looks at so many states of one life. Throws at the first that is wrong, naming it. */
 export class RollForwardLab {
-  readonly tally: RollForwardTally = { states: 0, deeper: 0 };
+  readonly tally: RollForwardTally = { states: 0, deeper: 0, run: 0 };
   readonly #seed: number;
   readonly #limit: number;
   readonly #life: RollingLife;
   readonly #seen = new Set<string>();
+  /** All end in the same way. */
+  readonly #runs = new KnownRuns<true>();
+  #equal = 0;
   #aim: Aim = { until: undefined, commit: 0 };
 
   constructor(seed: number, limit: number) {
@@ -75,12 +88,13 @@ export class RollForwardLab {
     const random = randomFrom(this.#seed ^ (points.length * 7919));
     const moments = points.map((point) => new Choices(point, random));
     const end = this.tally.states + limit;
-    for (let round = 0; round < 64; round++) {
+    for (let [round, before] = [0, -1]; this.tally.states > before; round++) {
+      before = this.tally.states;
       for (const [index, choices] of moments.entries()) {
         if (this.tally.states >= end) return;
         const point = points[index];
         const number = round === 0 ? 0 : Math.floor(random() * choices.count);
-        if (point === undefined) continue;
+        if (point === undefined || choices.count <= round) continue;
         const { kept, tear } = choices.at(number);
         const disk = point.imageWith((at) => kept[at] === true, tear);
         this.#state(disk, `${prefix}${index}.${number}`, depth);
@@ -97,7 +111,7 @@ export class RollForwardLab {
     const isDeeper = depth > 1 && this.tally.states % DEEPER_ONE_IN === 0;
     const points = isDeeper ? this.#record(disk.powerCut()) : [];
     try {
-      this.#comeBack(disk);
+      if (!this.#isKnown(disk)) this.#comeBack(disk);
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       const until = this.#aim.until ?? 'the end';
@@ -105,8 +119,14 @@ export class RollForwardLab {
         cause: error,
       });
     }
-    const some = points.filter((_, index) => index % Math.ceil(points.length / 4) === 0);
-    if (isDeeper) this.#lookAt(some, `${name}/`, depth - 1, 4);
+    const stride = Math.ceil(points.length / DEEPER_POINTS);
+    const some = points.filter((_, index) => index % stride === this.tally.states % stride);
+    if (isDeeper) this.#lookAt(some, `${name}/`, depth - 1, DEEPER_STATES);
+  }
+
+  /** Whether it need not be run: what is demanded in the end is the same for all. */
+  #isKnown(disk: SimFileSystem): boolean {
+    return this.#runs.find('', disk) !== undefined && ++this.#equal % AUDITED_ONE_IN !== 0;
   }
 
   /** What a crash has left of a control record is overwritten when the file is written to. */
@@ -123,6 +143,8 @@ export class RollForwardLab {
 
   #comeBack(disk: SimFileSystem): void {
     const life = this.#life;
+    this.tally.run++;
+    const trace = disk.traceInputs();
     const player = playerOn(disk, life, this.#seed + 2);
     try {
       rollForward(player.engine, life.paths, this.#options);
@@ -132,7 +154,8 @@ export class RollForwardLab {
           throw new Error(`once more, and there was something to do`);
       }
       assertAsAfter(player, life, this.#aim.commit);
-      if (this.tally.states % 8 === 0) this.#check(player);
+      this.#runs.add('', trace, true);
+      if (this.tally.run % CHECKED_ONE_IN === 0) this.#check(player);
     } finally {
       player.abandon();
     }
