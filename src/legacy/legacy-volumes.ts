@@ -38,6 +38,21 @@ function extensionNames(path: string, number: number): readonly string[] {
   return names.filter((name, index) => name !== path && names.indexOf(name) === index);
 }
 
+/** What may be a part of something else: an extension, or changes made during a backup. */
+const PART = /\.\^(?:[0-9a-f]{2}|\^\^)$/i;
+
+/** Whether a file is called as parts of others are. */
+export function isNamedAsPart(path: string): boolean {
+  return PART.test(path);
+}
+
+/** The paths that parts of a file would have, whether they are there or not. */
+export function partsOf(path: string): string[] {
+  const numbers = Array.from({ length: EXTENSIONS_MOST }, (_, i) => i + 1);
+  const others = ['.^^^', '.PRE', '.pre'].map((extension) => withExtension(path, extension));
+  return [...numbers.flatMap((number) => extensionNames(path, number)), ...others];
+}
+
 export class LegacyVolumes {
   readonly path: string;
   /** Bytes in all pieces. */

@@ -4,6 +4,7 @@
  */
 import { dirname } from 'node:path';
 import { beginsAsOriginal } from '../legacy/identify.js';
+import { isNamedAsPart, partsOf } from '../legacy/legacy-volumes.js';
 import { isDataFileAt } from '../microkernel/file-kinds.js';
 import { NodeFileSystem } from '../microkernel/node-files.js';
 import { closeQuietly, fileError } from '../microkernel/page-device.js';
@@ -70,14 +71,16 @@ export class OutputFile {
 function assertReplaceable(files: FileSystem, path: string, options: OutputOptions): void {
   const there = files.identify(path);
   if (there === undefined) return;
-  for (const other of options.notOver ?? []) {
+  const sources = options.notOver ?? [];
+  for (const other of sources.flatMap((source) => [source, ...partsOf(source)])) {
     const identity = files.identify(other);
     if (identity?.device !== there.device || identity.inode !== there.inode) continue;
     const message = 'the output would take the place of its own source';
     throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'same-file', file: path });
   }
   if (options.overDataFile === true) return;
-  if (!isDataFileAt(files, path) && !beginsAsOriginal(path, files)) return;
-  const message = 'the output would take the place of a data file';
+  const isData = isDataFileAt(files, path) || beginsAsOriginal(path, files);
+  if (!isData && !isNamedAsPart(path)) return;
+  const message = `the output would take the place of a data file${isData ? '' : ' in several pieces'}`;
   throw new BtrieveError(Status.FILE_ALREADY_EXISTS, message, { reason: 'data-file', file: path });
 }

@@ -301,6 +301,23 @@ describe('what would change or replace one', () => {
     expect(Buffer.compare(readFileSync(path), readFileSync(`${FOLDER}6-fixed.btr`))).toBe(0);
   });
 
+  test('no output takes the place of a piece of it', async () => {
+    const whole = readFileSync(`${FOLDER}4-variable.btr`);
+    const pieces = { 'a.btr': whole.subarray(0, 6 * 512), 'a.^01': whole.subarray(6 * 512) };
+    for (const [name, bytes] of Object.entries(pieces)) writeFileSync(at(name), bytes);
+    const layout = ['--layout', at('layout.json')];
+    writeFileSync(at('layout.json'), LAYOUT);
+    for (const words of [['-save'], ['-recover'], ['-export']]) {
+      const more = words[0] === '-export' ? layout : [];
+      const own = await json(...words, at('a.btr'), at('a.^01'), '--yes', ...more);
+      expect(own).toMatchObject({ exitCode: 2, status: 85, reason: 'same-file' });
+      const other = await json(...words, put('4-variable'), at('a.^01'), ...more);
+      expect(other).toMatchObject({ exitCode: 2, status: 59, reason: 'data-file' });
+    }
+    for (const [name, bytes] of Object.entries(pieces))
+      expect(Buffer.compare(readFileSync(at(name)), bytes)).toBe(0);
+  });
+
   test('no output takes its place', async () => {
     const path = put('6-fixed');
     const other = put('4-variable');
