@@ -22,7 +22,7 @@ const Small = defineRecord(
 );
 const Large = defineRecord({ n: integer(4), text: bytes(300) }, { keys: { byN: key('n') } });
 
-const ROUNDS = 5;
+const ROUNDS = 9;
 const LOGGED = 60_000;
 const ROLLED = 300_000;
 const LISTED = process.argv.includes('--large') ? 1_000_000_000 : 200_000_000;
@@ -77,7 +77,8 @@ function cost(): Row {
     without.push(inserts(false));
     beside.push(inserts(true));
   }
-  const [plain, archived] = [median(without), median(beside)];
+  // What others take of the caches and the clock of a processor only makes it slower.
+  const [plain, archived] = [Math.min(...without), Math.min(...beside)];
   const value = (archived / plain - 1) * 100;
   const speed = (took: number): string => `${((LOGGED / took) * 1000).toFixed(0)}/s`;
   const note = `logged inserts of 64 bytes: ${speed(plain)} without, ${speed(archived)} with`;

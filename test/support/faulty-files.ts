@@ -61,6 +61,8 @@ export interface Fault {
   readonly paths?: (path: string) => boolean;
   /** Whether a struck write, begun or not, leaves some of its bytes behind. */
   readonly partial?: boolean;
+  /** So many of them, if the write is as long; counts with `partial`. */
+  readonly partialBytes?: number;
 }
 
 export interface FaultyOptions {
@@ -181,7 +183,9 @@ export class FaultyFileSystem implements FileSystem {
 
   /** How many bytes of a struck write reach the disk: never all of them. */
   partOf(length: number): number {
-    return this.fault.partial === true && length > 0 ? this.below(length) : 0;
+    const { partial, partialBytes } = this.fault;
+    if (partial !== true || length === 0) return 0;
+    return partialBytes === undefined ? this.below(length) : Math.min(partialBytes, length - 1);
   }
 
   /** mulberry32. */
