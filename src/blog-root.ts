@@ -25,7 +25,7 @@ import {
   readBackups,
   type DeclaredBackup,
 } from './archival/declared-backups.js';
-import { lockOf, settingsFileOf } from './engine.js';
+import { lockOf, settingsFileOf } from './root-files.js';
 import { at, type RootOptions } from './engine-root.js';
 import { lookAtFile } from './logging/file-standing.js';
 import { isLocked } from './logging/os-lock.js';

@@ -3,7 +3,7 @@
  * its events. An engine may run on it meanwhile.
  */
 import { join, resolve } from 'node:path';
-import { lockOf, logDirectoryOf, settingsFileOf } from './engine.js';
+import { lockOf, logDirectoryOf, settingsFileOf } from './root-files.js';
 import { readEvents, type EventListing, type EventQuery } from './event-log.js';
 import { logDirectory } from './logging/log-directory.js';
 import { listLog, type LogListing } from './logging/log-listing.js';

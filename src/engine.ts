@@ -9,22 +9,20 @@
  * - A script that ends without `stop` is stopped by a hook on its exit.
  */
 import { join, resolve } from 'node:path';
+import { Archiving, type ArchivePoint } from './archiving.js';
 import { Client } from './client.js';
 import { readEvents } from './event-log.js';
-import { uuidText } from './microkernel/bytes.js';
 import { ClassicClient } from './microkernel/clients/client.js';
 import { FileTable } from './microkernel/files/file-table.js';
-import { isForWantOfRoom, type OpenFile } from './microkernel/files/open-file.js';
+import { isForWantOfRoom } from './microkernel/files/open-file.js';
 import { PageCache } from './microkernel/page-cache.js';
 import { closeQuietly, fileError } from './microkernel/page-device.js';
 import { nodePorts } from './microkernel/node-ports.js';
-import { readFully, writeFully } from './microkernel/disk-error.js';
 import type { FileHandle, FileSystem, Ports } from './microkernel/ports.js';
 import { BtrieveError, Status } from './microkernel/status.js';
 import { blogFilesAt } from './archival/blog-places.js';
-import { backupsFileOf, declareBackup } from './archival/declared-backups.js';
 import { BlogSelection } from './archival/blog-selection.js';
-import type { ArchiveLog, ArchiveStatistics } from './archival/archive-log.js';
+import type { ArchiveStatistics } from './archival/archive-log.js';
 import { EngineArchive, type ArchivedSelection } from './archival/engine-archive.js';
 import { ActiveSets } from './contops/active-sets.js';
 import {
@@ -63,15 +61,20 @@ import {
 } from './archival/roll-forward.js';
 import { EngineLog } from './logging/engine-log.js';
 import { NO_LOG } from './logging/holder.js';
-import { lookAtFile } from './logging/file-standing.js';
 import { LogReader } from './logging/log-reader.js';
 import { logDirectory } from './logging/log-directory.js';
-import { lockFile } from './logging/os-lock.js';
 import { recoverAll, type FileRecovery, type RecoveryStep } from './logging/recover-all.js';
 import type { RecoveryReport } from './logging/recovery.js';
 import { planRelease, type ReleasePlan } from './logging/release.js';
 import { TransactionLog } from './logging/transaction-log.js';
 import { originalOpener } from './originals/open-original.js';
+import {
+  lockRoot,
+  logDirectoryOf,
+  makeDirectories,
+  rootKey,
+  settingsFileOf,
+} from './root-files.js';
 import {
   Administration,
   isSteps,
@@ -109,16 +112,6 @@ export interface EngineOptions {
   readonly onStopped?: () => void;
   /** Which files are archived, and where to; counts while `archivalLoggingSelectedFiles` is on. */
   readonly archive?: ArchivedSelection;
-}
-
-/** A cut of an archival log, or a point in it. */
-export interface ArchivePoint {
-  readonly file: string;
-  readonly log: string;
-  /** Changes of the file up to here; decimal. */
-  readonly changeSeq: string;
-  /** ISO 8601, UTC. */
-  readonly time: string;
 }
 
 /** Settings that can be changed while an engine runs. */
@@ -165,8 +158,6 @@ export interface EngineStatistics {
 }
 
 const IDLE_INTERVAL_MS = 100;
-/** Until it is tried again to archive, or archive no more, what was edited in `blog.cfg`. */
-const ARCHIVE_RETRY_MS = 1000;
 /** Engines of this process that run; one hook on its exit stops them all. */
 const running = new Set<MicroKernel>();
 
@@ -181,8 +172,6 @@ const additions: ((engine: MicroKernel) => void)[] = [];
 export function whenStarted(work: (engine: MicroKernel) => void): void {
   additions.push(work);
 }
-
-const DIRECTORIES = ['etc', 'log', 'run'];
 
 const EVENTS_SHOWN = 20;
 
@@ -218,12 +207,7 @@ export class MicroKernel {
   readonly #files: FileTable;
   readonly #log: EngineLog;
   readonly #archive: EngineArchive;
-  /** Files that a transaction works in are to be looked at again. */
-  #isArchiveStale = false;
-  /** What was last said about files that cannot be archived yet. */
-  #archiveTrouble = '';
-  #nextArchiveTry = 0;
-  readonly #blog: BlogSelection | undefined;
+  readonly #archiving: Archiving;
   /** Without deltas laid over anything. */
   readonly #disk: FileSystem;
   readonly #continuous: ContinuousOperations;
@@ -251,7 +235,7 @@ export class MicroKernel {
     const ports = options.ports ?? nodePorts({ eventLogPath: join(root, 'event.log') });
     let lock: FileHandle | undefined;
     try {
-      for (const name of DIRECTORIES) ports.files.makeDirectory(join(root, name));
+      makeDirectories(ports.files, root);
       lock = lockRoot(ports.files, root);
       const stored = readSettings(ports.files, settingsFileOf(root));
       const settings = { ...given, ...stored, ...options.settings };
@@ -288,13 +272,16 @@ export class MicroKernel {
     const { operationBundleLimit, initiationTimeLimitMs, fileGrowthFactor } = settings;
     this.#log = openLog(this.#ports, root, settings);
     const selection = this.#select(start);
-    this.#blog = selection instanceof BlogSelection ? selection : undefined;
     const policy = () => this.#settings.archiveFailure;
     this.#archive = new EngineArchive({ ports: this.#ports, selection, policy });
+    this.#archiving = new Archiving({
+      ...{ root, ports: this.#ports, logs: this.#archive, table: () => this.#files },
+      blog: selection instanceof BlogSelection ? selection : undefined,
+    });
     this.#continuous = new ContinuousOperations({
       ...{ root, ports, disk, laidOver, sets },
       table: () => this.#files,
-      isArchived: (path) => this.#isArchived(path),
+      isArchived: (path) => this.#archiving.isArchived(path),
       allowsArchived: () => this.#settings.continuousOperationsWithArchivalLogging,
       onOpened: (path) => {
         if (this.#agent.opened(path)) this.#files.boundary.putOff(this.#agent.look);
@@ -304,9 +291,7 @@ export class MicroKernel {
       ports: this.#ports,
       archives: this.#archive,
       continuous: this.#continuous,
-      onComplete: () => {
-        if (this.#blog !== undefined) this.#files.boundary.putOff(this.#lookAtBlog);
-      },
+      onComplete: () => this.#archiving.completed(),
       cache: this.#cache,
       holder: { log: NO_LOG, session: 0, root },
       log: this.#log,
@@ -340,35 +325,8 @@ export class MicroKernel {
   #select({ archive, isReal }: Start): ArchivedSelection | undefined {
     if (!this.#settings.archivalLoggingSelectedFiles) return undefined;
     if (archive !== undefined) return archive;
-    const onNotice = (): void => this.#files.boundary.putOff(this.#lookAtBlog);
+    const onNotice = (): void => this.#files.boundary.putOff(this.#archiving.look);
     return new BlogSelection({ ports: this.#ports, root: this.root, isReal, onNotice });
-  }
-
-  /** At an operation boundary. What cannot be done now is tried again. */
-  readonly #lookAtBlog = (): void => {
-    if (this.#isStopped || this.#files.gate.isClosed) return;
-    if (this.#blog?.lookAgain() === true) {
-      this.#isArchiveStale = true;
-      this.#nextArchiveTry = 0;
-    }
-    const now = this.#ports.clock.monotonic();
-    if (!this.#isArchiveStale || now < this.#nextArchiveTry) return;
-    this.#nextArchiveTry = now + ARCHIVE_RETRY_MS;
-    this.#followSelection();
-  };
-
-  #followSelection(): void {
-    try {
-      this.#isArchiveStale = !this.#files.archivesChanged();
-      this.#archiveTrouble = '';
-    } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      // Tried again and again, and said once.
-      if (text === this.#archiveTrouble) return;
-      this.#archiveTrouble = text;
-      const fields = { root: this.root };
-      this.#ports.events.write({ severity: 'W', id: 'archive-not-begun', fields, text });
-    }
   }
 
   /** Without a thread for it the engine works all the same. */
@@ -613,7 +571,7 @@ export class MicroKernel {
   archiveChanged(): void {
     this.#assertRunning();
     this.#files.gate.assertOpen();
-    this.#isArchiveStale = !this.#files.archivesChanged();
+    this.#archiving.changed();
   }
 
   /**
@@ -621,10 +579,8 @@ export class MicroKernel {
    * here on needs only those that follow. Durable when it returns. Throws 111 (not archived), 18, 2.
    */
   archiveCut(path: string): ArchivePoint {
-    const [file, log] = this.#archived(path);
-    file.pages.complete();
-    log.cut();
-    return pointOf(file, log, this.#ports.clock.now());
+    this.#assertRunning();
+    return this.#archiving.cut(path);
   }
 
   /**
@@ -633,28 +589,7 @@ export class MicroKernel {
    */
   archiveMark(path: string | undefined, name: string): ArchivePoint[] {
     this.#assertRunning();
-    const archived = this.#files.files.filter((file) => this.#archive.logOf(file) !== undefined);
-    const paths = path === undefined ? archived.map(({ pages }) => pages.path) : [path];
-    const files = paths.map((each) => this.#archived(each));
-    for (const [file] of files) file.pages.complete();
-    return files.map(([file, log]) => pointOf(file, log, log.mark(name)));
-  }
-
-  #isArchived(path: string): boolean {
-    const file = this.#files.openAt(path);
-    if (file !== undefined) return this.#archive.logOf(file) !== undefined;
-    return this.#archive.selects(path);
-  }
-
-  #archived(path: string): [OpenFile, ArchiveLog] {
-    this.#assertRunning();
-    this.#files.gate.assertOpen(path);
-    const file = this.#files.openAt(resolve(path));
-    const log = file === undefined ? undefined : this.#archive.logOf(file);
-    if (file !== undefined && log !== undefined) return [file, log];
-    const message = 'the file is not open, or not archived';
-    const details = { reason: 'not-archived', file: resolve(path) };
-    throw new BtrieveError(Status.ARCH_FILE_NOT_LOGGED, message, details);
+    return this.#archiving.mark(path, name);
   }
 
   /**
@@ -702,10 +637,7 @@ export class MicroKernel {
    */
   endContinuous(which: readonly string[] | 'all', options: EndContinuousOptions = {}): EndedFile[] {
     const steps = this.endingContinuous(which, options);
-    for (;;) {
-      const step = steps.next();
-      if (step.done === true) return step.value;
-    }
+    return runSteps(steps);
   }
 
   /** The same in steps, between which clients work on; ended early, a file stays in. */
@@ -773,10 +705,7 @@ export class MicroKernel {
    */
   hotCopy(paths: readonly string[], directory: string, options: HotCopyOptions = {}): HotCopy[] {
     const steps = this.hotCopying(paths, directory, options);
-    for (;;) {
-      const step = steps.next();
-      if (step.done === true) return step.value;
-    }
+    return runSteps(steps);
   }
 
   /** The same in steps, between which clients work on. */
@@ -786,36 +715,11 @@ export class MicroKernel {
     options: HotCopyOptions = {},
   ): Generator<HotCopyProgress, HotCopy[], void> {
     this.#assertRunning();
-    const frozen = (files: readonly string[]): void => this.#cutArchives(files);
+    const frozen = (files: readonly string[]): void => this.#archiving.cutAll(files);
     const parts = { disk: this.#disk, continuous: this.#continuous, frozen };
     const copies = yield* this.#freezing.without(hotCopy(parts, paths, directory, options));
-    this.#noteBackups(copies);
+    this.#archiving.noteBackups(copies);
     return copies;
-  }
-
-  /** For `-blog check`: which copy there is of each archived file. */
-  #noteBackups(copies: readonly HotCopy[]): void {
-    const { files, clock, events } = this.#ports;
-    for (const { file, copy } of copies) {
-      if (!this.#isArchived(file)) continue;
-      try {
-        const { uuid, timeline, changeSeq } = lookAtFile(files, copy);
-        const what = {
-          uuid: uuidText(uuid),
-          timeline,
-          changeSeq,
-          file,
-          how: 'copied',
-          copy,
-        } as const;
-        const time = new Date(clock.now()).toISOString();
-        declareBackup(files, backupsFileOf(this.root), { ...what, time });
-      } catch (error) {
-        if (!(error instanceof Error)) throw error;
-        const text = `The copy is good, but it is not known as a backup (butil -blog backed-up): ${error.message}`;
-        events.write({ severity: 'W', id: 'backup-not-noted', fields: { file, copy }, text });
-      }
-    }
   }
 
   /**
@@ -841,14 +745,6 @@ export class MicroKernel {
     this.#freezing.thaw();
   }
 
-  /** Copies that are made of these files now need only the segments that follow. */
-  #cutArchives(paths: readonly string[]): void {
-    for (const path of paths) {
-      const file = this.#files.openAt(path);
-      if (file !== undefined) this.#archive.logOf(file)?.cut();
-    }
-  }
-
   /**
    * Switches the backup agent on: the files that are open, or those of a list, go into continuous operation, at one
    * moment; without a list also those that are opened from now on. What cannot go in is left out, and said.
@@ -867,10 +763,7 @@ export class MicroKernel {
    */
   stopBackupAgent(): BackupAgentEnd {
     const steps = this.stoppingBackupAgent();
-    for (;;) {
-      const step = steps.next();
-      if (step.done === true) return step.value;
-    }
+    return runSteps(steps);
   }
 
   /** The same in steps, between which clients work on. */
@@ -1025,7 +918,7 @@ export class MicroKernel {
     if (this.#isStopped) return;
     this.#isStopped = true;
     clearInterval(this.#timer);
-    this.#blog?.close();
+    this.#archiving.close();
     this.#requester?.close();
     running.delete(this);
     if (running.size === 0) process.off('exit', stopAll);
@@ -1053,7 +946,7 @@ export class MicroKernel {
     if (this.#files.gate.isClosed) return;
     for (const file of this.#files.files) file.pages.idle();
     this.#agent.look();
-    this.#lookAtBlog();
+    this.#archiving.look();
     this.#log.log.idle();
   }
 
@@ -1065,12 +958,6 @@ export class MicroKernel {
   #tell(id: string, text: string): void {
     this.#ports.events.write({ severity: 'I', id, fields: { root: this.root }, text });
   }
-}
-
-function pointOf({ pages }: OpenFile, log: ArchiveLog, time: number): ArchivePoint {
-  const { path: file, control } = pages;
-  const changeSeq = String(control.changeSeq);
-  return { file, log: log.path, changeSeq, time: new Date(time).toISOString() };
 }
 
 function isLogging({ transactionLogging, transactionDurability }: Settings): boolean {
@@ -1086,62 +973,6 @@ function openLog(ports: Ports, root: string, settings: Settings): EngineLog {
 function notAskedTwice(): BtrieveError {
   const message = 'a program works with this engine; it is stopped only if that is insisted on';
   return new BtrieveError(Status.OPERATION_NOT_ALLOWED, message, { reason: 'stop' });
-}
-
-const ROOT_KEY_SIZE = 32;
-
-/** The key in `etc/engine.key`, made when it is first needed. */
-function rootKey({ files, random }: Ports, root: string): Uint8Array {
-  const path = join(root, 'etc', 'engine.key');
-  const key = new Uint8Array(ROOT_KEY_SIZE);
-  const isThere = files.exists(path);
-  const fresh = `${path}.new`;
-  // What a crash left half made is no key that anything was wrapped with.
-  if (!isThere && files.exists(fresh)) files.remove(fresh);
-  const handle = files.open(isThere ? path : fresh, isThere ? 'read' : 'create');
-  try {
-    if (isThere) {
-      if (readFully(handle, key, 0, key.length, 0) === key.length) return key;
-      const message = 'the key of the engine is cut short; put back a copy of it';
-      throw new BtrieveError(Status.IO_ERROR, message, { reason: 'engine-key', file: path });
-    }
-    random.fill(key);
-    writeFully(handle, key, 0, key.length, 0);
-    handle.sync();
-    files.rename(fresh, path);
-    files.syncDirectory(join(root, 'etc'));
-    return key;
-  } catch (error) {
-    throw fileError('the key of the engine cannot be read or made', error, path);
-  } finally {
-    closeQuietly(handle);
-  }
-}
-
-/** The lock of a root, which nobody else gets as long as it is held. */
-function lockRoot(files: FileSystem, root: string): FileHandle {
-  const lock = lockFile(files, lockOf(root));
-  if (lock !== undefined) return lock;
-  throw new BtrieveError(Status.FILE_INUSE, 'another engine has this root', {
-    reason: 'root-held',
-    file: root,
-  });
-}
-
-/** The file whose lock says that an engine has a root. */
-export function lockOf(root: string): string {
-  return join(root, 'run', 'engine.lock');
-}
-
-/** Where the settings of a root are. */
-export function settingsFileOf(root: string): string {
-  return join(root, 'etc', 'engine.json');
-}
-
-/** Where the log of a root is, as its settings have it. Throws 160. */
-export function logDirectoryOf(files: FileSystem, root: string): string {
-  const { transactionLogDirectory = '' } = readSettings(files, settingsFileOf(root));
-  return logDirectory(root, transactionLogDirectory);
 }
 
 /** Throws 160 for one that takes effect at the start only. */

@@ -13,12 +13,12 @@ export {
 } from './microkernel/status.js';
 export {
   MicroKernel,
-  type ArchivePoint,
   type EngineOptions,
   type EngineStatistics,
   type RecoverAllOptions,
   type RunningSettings,
 } from './engine.js';
+export type { ArchivePoint } from './archiving.js';
 export type { ArchivedSelection } from './archival/engine-archive.js';
 export type { ArchiveStatistics } from './archival/archive-log.js';
 export {

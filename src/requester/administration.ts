@@ -21,7 +21,7 @@ export function isSteps(answer: unknown): answer is AdministrationSteps {
 }
 
 /** All of them at once. */
-export function runSteps(steps: AdministrationSteps): unknown {
+export function runSteps<R>(steps: Generator<unknown, R, void>): R {
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;
