@@ -15,8 +15,8 @@ import type * as ScenariosModule from './archive-scenarios.js';
 
 const LIMIT = 120;
 /** Of roll-forward, and states of each. */
-const LIVES = 6;
-const LIFE_LIMIT = 24;
+const LIVES = 8;
+const LIFE_LIMIT = 12;
 
 async function load<Module>(tree: string, name: string): Promise<Module> {
   return (await import(pathToFileURL(join(tree, 'test/crash', name)).href)) as Module;

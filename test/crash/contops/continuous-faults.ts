@@ -125,16 +125,4 @@ export const SEEDED_CONTINUOUS_FAULTS: readonly RecordFault[] = [
     why: 'what was rolled in has gone, or the file would go back to it',
     first: END,
   },
-  {
-    name: 'the torn end of a delta is taken for a page',
-    file: OVERLAY,
-    edits: [
-      {
-        find: 'if (this.delta.size() < (page + 2) * this.#pageSize) return false;',
-        put: '',
-      },
-    ],
-    why: 'a file with a delta can be opened after a power cut',
-    first: 'endbu of 1 file',
-  },
 ];

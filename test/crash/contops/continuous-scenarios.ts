@@ -46,6 +46,18 @@ function end(player: LogPlayer, count: number): void {
   for (const path of paths(count)) player.promiseFile(path);
 }
 
+/** What a snapshot has is all that there is: it is on disk, and nothing is written meanwhile. */
+function freezeAndThaw(player: LogPlayer, count: number): void {
+  const { engine, disk } = player;
+  engine.freeze();
+  for (const path of paths(count)) player.promiseFile(path);
+  player.promise(false);
+  const { steps } = disk;
+  for (const path of paths(count)) player.dump(path);
+  if (disk.steps !== steps) throw new Error('the disk was written to while everything was frozen');
+  engine.thaw();
+}
+
 /** What an engine finds: all of a call or none, and the data files as they were. */
 function isAsItWas(count: number, endsInTurn: boolean) {
   return (player: LogPlayer): void => {
@@ -234,6 +246,22 @@ function scenarios(count: number): LogScenario[] {
           const steps = player.engine.endingContinuous(paths(count));
           while (steps.next().done !== true) work(player, client, count, 1);
           work(player, client, count, 1);
+        },
+        verify: isAsItWas(count, true),
+      },
+      {
+        name: `frozen for snapshots, before and in between, ${of}`,
+        settings,
+        before: files(count),
+        run: (player) => {
+          const client = opened(player, count);
+          work(player, client, count, 1);
+          freezeAndThaw(player, count);
+          start(player, count);
+          work(player, client, count, 1);
+          freezeAndThaw(player, count);
+          work(player, client, count, 1);
+          end(player, count);
         },
         verify: isAsItWas(count, true),
       },

@@ -25,6 +25,8 @@ export interface RollForwardTally {
   run: number;
 }
 
+/** Kinds of targets, taken in turn by the lives. */
+const AIMS = 4;
 const DEPTH = 3;
 const DEEPER_ONE_IN = 64;
 /** Moments looked at of a run that is crashed again, about, and states of them all. */
@@ -57,7 +59,7 @@ export class RollForwardLab {
   run(): RollForwardTally {
     const life = this.#life;
     const disk = life.lost(true, life.pick(2) === 0);
-    this.#aim = life.aim();
+    this.#aim = life.aim(this.#seed % AIMS);
     try {
       this.#lookAt(this.#record(disk), '', DEPTH, this.#limit);
       return this.tally;

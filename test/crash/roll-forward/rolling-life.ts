@@ -205,9 +205,9 @@ export class RollingLife {
     return this.player.history.commits;
   }
 
-  aim(): Aim {
+  /** Of one of four kinds: 0 the end, 1 a transaction, 2 just before one, 3 a time. */
+  aim(kind = this.pick(4)): Aim {
     const lsns = this.#reachable();
-    const kind = this.pick(4);
     const lsn = lsns[this.pick(lsns.length)];
     const last = this.player.history.last;
     if (kind === 0 || lsn === undefined) return { until: undefined, commit: last };
