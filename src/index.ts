@@ -192,7 +192,7 @@ export {
 } from './maintenance/stat-report.js';
 export { dumpPage, type PageChoice, type PageDump } from './maintenance/page-dump.js';
 export { readAllPages } from './maintenance/cached-pages.js';
-export { fileDefinition } from './maintenance/opened-file.js';
+export { fileDefinition, fileNotes } from './maintenance/opened-file.js';
 export { recoverRecords, type RecoverOptions } from './maintenance/recover-records.js';
 export type { RecoverResult, RecoveryProblem } from './maintenance/recovery-report.js';
 export {

@@ -1,6 +1,6 @@
 /** `butil -describe`: the description file from which CREATE makes such a file again. */
 import { dirname, join } from 'node:path';
-import { describeFile, fileDefinition } from '../../src/index.js';
+import { describeFile, fileDefinition, fileNotes } from '../../src/index.js';
 import { done, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 import { isThere, TextFileError, writeBytes, writeText } from '../text-files.js';
@@ -10,7 +10,7 @@ export async function command(session: Session): Promise<Outcome> {
   const owner = await session.owner(0, file);
   const definition = fileDefinition(await session.client(), file, owner);
   const { text, acsFiles } = describeFile(definition);
-  const { notes } = definition;
+  const notes = fileNotes(await session.client(), file, owner);
   const names = acsFiles.map(({ name }) => name);
   if (output === undefined) return done(text.trimEnd(), { file, text, acsFiles: names }, notes);
   const targets = acsFiles.map(({ name, bytes }) => ({ path: join(dirname(output), name), bytes }));

@@ -7,7 +7,7 @@ import { NodeFileSystem } from '../microkernel/node-files.js';
 import { fileError } from '../microkernel/page-device.js';
 import type { FileIdentity } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
-import { fileDefinition } from './opened-file.js';
+import { fileDefinition, fileNotes } from './opened-file.js';
 
 /** How a file is cloned. */
 export interface CloneOptions {
@@ -25,7 +25,8 @@ export interface CloneOptions {
 
 /**
  * Makes an empty file of the definition of another one: lengths, flags, keys (those made later too),
- * collating sequences, room for linked duplicates. Returns the definition.
+ * collating sequences, room for linked duplicates. Returns the definition, with what the user should know of an
+ * original source among its notes.
  *
  * Throws 59 (the output exists, and `replace` is not given), 85 (it is open, or it is the source), what
  * Open answers for the source, and 18, 25, 12, 94.
@@ -47,8 +48,9 @@ export function cloneFile(
   const definition = withCompression(fileDefinition(client, source, owner), options);
   const path = absolutePath(output, calls.directory);
   assertNotSame(path, absolutePath(source, calls.directory));
+  const known = fileNotes(client, source, owner);
   createFile(client, path, definition, { replace, dryRun: options.dryRun ?? false });
-  return definition;
+  return { ...definition, notes: [...definition.notes, ...known] };
 }
 
 /** What happens to a file that is there already. */
@@ -107,7 +109,7 @@ function withCompression(definition: FileDefinition, options: CloneOptions): Fil
   const { pointerCount, hasSystemData, keys } = definition;
   const linked = keys.filter(({ segments: [first] }) => ((first?.flags ?? 0) & 0x81) === 1).length;
   const reservedPointers = pointerCount - linked;
-  const changed = validateDefinition(
+  return validateDefinition(
     {
       ...definition,
       pageSize: definition.requestedPageSize,
@@ -116,7 +118,6 @@ function withCompression(definition: FileDefinition, options: CloneOptions): Fil
     },
     hasSystemData ? 'always' : 'never',
   );
-  return { ...changed, notes: [...new Set([...definition.notes, ...changed.notes])] };
 }
 
 function flagged(flags: number, flag: number, isSet: boolean): number {

@@ -33,16 +33,13 @@ export function openedFile<R>(
 
 /**
  * The definition of a file; of one that is too damaged to be opened too, if its definition is sound. Of an
- * original file it is that of a file of this engine for the same records, and its notes say what the user
- * should know of the file. Throws what Open answers.
+ * original file it is that of a file of this engine for the same records. Throws what Open answers.
  */
 export function fileDefinition(client: Client, path: string, owner = ''): FileDefinition {
   try {
-    return openedFile(client, path, owner, (file) => {
-      if (file.original === undefined) return file.definition;
-      const definition = definitionForCopy(file.definition, {}, true);
-      return { ...definition, notes: [...definition.notes, ...notesOn(file)] };
-    });
+    return openedFile(client, path, owner, ({ definition, original }) =>
+      original === undefined ? definition : definitionForCopy(definition, {}, true),
+    );
   } catch (error) {
     const isDamaged = error instanceof BtrieveError && error.status === Status.IO_ERROR;
     if (!isDamaged) throw error;
@@ -50,4 +47,10 @@ export function fileDefinition(client: Client, path: string, owner = ''): FileDe
     if (isOriginalFile(absolute)) throw error;
     return definitionOfDamaged(absolute, owner).file;
   }
+}
+
+/** What the user should know of an original file; nothing of one of this engine. Throws what Open answers. */
+export function fileNotes(client: Client, path: string, owner = ''): readonly string[] {
+  const absolute = absolutePath(path, client.internals.calls.directory);
+  return isOriginalFile(absolute) ? openedFile(client, path, owner, notesOn) : [];
 }

@@ -1,4 +1,5 @@
 /** RECOVER of an original file: whatever can be read of its records, into an unformatted file. */
+import { checkLegacyInSteps } from '../legacy/legacy-check.js';
 import { LegacyFile } from '../legacy/legacy-file.js';
 import type { LegacyCursor } from '../legacy/legacy-index.js';
 import { LEGACY_PAGE } from '../legacy/legacy-layout.js';
@@ -37,6 +38,7 @@ export function* recoverOriginal(
     const writer = target && new UnformattedWriter(target.handle);
     const recovery = new Recovery(file, writer);
     yield* recovery.run();
+    yield* recovery.check();
     writer?.end();
     target?.finish();
     const { recovered, problems, unconfirmed } = recovery;
@@ -80,6 +82,23 @@ class Recovery {
     }
     if (hasSteps) yield* this.#byPosition();
     else yield* this.#byKeys();
+  }
+
+  /**
+   * What no reading of a record shows may still be wrong with the file: parts of records that belong to others, for
+   * instance. So one that gave no reason for complaint is looked at as a whole.
+   */
+  *check(): Task<void> {
+    if (this.problems.count > 0) return;
+    const { findings } = yield* checkLegacyInSteps(this.#file);
+    for (const { message, reason, offset } of findings) {
+      const details = {
+        reason,
+        file: this.#file.path,
+        ...(offset === undefined ? {} : { offset }),
+      };
+      this.problems.add('the file', new BtrieveError(Status.IO_ERROR, message, details));
+    }
   }
 
   /** A key-only file, or one whose free slots are not known. */
