@@ -137,7 +137,8 @@ class Recovery {
       }
     }
     const { free, plan } = this.#file.records;
-    if (free.failure !== undefined && plan.use < 0) yield* this.#addUnlisted(found);
+    const isUnknown = free.failure !== undefined && plan.use < 0;
+    if (isUnknown && found.size < this.#file.recordCount) yield* this.#addUnlisted(found);
     for (const address of [...found].sort((a, b) => a - b)) this.#take(address);
   }
 
