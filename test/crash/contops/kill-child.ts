@@ -25,9 +25,11 @@ function* life(directory: string, number: number): Generator<undefined, void, vo
   const client = engine.client();
   const paths = FILES.map((name) => join(directory, name));
   const files = paths.map((path) => client.openFile(path, Item));
-  const enter = (phase: string): void => void writeSync(1, `p ${number} ${phase}\n`);
+  const enter = (phase: string): void => {
+    writeSync(1, `p ${number} ${phase}\n`);
+  };
   let serial = Number(first);
-  const transact = (): undefined => {
+  const transact = (): void => {
     const text = 'x'.repeat(Math.floor(random() * 300));
     client.transaction(() => {
       for (const file of files) file.insert({ serial, group: serial % 7, text });
@@ -39,12 +41,21 @@ function* life(directory: string, number: number): Generator<undefined, void, vo
     enter('start');
     if (engine.continuous().length === 0) engine.startContinuous(paths);
     enter('inside');
-    for (let n = Math.floor(random() * 30); n > 0; n--) yield transact();
+    for (let n = Math.floor(random() * 30); n > 0; n--) {
+      transact();
+      yield;
+    }
     enter('end');
     const steps = engine.endingContinuous('all');
-    while (steps.next().done !== true) yield transact();
+    while (steps.next().done !== true) {
+      transact();
+      yield;
+    }
     enter('outside');
-    for (let n = Math.floor(random() * 10); n > 0; n--) yield transact();
+    for (let n = Math.floor(random() * 10); n > 0; n--) {
+      transact();
+      yield;
+    }
   }
 }
 

@@ -20,6 +20,8 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const SEED = Number(process.env['SEED'] ?? 1);
 const RUNS = Number(process.env['RUNS'] ?? 120);
 const ENGINES = 4;
+/** Lines printed before a kill, at the most: with four engines, some rounds of each. */
+const LINES = 200;
 
 /** What an engine has answered, and what it was doing, when it was killed. */
 interface Killed {
@@ -27,8 +29,15 @@ interface Killed {
   phase: string;
 }
 
-/** Of each engine of a child that is killed so many milliseconds after it was ready. */
-async function runAndKill(words: readonly string[], delay: number): Promise<Killed[]> {
+/**
+ * Of each engine of a child that is killed a moment after it has printed so many lines: however slow the machine
+ * is, it has got somewhere.
+ */
+async function runAndKill(
+  words: readonly string[],
+  lines: number,
+  delay: number,
+): Promise<Killed[]> {
   const child = spawn(process.execPath, ['--import', 'tsx', CHILD, ...words], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -38,7 +47,7 @@ async function runAndKill(words: readonly string[], delay: number): Promise<Kill
   const ready = new Promise<void>((resolve) => {
     child.stdout.on('data', (data: Buffer) => {
       text += data.toString();
-      if (text.includes('ready')) resolve();
+      if (text.split('\n').length > lines) resolve();
     });
   });
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
@@ -164,7 +173,11 @@ test(`killed in continuous operation, nothing that was answered is lost (SEED=${
       }
       const from = String(Math.max(0, ...sites.map((site) => site.answered.at(-1) ?? 0)) + 10);
       const words = [String(SEED * 1000 + kills), from, ...sites.map((site) => site.directory)];
-      const killed = await runAndKill(words, 10 + Math.floor(random() * 300));
+      const killed = await runAndKill(
+        words,
+        Math.floor(random() * LINES),
+        Math.floor(random() * 30),
+      );
       for (const [at, site] of sites.entries()) {
         const each = killed[at] ?? { answered: [], phase: '' };
         phases.set(each.phase, (phases.get(each.phase) ?? 0) + 1);
