@@ -198,8 +198,8 @@ function changesOf(
   return listed;
 }
 
-function has({ buffer, byteOffset, length }: Uint8Array, wanted: Uint8Array): boolean {
-  return Buffer.from(buffer, byteOffset, length).indexOf(wanted) >= 0;
+function has(bytes: Uint8Array, wanted: Uint8Array): boolean {
+  return view(bytes, 0, bytes.length).includes(view(wanted, 0, wanted.length));
 }
 
 function view(bytes: Uint8Array, from: number, length: number): Buffer {

@@ -226,7 +226,8 @@ export class ArchiveLog implements FileArchive {
   #writer(bytes: number): ArchiveRecordWriter {
     const last = this.#noted.at(-1);
     if (last !== undefined && !last.isFull && last.end + bytes <= ARCHIVE_FRAME_SIZE) return last;
-    const writer = new ArchiveRecordWriter();
+    // Where one frame is full, the next one will be, too.
+    const writer = new ArchiveRecordWriter(last === undefined ? undefined : ARCHIVE_FRAME_SIZE);
     this.#closedBytes += last?.end ?? 0;
     this.#noted.push(writer);
     return writer;

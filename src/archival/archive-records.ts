@@ -126,8 +126,8 @@ function aligned(size: number): number {
 
 /** Collects records for one frame, behind room for its head. */
 export class ArchiveRecordWriter {
-  bytes: Uint8Array = new Uint8Array(new SharedArrayBuffer(FIRST_SIZE));
-  #view = new DataView(this.bytes.buffer);
+  bytes: Uint8Array;
+  #view: DataView;
   /** Where the next record goes. */
   end = ARCHIVE_FRAME.size;
   firstChangeSeq = 0;
@@ -142,6 +142,12 @@ export class ArchiveRecordWriter {
   #owner: OwnerData | undefined;
   readonly #clients = new Map<string, number>();
   readonly #encoder = new TextEncoder();
+
+  /** `size`: bytes that it will probably take; it grows as needed. */
+  constructor(size = FIRST_SIZE) {
+    this.bytes = new Uint8Array(new SharedArrayBuffer(size));
+    this.#view = new DataView(this.bytes.buffer);
+  }
 
   get isEmpty(): boolean {
     return this.#isEmpty;

@@ -3,9 +3,11 @@
  *
  * Owns: under which name the log knows the file, and who is at work in it.
  */
-import type { FileArchive } from '../archive-sink.js';
+import type { ArchivedParticipant, FileArchive } from '../archive-sink.js';
 import { ChangeList } from '../change-list.js';
 import type { ChangeLog, LoggedFile, LogPart } from '../change-log.js';
+
+const NOBODY_ELSE: readonly ArchivedParticipant[] = Object.freeze([]);
 
 export class FileJournal {
   /** Undefined while nothing is logged. */
@@ -36,8 +38,8 @@ export class FileJournal {
     this.#part.changeSeq = changeSeq;
     const lsn = this.log?.appendOperation(this.#part, this.client) ?? 0;
     const { client } = this;
-    const rest = { client, isTransaction: false, participants: [] };
-    this.archive?.record({ changes, changeSeq, lsn, ...rest });
+    const participants = NOBODY_ELSE;
+    this.archive?.record({ changes, changeSeq, lsn, client, isTransaction: false, participants });
     return lsn;
   }
 
