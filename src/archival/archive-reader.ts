@@ -147,7 +147,7 @@ function isWanted(entry: ArchiveEntry, after: number): boolean {
 }
 
 /** A file was created over this one: unless something follows, which says that it was not. It has no number. */
-export function isCreatedOver(entry: ArchiveRecord): boolean {
+function isCreatedOver(entry: ArchiveRecord): boolean {
   return entry.kind === 'structure' && entry.what === 'create-over';
 }
 
