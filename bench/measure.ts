@@ -16,23 +16,25 @@ export interface Row {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  /** `at most` or `at least` this. */
-  readonly goal: readonly ['<=' | '>=', number];
+  /** `at most` or `at least` this; none if the figure is there for comparison. */
+  readonly goal?: readonly ['<=' | '>=', number];
   readonly note?: string;
 }
 
-export function meets({ value, goal: [relation, bound] }: Row): boolean {
+export function meets({ value, goal }: Row): boolean {
+  if (goal === undefined) return true;
+  const [relation, bound] = goal;
   return relation === '<=' ? value <= bound : value >= bound;
 }
 
 export function format(row: Row): string {
-  const [relation, bound] = row.goal;
+  const { goal } = row;
   const shown = row.value >= 100 ? row.value.toFixed(0) : row.value.toPrecision(3);
   return [
     row.name.padEnd(58),
     `${shown} ${row.unit}`.padStart(14),
-    `goal ${relation} ${bound} ${row.unit}`.padStart(26),
-    meets(row) ? ' met ' : ' MISSED',
+    (goal === undefined ? '' : `goal ${goal[0]} ${goal[1]} ${row.unit}`).padStart(26),
+    goal === undefined ? '' : meets(row) ? ' met ' : ' MISSED',
     row.note ?? '',
   ].join(' ');
 }

@@ -10,7 +10,7 @@
  */
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MicroKernel, Op, version } from 'isamite';
+import { MicroKernel, Op, version } from '../dist/src/index.js';
 
 const RECORD = 120;
 const NAME = { at: 8, length: 20 };

@@ -1,10 +1,22 @@
-/** `npm run bench`: every goal that has a figure, and the figure. Takes about a minute. */
+/**
+ * `npm run bench`: every goal that has a figure, and the figure. Takes some minutes.
+ *
+ *     npm run bench                                     all parts
+ *     npm run bench -- butil stores                     these
+ *     npm run bench -- stores --records 1000000 --rounds 3
+ *
+ * The parts are listed below; `report.ts` says what a module does to be one.
+ */
+import { parseArgs } from 'node:util';
 import { Lab } from '../test/crash/lab.js';
 import { SCENARIOS } from '../test/crash/scenarios.js';
-import { pageMemoryBenchmarks } from './page-memory.js';
+import { butilPart } from './butil.js';
 import { format, meets, type Row } from './measure.js';
 import { originalBenchmarks } from './originals.js';
+import { pageMemoryBenchmarks } from './page-memory.js';
 import { pageBenchmarks } from './pages.js';
+import { part, type Part } from './report.js';
+import { sideBySide } from './side-by-side.js';
 
 function enumerator(): Row {
   let states = 0;
@@ -19,9 +31,35 @@ function enumerator(): Row {
   return { name: 'crash states on one core', value, unit: '/s', goal: ['>=', 5000], note };
 }
 
-const rows = [...pageMemoryBenchmarks(), ...pageBenchmarks(), ...originalBenchmarks()];
-if (!process.argv.includes('--pages')) rows.push(enumerator());
+const PARTS: readonly Part[] = [
+  part('memory', pageMemoryBenchmarks),
+  part('pages', pageBenchmarks),
+  part('originals', originalBenchmarks),
+  part('crash', () => [enumerator()]),
+  butilPart,
+  sideBySide,
+];
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    records: { type: 'string', default: '100000' },
+    rounds: { type: 'string', default: '3' },
+  },
+});
+const options = { records: Number(values.records), rounds: Number(values.rounds) };
+const wanted = PARTS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+if (!(options.records >= 1000 && options.rounds >= 1) || wanted.length === 0) {
+  const names = PARTS.map(({ name }) => name).join(' ');
+  console.error(`Usage: npm run bench -- [${names}] [--records 1000 or more] [--rounds 1 or more]`);
+  process.exit(3);
+}
 console.log(`Node ${process.version}, ${process.platform} ${process.arch}`);
-for (const row of rows) console.log(format(row));
-const missed = rows.filter((row) => !meets(row)).length;
-console.log(missed === 0 ? 'All goals met.' : `${missed} of ${rows.length} goals missed.`);
+let [all, missed] = [0, 0];
+for (const each of wanted) {
+  const rows = await each.run(options);
+  for (const row of rows) console.log(format(row));
+  all += rows.filter(({ goal }) => goal !== undefined).length;
+  missed += rows.filter((row) => !meets(row)).length;
+}
+console.log(missed === 0 ? `All ${all} goals met.` : `${missed} of ${all} goals missed.`);
