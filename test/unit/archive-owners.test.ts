@@ -87,7 +87,9 @@ function listed(
   more = {},
 ): { entries: ListedEntry[]; sealed: number } {
   let sealed = 0;
-  const onSealed = (): void => void sealed++;
+  const onSealed = (): void => {
+    sealed++;
+  };
   const files = world.ports.files;
   const entries = [...readArchive(A, { files, log: LOG, owners, onSealed, images: true, ...more })];
   return { entries, sealed };
