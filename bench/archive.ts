@@ -1,8 +1,8 @@
 /**
  * What archival logging costs, and how fast the way back is. By the time of processors that all threads take, so
- * that others on the machine do not count. With `--large` the log that is listed has 1 GB instead of 200 MB.
+ * that others on the machine do not count. With ISAMITE_BENCH_LARGE=1 in the environment the log that is listed has 1 GB instead of 200 MB.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -14,7 +14,7 @@ import {
   readArchive,
   type Settings,
 } from '../src/index.js';
-import { format, median, type Row } from './measure.js';
+import { median, type Row } from './measure.js';
 
 const Small = defineRecord(
   { n: integer(4), more: integer(4), text: bytes(56) },
@@ -25,9 +25,9 @@ const Large = defineRecord({ n: integer(4), text: bytes(300) }, { keys: { byN: k
 const ROUNDS = 9;
 const LOGGED = 60_000;
 const ROLLED = 300_000;
-const LISTED = process.argv.includes('--large') ? 1_000_000_000 : 200_000_000;
+const LISTED = process.env['ISAMITE_BENCH_LARGE'] === '1' ? 1_000_000_000 : 200_000_000;
 
-const base = mkdtempSync(join(tmpdir(), 'isamite-bench-archive-'));
+const base = join(tmpdir(), `isamite-bench-archive-${process.pid}`);
 let roots = 0;
 
 /** Milliseconds of processors. */
@@ -155,9 +155,11 @@ function listing(): Row[] {
   return rows;
 }
 
-try {
-  const rows = [cost(), rolling(), ...listing()];
-  for (const row of rows) console.log(format(row));
-} finally {
-  rmSync(base, { recursive: true, force: true });
+export function archiveBenchmarks(): Row[] {
+  try {
+    mkdirSync(base);
+    return [cost(), rolling(), ...listing()];
+  } finally {
+    rmSync(base, { recursive: true, force: true });
+  }
 }

@@ -1,12 +1,12 @@
 /**
- * `npx tsx bench/continuous.ts`: what continuous operation costs those who write, and how long putting in, taking out and
+ * Benchmarks of continuous operation: what it costs those who write, and how long putting in, taking out and
  * copying take. Writers by processor time and by the clock: on a machine with other work only the first says much.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineRecord, integer, key, MicroKernel, zstring, type FileOf } from '../src/index.js';
-import { format, median, meets, type Row } from './measure.js';
+import { median, type Row } from './measure.js';
 
 const Line = defineRecord(
   { n: integer(4), group: integer(4), text: zstring(100) },
@@ -85,8 +85,16 @@ function rates(
   }));
 }
 
-const directory = mkdtempSync(join(tmpdir(), 'isamite-'));
-try {
+export function continuousBenchmarks(): Row[] {
+  const directory = mkdtempSync(join(tmpdir(), 'isamite-'));
+  try {
+    return measured(directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function measured(directory: string): Row[] {
   const engine = MicroKernel.start({
     root: join(directory, 'root'),
     settings: { requester: false, operationBundleLimit: 1000 },
@@ -139,10 +147,6 @@ try {
     ...rates('endbu', deltaBytes, [end], 200),
     ...rates('hotcopy', bytes, copies, 300),
   ];
-  for (const row of rows) console.log(format(row));
-  const missed = rows.filter((row) => !meets(row)).length;
-  console.log(missed === 0 ? 'All goals met.' : `${missed} of ${rows.length} goals missed.`);
   engine.stop();
-} finally {
-  rmSync(directory, { recursive: true, force: true });
+  return rows;
 }

@@ -20,7 +20,7 @@ export interface Part {
   readonly run: (options: BenchOptions) => readonly Row[] | Promise<readonly Row[]>;
 }
 
-/** Rows that need no options. */
-export function part(name: string, run: () => readonly Row[]): Part {
+/** A part of this name. */
+export function part(name: string, run: Part['run']): Part {
   return { name, run };
 }

@@ -1,5 +1,5 @@
 /**
- * `npx tsx bench/requester.ts`: clients of an engine in another process. Sixteen connections, in two processes,
+ * Benchmarks of clients of an engine in another process. Sixteen connections, in two processes,
  * with sixteen gets in flight each; one client with one; and transactions under durability, alone and
  * together.
  *
@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connect, MicroKernel, Op, type RemoteClient } from '../src/index.js';
 import { createBuffer, dword } from '../test/support/caller.js';
-import { format, type Row } from './measure.js';
+import { type Row } from './measure.js';
 
 const SELF = fileURLToPath(import.meta.url);
 const RECORDS = 10_000;
@@ -95,7 +95,7 @@ function worker(...words: (string | number)[]): Promise<number> {
   return new Promise((resolve) => child.once('close', () => resolve(Number(out))));
 }
 
-async function main(): Promise<void> {
+export async function requesterBenchmarks(): Promise<Row[]> {
   const root = mkdtempSync(join(tmpdir(), 'isamite-'));
   const engine = MicroKernel.start({ root });
   const own = engine.client();
@@ -136,12 +136,15 @@ async function main(): Promise<void> {
       note: `${together.toFixed(0)} and ${alone.toFixed(0)} a second`,
     },
   ];
-  for (const row of rows) console.log(format(row));
   engine.stop();
   rmSync(root, { recursive: true, force: true });
+  return rows;
 }
 
-const [what, root = '', clients = '1', other = '1'] = process.argv.slice(2);
-if (what === undefined) await main();
-else if (what === 'gets') console.log(await gets(root, Number(clients), Number(other)));
-else console.log(await commits(root, Number(clients), Number(other)));
+const [self, what, root = '', clients = '1', other = '1'] = process.argv.slice(1);
+if (self === SELF && what === 'gets') {
+  console.log(await gets(root, Number(clients), Number(other)));
+}
+if (self === SELF && what === 'commits') {
+  console.log(await commits(root, Number(clients), Number(other)));
+}

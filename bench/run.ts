@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: every goal that has a figure, and the figure. Takes some minutes.
+ * `npm run bench`: every goal that has a figure, and the figure. Takes about a quarter of an hour; `scale` alone makes ten million records.
  *
  *     npm run bench                                     all parts
  *     npm run bench -- butil stores                     these
@@ -10,13 +10,18 @@
 import { parseArgs } from 'node:util';
 import { Lab } from '../test/crash/lab.js';
 import { SCENARIOS } from '../test/crash/scenarios.js';
+import { archiveBenchmarks } from './archive.js';
 import { butilPart } from './butil.js';
+import { continuousBenchmarks } from './continuous.js';
 import { format, meets, type Row } from './measure.js';
 import { originalBenchmarks } from './originals.js';
 import { pageMemoryBenchmarks } from './page-memory.js';
 import { pageBenchmarks } from './pages.js';
 import { part, type Part } from './report.js';
+import { requesterBenchmarks } from './requester.js';
+import { scaleBenchmarks } from './scale.js';
 import { sideBySide } from './side-by-side.js';
+import { transactionBenchmarks } from './transactions.js';
 
 function enumerator(): Row {
   let states = 0;
@@ -36,6 +41,11 @@ const PARTS: readonly Part[] = [
   part('pages', pageBenchmarks),
   part('originals', originalBenchmarks),
   part('crash', () => [enumerator()]),
+  part('transactions', transactionBenchmarks),
+  part('archive', archiveBenchmarks),
+  part('continuous', continuousBenchmarks),
+  part('requester', requesterBenchmarks),
+  part('scale', scaleBenchmarks),
   butilPart,
   sideBySide,
 ];
