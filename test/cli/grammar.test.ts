@@ -124,10 +124,12 @@ describe('each command runs on files that look like options', () => {
   });
 });
 
-/** The old spelling of a line: what follows the command has slashes. */
+/** The old spelling of a line: what follows the command has slashes, but for the command line of another program. */
 function withSlashes(line: string): string {
-  const [butilWord = '', command = '', ...rest] = line.split(' ');
-  return [butilWord, command, ...rest.map((word) => word.replace(/^-(?=[A-Za-z])/, '/'))].join(' ');
+  const [own = '', ...others] = line.split(' -- ');
+  const [butilWord = '', command = '', ...rest] = own.split(' ');
+  const old = rest.map((word) => word.replace(/^-(?=[A-Za-z])/, '/'));
+  return [[butilWord, command, ...old].join(' '), ...others].join(' -- ');
 }
 
 describe('the examples of the help, in the old and in the Unix spelling', () => {

@@ -285,8 +285,8 @@ export const SEEDED_LOG_FAULTS: readonly RecordFault[] = [
     edits: [
       {
         after: 'abort(): void {',
-        find: 'for (const [file, pages] of this.#parts) {',
-        put: 'const kept = [...this.#parts].filter(([, pages]) => pages.changes.count > 0);\n    if (kept.length > 0 && this.client.transaction !== undefined) this.#log(kept);\n    for (const [file, pages] of this.#parts) {',
+        find: 'for (const { file, pages } of this.#parts.values()) {',
+        put: 'const kept = [...this.#parts.values()].filter(({ pages }) => pages.changes.count > 0);\n    if (kept.length > 0 && this.client.transaction !== undefined) this.#log(kept);\n    for (const { file, pages } of this.#parts.values()) {',
       },
     ],
     why: 'what was aborted has not happened',
