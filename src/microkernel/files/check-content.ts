@@ -2,8 +2,8 @@
  * Proves what a data file holds: each record in each of its indexes exactly once and in order, the
  * counts, the variable parts, the free space, and that every page belongs to something.
  *
- * An index is proved by two things together: every row leads to a record with that very row, and
- * there are as many rows as records that belong there.
+ * An index is proved by two things together: its rows are those that the records call for, by a digest of
+ * both, and there are as many. If they are not, each row is followed to its record, to say which is wrong.
  *
  * Reads, never writes. Memory: one bit for each page of the space of indexes.
  */
@@ -15,6 +15,7 @@ import { checkTree } from '../trees/check-tree.js';
 import type { DataFile } from './data-file.js';
 import { definitionPages } from './definition-pages.js';
 import type { FileKey } from './file-key.js';
+import { RowDigests } from './row-digest.js';
 
 /** One thing that is wrong with what a file holds. */
 export interface ContentFinding {
@@ -50,6 +51,8 @@ class ContentCheck {
   /** By key: how many records belong into its index, and how many rows there are. */
   readonly #expected: number[];
   readonly #entries: number[];
+  /** By key: the rows that records call for; behind these, the rows that there are. */
+  readonly #digests: RowDigests;
   readonly #variablePages = new Map<number, number>();
   readonly #row: Int32Array;
   #records = 0;
@@ -61,6 +64,7 @@ class ContentCheck {
     this.#owned = new Uint8Array((file.pages.numbersUsed(SPACE.OTHER) >>> 3) + 1);
     this.#expected = file.keys.map(() => 0);
     this.#entries = file.keys.map(() => 0);
+    this.#digests = new RowDigests(2 * file.keys.length);
     this.#row = new Int32Array(file.keys.reduce((most, key) => Math.max(most, key.row.length), 0));
   }
 
@@ -143,7 +147,10 @@ class ContentCheck {
     if (!records.find(address)) return;
     this.#records++;
     for (const [index, key] of file.keys.entries()) {
-      if (!file.isNull(key)) this.#expected[index] = (this.#expected[index] ?? 0) + 1;
+      if (file.isNull(key)) continue;
+      this.#expected[index] = (this.#expected[index] ?? 0) + 1;
+      file.rowOf(key, address, this.#row);
+      this.#digests.add(index, this.#row, 0, key.row.length);
     }
     records.walk((page, index) => {
       if (index < 0) this.#own(page, `the record at address ${address}`);
@@ -200,22 +207,41 @@ class ContentCheck {
   // Indexes
 
   #checkKey(index: number, key: FileKey): void {
-    const { pages } = this.#file;
+    const { pages, keys } = this.#file;
+    const found = keys.length + index;
     this.#guard(`the index of key ${key.number}`, () => {
       checkTree(pages, key.tree, {
         finding: (reason, message, page) => this.#tell(reason, message, `page ${page}`),
         page: (page) => this.#own(page, `the index of key ${key.number}`),
         row: (words, at) => {
           this.#entries[index] = (this.#entries[index] ?? 0) + 1;
+          this.#digests.add(found, words, at, key.row.length);
+          this.#progress();
+        },
+        pause: () => pages.endOperation(),
+      });
+    });
+    if (!this.#digests.areEqual(index, found)) this.#checkRows(key);
+    const [expected = 0, entries = 0] = [this.#expected[index], this.#entries[index]];
+    if (expected === entries) return;
+    const text = `the index of key ${key.number} has ${entries} entries for ${expected} records`;
+    this.#tell('entry-count', text);
+  }
+
+  /** Not all rows are those of records: says which. What is wrong with the pages has been said. */
+  #checkRows(key: FileKey): void {
+    const { pages } = this.#file;
+    const met = new Set<number>();
+    this.#guard(`the index of key ${key.number}`, () => {
+      checkTree(pages, key.tree, {
+        finding: () => undefined,
+        page: (page) => met.size < met.add(page).size,
+        row: (words, at) => {
           this.#checkRow(key, words, at);
         },
         pause: () => pages.endOperation(),
       });
     });
-    const [expected = 0, found = 0] = [this.#expected[index], this.#entries[index]];
-    if (expected === found) return;
-    const text = `the index of key ${key.number} has ${found} entries for ${expected} records`;
-    this.#tell('entry-count', text);
   }
 
   #checkRow(key: FileKey, words: Int32Array, at: number): void {
