@@ -72,7 +72,7 @@ export class ClassicFile {
     this.#length[0] = this.data.length;
     const status = this.#call(Op.GET_DIRECT, NO_PATH);
     if (status === Status.INVALID_RECORD_ADDRESS) return false;
-    if (status === Status.DATALENGTH_ERROR) this.#readWhole();
+    if (status === Status.DATALENGTH_ERROR) this.#readWhole('physical');
     else this.#expect(status, 'a record cannot be read');
     return true;
   }
@@ -135,13 +135,13 @@ export class ClassicFile {
     const status = this.#call(op, order === 'physical' ? 0 : order);
     if (status === 0) return true;
     if (status === Status.END_OF_FILE) return false;
-    if (status === Status.DATALENGTH_ERROR) this.#readWhole();
+    if (status === Status.DATALENGTH_ERROR) this.#readWhole(order);
     else this.#expect(status, 'a record cannot be read');
     return true;
   }
 
-  /** The record that was found is longer than the buffer. */
-  #readWhole(): void {
+  /** The record that was found is longer than the buffer. The next one on the same path is still the next one. */
+  #readWhole(order: ReadingOrder): void {
     const address = this.position().slice();
     for (;;) {
       if (this.data.length >= BUFFER_LIMIT) {
@@ -151,7 +151,7 @@ export class ClassicFile {
       this.data = new Uint8Array(Math.min(BUFFER_LIMIT, 4 * this.data.length));
       this.data.set(address);
       this.#length[0] = this.data.length;
-      const status = this.#call(Op.GET_DIRECT, NO_PATH);
+      const status = this.#call(Op.GET_DIRECT, order === 'physical' ? NO_PATH : order);
       if (status === 0) return;
       if (status !== Status.DATALENGTH_ERROR) this.#expect(status, 'a record cannot be read');
     }
