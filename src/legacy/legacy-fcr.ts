@@ -79,6 +79,8 @@ export interface HeaderChoice {
   readonly header: LegacyHeader;
   /** Where it begins in the file. */
   readonly offset: number;
+  /** Where the other copy begins, if it is empty or cannot be used: it may have been the newer one. */
+  readonly lostCopyAt: number | undefined;
   readonly warnings: readonly LegacyWarning[];
 }
 
@@ -93,6 +95,8 @@ const PAGE_LARGEST = 16384;
 const PAGE_LARGEST_OLD = 4096;
 /** Distances between the copies of the header of format 9.5 to be tried; the first was seen. */
 const WIDE_UNITS: readonly number[] = [8192, 16384, 32768, 4096, 2048, 1024];
+/** Whatever else it says makes sense, so it is taken if there is no other. */
+const UNCOUNTED = 'it has content, and its usage count is 0';
 const SYSTEM_KEY_NONE = 0;
 const SLOT_LEAST = 4;
 const SLOT_BITS_MOST = 16;
@@ -143,7 +147,7 @@ function readPlain(volumes: LegacyVolumes, start: DataView): HeaderChoice {
       page: 0,
       offset: 0,
     });
-  return { header, offset: 0, warnings: [] };
+  return { header, offset: 0, lostCopyAt: undefined, warnings: [] };
 }
 
 function decodePlain(view: DataView, version: LegacyVersion): LegacyHeader {
@@ -275,7 +279,9 @@ function candidateAt(
   }
   const header = decode(view, version);
   const isFresh = usage === 0 && header.slotLength === 0;
-  return { header, offset, usage, isFresh, unknownVersion: 0, problem: problemOf(header) };
+  const isUncounted = usage === 0 && !isFresh;
+  const problem = problemOf(header) ?? (isUncounted ? UNCOUNTED : undefined);
+  return { header, offset, usage, isFresh, unknownVersion: 0, problem };
 }
 
 function decodeShadow(view: DataView, version: LegacyVersion): LegacyHeader {
@@ -368,14 +374,22 @@ function decodeWide(view: DataView, version: LegacyVersion, unit: number): Legac
   };
 }
 
-/** The copy that counts: of those that can be used the one with the most usages, the first if equal. */
-function choose(volumes: LegacyVolumes, candidates: readonly Candidate[]): HeaderChoice {
-  const best = candidates
-    .filter(({ problem }) => problem === undefined)
+/** Of the copies with this problem that with the most usages, the first if equal. */
+function newestOf(
+  candidates: readonly Candidate[],
+  problem: string | undefined,
+): Candidate | undefined {
+  return candidates
+    .filter((candidate) => candidate.problem === problem)
     .reduce<Candidate | undefined>(
       (most, one) => (most === undefined || one.usage > most.usage ? one : most),
       undefined,
     );
+}
+
+/** The copy that counts: of those that can be used the one with the most usages, the first if equal. */
+function choose(volumes: LegacyVolumes, candidates: readonly Candidate[]): HeaderChoice {
+  const best = newestOf(candidates, undefined) ?? newestOf(candidates, UNCOUNTED);
   const { path } = volumes;
   if (best?.header === undefined) {
     const [first, second] = candidates.map(({ unknownVersion }) => unknownVersion);
@@ -397,7 +411,8 @@ function choose(volumes: LegacyVolumes, candidates: readonly Candidate[]): Heade
       reason: 'header-copy',
       message: `the copy of the header at ${offset} (usage ${usage}) cannot be used: ${problem ?? ''}`,
     }));
-  return { header: best.header, offset: best.offset, warnings };
+  const lost = candidates.find((one) => one !== best && one.problem !== undefined);
+  return { header: best.header, offset: best.offset, lostCopyAt: lost?.offset, warnings };
 }
 
 /** What is wrong with a header in itself; undefined if nothing. */

@@ -84,7 +84,7 @@ export class LegacyFile {
     volumes: LegacyVolumes,
     { files, owner, cacheSize, isSalvage }: LegacyOpenOptions,
   ) {
-    const { header, offset, warnings } = readHeader(volumes);
+    const { header, offset, lostCopyAt, warnings } = readHeader(volumes);
     const { path } = volumes;
     checkOwner(header, owner, path);
     this.path = path;
@@ -94,7 +94,10 @@ export class LegacyFile {
     this.#warnings = [...warnings];
     this.format = header.version.name;
     const warn = (warning: LegacyWarning): void => this.#warn(warning);
-    const pages = new LegacyPages(header, volumes, warn, cacheSize, isSalvage);
+    const pages = new LegacyPages(header, volumes, warn, cacheSize, {
+      isSalvage,
+      lostHeaderAt: lostCopyAt,
+    });
     // The first table tells whether there is a change that was not completed.
     pages.map.locate(pages.map.first);
     if (isEncrypted(header) && header.family.isMapped) refuseUnknownEncryption(pages);

@@ -12,7 +12,7 @@ import { LEGACY_FAMILY, ownPage, ownType, ownUsage } from './legacy-family.js';
 import type { LegacyHeader, LegacyWarning } from './legacy-fcr.js';
 import { NONE } from './legacy-numbers.js';
 import { combinePage, isEncrypted, type Spread } from './legacy-owner.js';
-import { PlainMap, TableMap, type PageMap } from './legacy-pat.js';
+import { PlainMap, TableMap, type MapOptions, type PageMap } from './legacy-pat.js';
 import type { LegacyVolumes } from './legacy-volumes.js';
 
 /** Bytes of memory for pages, unless said otherwise. */
@@ -47,14 +47,14 @@ export class LegacyPages {
     volumes: LegacyVolumes,
     warn: (warning: LegacyWarning) => void,
     cacheSize = CACHE_SIZE,
-    isSalvage = false,
+    options: MapOptions = {},
   ) {
     this.header = header;
     this.pageSize = header.pageSize;
     this.path = volumes.path;
     this.#volumes = volumes;
     this.map = header.family.isMapped
-      ? new TableMap(header, volumes, warn, isSalvage)
+      ? new TableMap(header, volumes, warn, options)
       : new PlainMap(header, volumes, warn);
     const frames = Math.max(FRAMES_LEAST, Math.floor(cacheSize / header.pageSize));
     this.bytes = new Uint8Array(frames * header.pageSize);

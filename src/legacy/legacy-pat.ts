@@ -10,6 +10,8 @@
  *   arithmetic puts them, and else in the whole file, by their signature.
  * - For a recovery the pages of a table that is lost are found by the numbers that they carry, the copy with the
  *   highest usage count counting; it may be an older state than the table would have led to.
+ * - A table newer than the header beside a copy of the header that is lost or empty is no change that was not
+ *   completed, but may be the last state: that is damage, and a recovery reads that table.
  */
 import { isBlank, u16, u32 } from '../microkernel/bytes.js';
 import { damaged } from './legacy-damage.js';
@@ -131,6 +133,16 @@ const TABLES_KEPT = 8;
 interface Table {
   readonly number: number;
   readonly view: DataView;
+  /** Newer than the header that is left. */
+  readonly isNewer: boolean;
+}
+
+/** How pages are looked for. */
+export interface MapOptions {
+  /** For a recovery. */
+  readonly isSalvage?: boolean | undefined;
+  /** Where the copy of the header begins that cannot be used, if there is one. */
+  readonly lostHeaderAt?: number | undefined;
 }
 
 /** A page by its own word. */
@@ -150,6 +162,7 @@ export class TableMap implements PageMap {
   type: number = LEGACY_PAGE.NONE;
   isGuessed = false;
   readonly #isSalvage: boolean;
+  readonly #lostHeaderAt: number | undefined;
   /** Tables that cannot be read. */
   readonly #lost = new Map<number, BtrieveError>();
   #salvaged: Map<number, SalvagedPage> | undefined;
@@ -165,9 +178,10 @@ export class TableMap implements PageMap {
     header: LegacyHeader,
     volumes: LegacyVolumes,
     warn: (warning: LegacyWarning) => void,
-    isSalvage = false,
+    { isSalvage = false, lostHeaderAt }: MapOptions = {},
   ) {
     this.#header = header;
+    this.#lostHeaderAt = lostHeaderAt;
     this.#volumes = volumes;
     this.#warn = warn;
     this.#isSalvage = isSalvage;
@@ -177,7 +191,9 @@ export class TableMap implements PageMap {
     // In a file that was cut pages with higher numbers may be left: as many as its tables have entries for.
     const { firstAt, stride, entries } = this.#form;
     const tables = Math.max(1, Math.ceil((volumes.size - firstAt) / stride));
-    this.limit = Math.min(header.pages, Math.max(most, tables * entries + 1));
+    const possible = Math.max(most, tables * entries + 1);
+    const isOlder = isSalvage && lostHeaderAt !== undefined;
+    this.limit = isOlder ? possible : Math.min(header.pages, possible);
     if (header.pages > most) {
       if (volumes.pieces > 1) throw volumes.beyondEnd('the file ends before its last page', {});
       const message = `the header counts ${header.pages - 1} pages, and the file has room for ${most - 1}`;
@@ -192,7 +208,8 @@ export class TableMap implements PageMap {
     const { entries, header, entrySize, physical, type } = this.#form;
     const number = Math.floor((page - 1) / entries);
     if (this.#isSalvage && this.#isLost(number)) return this.#salvage(page);
-    const { view } = this.#table(number);
+    const { view, isNewer } = this.#table(number);
+    this.isGuessed = isNewer;
     const at = header + ((page - 1) % entries) * entrySize;
     this.type = type(view, at);
     if (this.type === LEGACY_PAGE.NONE) return NONE;
@@ -284,11 +301,12 @@ export class TableMap implements PageMap {
       }
       if (usage(view) > this.#header.usage) {
         this.#warnOfNewer(number, offset, usage(view));
-        continue;
+        if (!this.#isSalvage || this.#lostHeaderAt === undefined) continue;
       }
       if (current === undefined || usage(view) > usage(current)) current = view;
     }
-    return current === undefined ? undefined : { number, view: current };
+    if (current === undefined) return undefined;
+    return { number, view: current, isNewer: usage(current) > this.#header.usage };
   }
 
   #warnOfCopy(number: number, offset: number): void {
@@ -297,6 +315,13 @@ export class TableMap implements PageMap {
   }
 
   #warnOfNewer(number: number, offset: number, usage: number): void {
+    if (this.#lostHeaderAt !== undefined) {
+      const message =
+        `the copy of page table ${number + 1} at ${offset} (usage ${usage}) is newer than the header (usage ` +
+        `${this.#header.usage}), whose other copy at ${this.#lostHeaderAt} is lost: the last state is not known`;
+      this.#warn({ reason: 'header-copy', message });
+      return;
+    }
     const message =
       `the copy of page table ${number + 1} at ${offset} belongs to a change that was not completed ` +
       `(usage ${usage}, the header’s is ${this.#header.usage}); the state before it is read`;

@@ -646,7 +646,8 @@ class LegacyWriter {
     }
     const header = isWide ? this.#wideHeader(parts, unit) : this.#shadowHeader(parts, unit);
     bytes.set(header, currentCopy * unit);
-    bytes.set(this.#freshHeader(unit, header), (1 - currentCopy) * unit);
+    const older = isUnfinished ? olderHeader(header) : this.#freshHeader(unit, header);
+    bytes.set(older, (1 - currentCopy) * unit);
     for (let table = 0; table < tables; table++) {
       const at = firstTable + table * stride;
       bytes.set(this.#table(table, perTable, places, unit, USAGE), at + unit);
@@ -811,6 +812,15 @@ interface FileParts {
   readonly keys: readonly MadeKey[];
   readonly sequencePages: readonly number[];
   readonly freePages: number;
+}
+
+/** The same with a lower usage count: the copy that the next change overwrites. */
+function olderHeader(header: Uint8Array): Uint8Array {
+  const older = header.slice();
+  const view = new DataView(older.buffer);
+  const isWide = view.getUint32(WIDE_FCR.pageType, true) === 0x43;
+  setU32(view, isWide ? WIDE_FCR.usage : SHADOW_FCR.usage, USAGE - 1);
+  return older;
 }
 
 function setP24(view: DataView, at: number, page: number, type: number): void {
