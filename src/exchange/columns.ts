@@ -170,6 +170,10 @@ export class Columns {
     if (value === undefined || value === null) return hexValue(bytes, offset, length);
     const shown = shownValue(value, shape);
     if (typeof shown === 'string' && shown.startsWith(HEX)) return hexValue(bytes, offset, length);
+    if (isHalf(shown)) {
+      this.inexact++;
+      return hexValue(bytes, offset, length);
+    }
     if (this.#comesBack(codec, givenValue(shown, shape), bytes, offset, length)) return shown;
     this.inexact++;
     return this.#exact ? hexValue(bytes, offset, length) : shown;
@@ -292,6 +296,11 @@ export function gapsOf(
 function hasContent(bytes: Uint8Array, { offset, length }: FieldDeclaration): boolean {
   for (let i = offset; i < offset + length; i++) if (bytes[i] !== 0) return true;
   return false;
+}
+
+/** Halves of surrogate pairs have no place in UTF-8: the file would have U+FFFD for them. */
+function isHalf(shown: Value): boolean {
+  return typeof shown === 'string' && /\p{Surrogate}/u.test(shown);
 }
 
 function hexValue(bytes: Uint8Array, at: number, length: number): string {

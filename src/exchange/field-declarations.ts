@@ -58,9 +58,16 @@ export function layoutError(message: string, expected?: string, found?: string):
   });
 }
 
-/** The name of an encoding. Throws 160 for one that is not known. */
+/** Code pages of Windows by their numbers: cp874, cp1250 to cp1258. */
+const WINDOWS_PAGE = /^cp(?=874$|125[0-8]$)/;
+
+/**
+ * The name of an encoding, in capitals or not; `cp1252` and its like are the code pages of Windows. Throws 160 for
+ * one that is not known.
+ */
 export function encodingNamed(name: string): EncodingName {
-  if (isEncodingName(name)) return name;
+  const known = name.toLowerCase().replace(WINDOWS_PAGE, 'windows-');
+  if (isEncodingName(known)) return known;
   throw layoutError('there is no such encoding of text here', ENCODING_NAMES.join(', '), name);
 }
 

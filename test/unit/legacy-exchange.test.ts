@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { Columns, gapsOf, type Value } from '../../src/exchange/columns.js';
 import { layoutOfTable, readDictionary, tableFor } from '../../src/exchange/data-dictionary.js';
 import {
+  encodingNamed,
   FIELD_TYPES,
   parseLayout,
   type ExchangeLayout,
@@ -227,6 +228,60 @@ describe('records as rows', () => {
     ]);
     expect(gapsOf(fields, 4).map(({ offset }) => offset)).toEqual([0]);
   });
+});
+
+describe('halves of surrogate pairs', () => {
+  const wide = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'utf16le'));
+  const texts = ['a\u{1F600}b ', 'a\uD83Dbcd', '\uDE00abcd', 'abcd\uD83D'].map((text) =>
+    text.slice(0, 5).padEnd(5),
+  );
+
+  test.each(['csv', 'jsonl'] as const)('come back by way of %s', (format) => {
+    for (const [type, length] of [
+      ['wstring', 10],
+      ['wzstring', 12],
+    ] as const) {
+      const fields = [{ name: 'a', type, length, offset: 0 }];
+      const options = { recordLength: length, isVariable: false, exact: true };
+      const columns = new Columns({ encoding: 'utf-8', fields, rest: undefined }, options);
+      for (const text of texts) {
+        const record = new Uint8Array(length);
+        record.set(wide(text));
+        const line = rowText(format, columns.names, columns.read(record, length));
+        // What the file has is UTF-8.
+        const stored = new TextDecoder().decode(new TextEncoder().encode(line));
+        const [row] = readAll(format, headText(format, columns.names) + stored);
+        expect(Buffer.from(columns.write([row?.get('a')])).toString('hex')).toBe(
+          Buffer.from(record).toString('hex'),
+        );
+      }
+    }
+  });
+
+  test('are counted', () => {
+    const fields = [{ name: 'a', type: 'wstring', length: 10, offset: 0 }];
+    const options = { recordLength: 10, isVariable: false, exact: false };
+    const columns = new Columns({ encoding: 'utf-8', fields, rest: undefined }, options);
+    const shown = texts.map((text) => columns.read(wide(text), 10)[0]);
+    expect(shown[0]).toBe(texts[0]?.trimEnd());
+    expect(shown.slice(1).every((value) => String(value).startsWith('hex:'))).toBe(true);
+    expect(columns.inexact).toBe(3);
+  });
+});
+
+test.each([
+  ['cp1252', 'windows-1252'],
+  ['CP1250', 'windows-1250'],
+  ['cp1258', 'windows-1258'],
+  ['cp874', 'windows-874'],
+  ['cp850', 'cp850'],
+  ['Windows-1252', 'windows-1252'],
+])('encoding %s is %s', (name, expected) => {
+  expect(encodingNamed(name)).toBe(expected);
+});
+
+test.each(['cp1259', 'cp12520', 'cp8740'])('%s is no encoding', (name) => {
+  expect(refusal(() => encodingNamed(name)).status).toBe(160);
 });
 
 describe('dictionaries', () => {
