@@ -85,6 +85,10 @@ function describe(answer: Answer): string[] {
   if (!('kind' in answer)) return [`${answer.path}: cannot be looked at: ${answer.message}`];
   if (answer.kind === 'other') return [`${answer.path}: no Btrieve file`];
   if (answer.kind === 'isamite') return [`${answer.path}: a file of this engine (see -check)`];
+  if (answer.suspectedFormat !== undefined)
+    return [
+      `${answer.path}: perhaps Btrieve ${answer.suspectedFormat}, header damaged; cannot be read as it is`,
+    ];
   const notes = [
     ...(answer.refusal === undefined ? [] : [reasonOf(answer.refusal)]),
     ...answer.warnings.map(({ message }) => message),

@@ -10,6 +10,7 @@ import { checkLegacyContent, type LegacyFinding } from './legacy-check.js';
 import { readHeader, type LegacyHeader, type LegacyWarning } from './legacy-fcr.js';
 import { LegacyFile } from './legacy-file.js';
 import { isEncrypted, needsOwner } from './legacy-owner.js';
+import { suspectedFormat } from './legacy-traces.js';
 import { LegacyVolumes } from './legacy-volumes.js';
 
 /** How a file is looked at. */
@@ -43,6 +44,8 @@ export interface FileIdentity {
   readonly kind: 'btrieve' | 'isamite' | 'other';
   /** The format of an original file, for instance `6.1`. */
   readonly format?: string;
+  /** Of a file whose header is lost: the formats that its pages speak for, `3 to 5`, `6` or `9.5`. */
+  readonly suspectedFormat?: string;
   /**
    * `verified`: files of this format were read, every record and index. `claimed`: the rules are hearsay, and this
    * file fits them. `unknown`: it does not, or was not looked at.
@@ -133,7 +136,7 @@ function identifyOriginal(
   try {
     ({ header, warnings } = readHeader(volumes));
   } catch (error) {
-    return refused(base, error);
+    return refused(base, error, volumes);
   }
   const { owner } = options;
   const isGiven = owner !== undefined && owner !== '';
@@ -209,9 +212,17 @@ function refusalOf(error: unknown): NonNullable<FileIdentity['refusal']> {
 }
 
 /** What to say of a file whose header cannot be read: 2 if it is one, but damaged. */
-function refused(base: Base, error: unknown): FileIdentity {
+function refused(base: Base, error: unknown, volumes: LegacyVolumes): FileIdentity {
   const refusal = refusalOf(error);
   const isOne = refusal.status === Status.IO_ERROR || refusal.reason === 'layout-unknown';
   if (!isOne) return { ...base, kind: 'other', isReadable: false, refusal };
-  return { ...base, kind: 'btrieve', certainty: 'unknown', isReadable: false, refusal };
+  const format = refusal.reason === 'header-lost' ? suspectedFormat(volumes) : undefined;
+  return {
+    ...base,
+    kind: 'btrieve',
+    certainty: 'unknown',
+    isReadable: false,
+    refusal,
+    ...(format === undefined ? {} : { suspectedFormat: format }),
+  };
 }

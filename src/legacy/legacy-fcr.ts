@@ -11,10 +11,12 @@
  */
 import { isBlank, u16, u32 } from '../microkernel/bytes.js';
 import { FILE_FLAG, KEY_LIMIT } from '../microkernel/definition/file-definition.js';
+import { BtrieveError } from '../microkernel/status.js';
 import { damaged, notReadable } from './legacy-damage.js';
 import { LEGACY_FAMILY, type LegacyFamily } from './legacy-family.js';
 import { INCONSISTENT, NOT_CLOSED, PLAIN_FCR, SHADOW_FCR, WIDE_FCR } from './legacy-layout.js';
 import { NONE, w32 } from './legacy-numbers.js';
+import { secondHeader, suspectedFormat } from './legacy-traces.js';
 import type { LegacyVolumes } from './legacy-volumes.js';
 import { legacyVersion, type LegacyVersion } from './legacy-versions.js';
 
@@ -101,8 +103,26 @@ const SYSTEM_KEY_NONE = 0;
 const SLOT_LEAST = 4;
 const SLOT_BITS_MOST = 16;
 
-/** Finds the current header. Throws 30 for what is no Btrieve file, 2 for what is left of one. */
+/**
+ * Finds the current header: if the file does not begin with a good copy, by the second one. Throws 30 for what is no
+ * Btrieve file, 2 for what is left of one, with the reason `header-lost` if only its pages are.
+ */
 export function readHeader(volumes: LegacyVolumes): HeaderChoice {
+  try {
+    return readFromStart(volumes);
+  } catch (error) {
+    if (!(error instanceof BtrieveError) || error.reason === 'too-short') throw error;
+    const second = secondHeader(volumes);
+    if (second?.family === 'wide') return readWide(volumes);
+    if (second?.family === 'shadow') return readShadowOf(volumes, second.unit);
+    const format = error.reason === 'no-signature' ? suspectedFormat(volumes) : undefined;
+    if (format === undefined) throw error;
+    const message = `perhaps a file of Btrieve ${format}: it has pages of such a file, and its header is damaged`;
+    throw damaged(volumes.path, 'header-lost', message, { offset: 0 });
+  }
+}
+
+function readFromStart(volumes: LegacyVolumes): HeaderChoice {
   const { path } = volumes;
   const start = new Uint8Array(SHORTEST_FILE);
   if (volumes.read(start, 0, SHORTEST_FILE, 0) < SHORTEST_FILE)
@@ -215,36 +235,31 @@ function readShadow(volumes: LegacyVolumes, start: DataView): HeaderChoice {
   // As said of formats 8 and 9.0: other headers, of which nobody has said how they go on.
   if (legacyVersion(start.getInt16(SHADOW_FCR.version, true))?.family === 'wide')
     throw unknownLayout(path, start);
-  const sizes = shadowPageSizes(volumes, start);
-  if (sizes.length === 0)
-    throw damaged(path, 'header', 'neither copy of the header has a possible page size', {
-      offset: 0,
-    });
-  const candidates = sizes.map(({ offset, pageSize }) =>
-    candidateAt(volumes, offset, pageSize, SHADOW_FCR.version, SHADOW_FCR.usage, (view, version) =>
-      decodeShadow(view, version),
-    ),
-  );
-  return choose(volumes, candidates);
+  const said = u16(start, SHADOW_FCR.pageSize);
+  const second = secondHeader(volumes);
+  // The page size of the first copy may be damaged; the second lies where it says that pages end.
+  if (second?.family === 'shadow') return readShadowOf(volumes, second.unit);
+  if (isPageSize(said, PAGE_LARGEST_OLD)) return readShadowOf(volumes, said);
+  throw damaged(path, 'header', 'neither copy of the header has a possible page size', {
+    offset: 0,
+  });
 }
 
-/** Where copies of the header may be. The second lies a page behind the first, whose page size may be damaged. */
-function shadowPageSizes(
-  volumes: LegacyVolumes,
-  start: DataView,
-): { offset: number; pageSize: number }[] {
-  const said = u16(start, SHADOW_FCR.pageSize);
-  if (isPageSize(said, PAGE_LARGEST_OLD))
-    return [
-      { offset: 0, pageSize: said },
-      { offset: said, pageSize: said },
-    ];
-  for (let size = PAGE_UNIT; size <= PAGE_LARGEST_OLD; size += PAGE_UNIT) {
-    const view = bytesAt(volumes, size, SHADOW_FCR.size);
-    if (u32(view, 0) === SIGNATURE_MAPPED && u16(view, SHADOW_FCR.pageSize) === size)
-      return [{ offset: size, pageSize: size }];
-  }
-  return [];
+function readShadowOf(volumes: LegacyVolumes, pageSize: number): HeaderChoice {
+  const candidates = [0, pageSize].map((offset) =>
+    candidateAt(volumes, offset, pageSize, SHADOW_FCR.version, SHADOW_FCR.usage, decodeShadow),
+  );
+  return choose(
+    volumes,
+    candidates.map((candidate) => withPageSize(candidate, pageSize)),
+  );
+}
+
+/** The copies of a header lie a page apart, so both must have that page size. */
+function withPageSize(candidate: Candidate, pageSize: number): Candidate {
+  const said = candidate.header?.pageSize ?? pageSize;
+  if (said === pageSize || candidate.isFresh) return candidate;
+  return { ...candidate, problem: `it has pages of ${said} bytes, and they have ${pageSize}` };
 }
 
 function unknownLayout(path: string, start: DataView): Error {
@@ -269,7 +284,8 @@ function candidateAt(
   const usage = u32(view, usageAt);
   const nothing = { header: undefined, offset, usage, isFresh: false, unknownVersion: 0 };
   if (u32(view, 0) !== SIGNATURE_MAPPED) {
-    const isFresh = isBlank(new Uint8Array(view.buffer));
+    // The first copy is there from the beginning.
+    const isFresh = offset > 0 && isBlank(new Uint8Array(view.buffer));
     return { ...nothing, usage: isFresh ? 0 : usage, isFresh, problem: 'it has no signature' };
   }
   const version = legacyVersion(view.getInt16(versionAt, true));

@@ -192,6 +192,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'legacy/legacy-damage',
       'legacy/legacy-volumes',
       'legacy/legacy-family',
+      'legacy/legacy-traces',
       'legacy/legacy-fcr',
       'legacy/legacy-owner',
       'legacy/legacy-pat',
@@ -744,7 +745,14 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   ],
   'legacy/legacy-volumes': ['legacy/legacy-damage'],
   'legacy/legacy-family': ['legacy/legacy-layout', 'legacy/legacy-numbers'],
+  'legacy/legacy-traces': [
+    'legacy/legacy-layout',
+    'legacy/legacy-numbers',
+    'legacy/legacy-versions',
+    'legacy/legacy-volumes',
+  ],
   'legacy/legacy-fcr': [
+    'legacy/legacy-traces',
     'legacy/legacy-damage',
     'legacy/legacy-family',
     'legacy/legacy-layout',
@@ -835,6 +843,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'legacy/legacy-volumes',
   ],
   'legacy/identify': [
+    'legacy/legacy-traces',
     'legacy/legacy-check',
     'legacy/legacy-fcr',
     'legacy/legacy-file',
