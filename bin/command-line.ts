@@ -34,9 +34,10 @@ export async function butil(words: readonly string[], terminal: Console): Promis
   } catch (error) {
     if (error instanceof UsageError) return showMistake(error, words, isJson, console);
     const { outcomeOf } = await import('./failures.js');
-    const outcome = await outcomeOf(error, words.includes('--verbose'));
+    const name = splitCommand(words, console.platform).command ?? '';
+    const outcome = await outcomeOf(error, words.includes('--verbose'), name);
     if (outcome === undefined) throw error;
-    show(splitCommand(words, console.platform).command ?? '', outcome, isJson, console);
+    show(name, outcome, isJson, console);
     return outcome.exitCode;
   }
 }
@@ -109,7 +110,7 @@ async function runSession(command: CommandEntry, session: Session): Promise<Outc
   } catch (error) {
     if (error instanceof UsageError) throw error;
     const { outcomeOf } = await import('./failures.js');
-    const outcome = await outcomeOf(error, session.isVerbose);
+    const outcome = await outcomeOf(error, session.isVerbose, command.name);
     if (outcome === undefined) throw error;
     return outcome;
   }

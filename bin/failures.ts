@@ -1,5 +1,6 @@
 /** What went wrong, as an outcome: numbered messages for people, status and reason for programs. */
 import type { BtrieveError } from '../src/index.js';
+import { adviceOnReadError } from './advice.js';
 import { RootInUse } from './engine-for-command.js';
 import { MESSAGE, message, type MessageNumber } from './messages.js';
 import { EXIT, type Outcome } from './outcome.js';
@@ -7,8 +8,12 @@ import { Interrupted } from './progress.js';
 import { NoOwnerName } from './session.js';
 import { TextFileError } from './text-files.js';
 
-/** The outcome of a failure that a command may have; undefined for a bug. */
-export async function outcomeOf(error: unknown, isVerbose: boolean): Promise<Outcome | undefined> {
+/** The outcome of a failure that a command, by its name, may have; undefined for a bug. */
+export async function outcomeOf(
+  error: unknown,
+  isVerbose: boolean,
+  command: string,
+): Promise<Outcome | undefined> {
   if (error instanceof TextFileError) {
     return notDone('file', 0, [message(MESSAGE.SYSTEM, sentence(error.message))], {
       file: error.path,
@@ -21,7 +26,7 @@ export async function outcomeOf(error: unknown, isVerbose: boolean): Promise<Out
     return notDone('interrupted', 0, [message(MESSAGE.INTERRUPTED, sentence(error.message))]);
   }
   if (error instanceof RootInUse) return rootInUse(error);
-  return fromEngine(error, isVerbose);
+  return fromEngine(error, isVerbose, command);
 }
 
 function notDone(
@@ -50,10 +55,14 @@ async function rootInUse({ choice }: RootInUse): Promise<Outcome> {
   );
 }
 
-async function fromEngine(error: unknown, isVerbose: boolean): Promise<Outcome | undefined> {
+async function fromEngine(
+  error: unknown,
+  isVerbose: boolean,
+  command: string,
+): Promise<Outcome | undefined> {
   const { BtrieveError, DescriptionError, problemText, UnformattedError } =
     await import('../src/index.js');
-  if (error instanceof BtrieveError) return engineOutcome(error, isVerbose);
+  if (error instanceof BtrieveError) return engineOutcome(error, isVerbose, command);
   if (error instanceof DescriptionError) {
     const { problems } = error;
     const lines = problems.map((problem) => `  ${problemText(problem)}`);
@@ -107,7 +116,11 @@ const REASONS: Readonly<Record<number, string>> = {
 const UNFINISHED = /\.isamite-made$/;
 
 /** A status of the engine, with its text and what else is known. */
-async function engineOutcome(error: BtrieveError, isVerbose: boolean): Promise<Outcome> {
+async function engineOutcome(
+  error: BtrieveError,
+  isVerbose: boolean,
+  command: string,
+): Promise<Outcome> {
   const { statusText } = await import('../src/index.js');
   const { status, key, expected, found } = error;
   const file = error.file?.replace(UNFINISHED, '');
@@ -120,8 +133,11 @@ async function engineOutcome(error: BtrieveError, isVerbose: boolean): Promise<O
   if (expected !== undefined || found !== undefined) {
     lines.push(`Expected: ${expected ?? 'nothing'}; found: ${found ?? 'nothing'}.`);
   }
+  const isRead = status === 2 && file !== undefined;
+  const advice = isRead ? adviceOnReadError(command, file, error.message) : undefined;
+  if (advice !== undefined) lines.push(advice);
   if (isVerbose) lines.push('', error.stack ?? '');
-  const details = Object.entries({ file, key, expected, found });
+  const details = Object.entries({ file, key, expected, found, advice });
   const known = Object.fromEntries(details.filter(([, value]) => value !== undefined));
   return notDone(reasonOf(error), status, lines, known);
 }

@@ -247,7 +247,7 @@ class Run {
     try {
       ended = await end(this.#session, this.#files);
     } catch (error) {
-      failure = await outcomeOf(error, this.#session.isVerbose);
+      failure = await outcomeOf(error, this.#session.isVerbose, this.#session.command);
       if (failure === undefined) throw error;
     }
     const failed = ended?.failed ?? [];

@@ -8,6 +8,7 @@ import {
   type FileReport,
   type LegacyFinding,
 } from '../../src/index.js';
+import { adviceOnDamage } from '../advice.js';
 import { EXIT, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 
@@ -38,6 +39,7 @@ function originalOf(file: string, owner: string): Outcome | undefined {
   }
   const isWhole = findingCount === 0;
   const more = findingCount - FINDINGS_SHOWN;
+  const advice = adviceOnDamage(file);
   const lines = [
     `File:            ${file}`,
     `Format:          Btrieve ${identity.format ?? '?'}`,
@@ -48,12 +50,12 @@ function originalOf(file: string, owner: string): Outcome | undefined {
     ...(isWhole ? ['Nothing is wrong with this file.'] : []),
     ...findings.slice(0, FINDINGS_SHOWN).map(describeLegacy),
     ...(more > 0 ? [`… and ${more} more; --json lists up to 100.`] : []),
-    ...(isWhole ? [] : ['', `${findingCount} findings. Nothing was changed.`]),
+    ...(isWhole ? [] : ['', `${findingCount} findings. Nothing was changed.`, advice]),
   ];
   return {
     exitCode: isWhole ? EXIT.DONE : EXIT.FINDINGS,
     reason: isWhole ? 'whole' : 'damaged',
-    result: identity,
+    result: isWhole ? identity : { ...identity, advice },
     text: lines.join('\n'),
     warnings: warnings.map(({ message }) => `${message}.`),
   };
@@ -82,7 +84,7 @@ function check(
   return {
     exitCode: whole ? EXIT.DONE : EXIT.FINDINGS,
     reason: whole ? 'whole' : 'damaged',
-    result: report,
+    result: whole ? report : { ...report, advice: adviceOnDamage(file) },
     text: describe(report),
   };
 }
@@ -103,7 +105,11 @@ function describe(report: FileReport): string {
   lines.push(...report.findings.slice(0, FINDINGS_SHOWN).map(describeFinding));
   const more = report.findingCount - FINDINGS_SHOWN;
   if (more > 0) lines.push(`… and ${more} more; --json lists up to 1,000.`);
-  lines.push('', `${report.findingCount} findings. Nothing was changed.`);
+  lines.push(
+    '',
+    `${report.findingCount} findings. Nothing was changed.`,
+    adviceOnDamage(report.file),
+  );
   return lines.join('\n');
 }
 

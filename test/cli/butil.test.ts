@@ -100,6 +100,7 @@ describe('-check', () => {
     expect(code).toBe(1);
     expect(out).toMatch(/^checksum: offset 12288, physical page 12, data page 5: /m);
     expect(out).toContain('1 findings. Nothing was changed.');
+    expect(out).toContain(`butil -recover ${at('bad.dat')} outputFile`);
   });
 
   test('--json is one document, the same for whole and damaged', async () => {
@@ -117,6 +118,28 @@ describe('-check', () => {
     ) as unknown;
     const finding = { reason: 'checksum', physicalPage: 12, offset: 12_288, page: 'data page 5' };
     expect(bad).toMatchObject({ exitCode: 1, reason: 'damaged', result: { findings: [finding] } });
+    const advice = expect.stringContaining(`butil -recover ${at('b.dat')} outputFile`) as unknown;
+    expect(bad).toMatchObject({ result: { advice } });
+  });
+
+  test.each(['-save', '-export'])('%s with status 2 says what to do', async (command) => {
+    const file = await numbered('hurt.btr', 2000);
+    const bytes = readFileSync(file);
+    for (let at = 12 * 4096; at < bytes.length; at += 4096) bytes.fill(0xee, at + 100, at + 200);
+    writeFileSync(file, bytes);
+    writeFileSync(
+      at('hurt.json'),
+      '{"fields":[{"name":"n","offset":0,"length":4,"type":"integer"}]}',
+    );
+    const layout = command === '-export' ? ['--layout', at('hurt.json')] : [];
+    const words = [command, file, at('hurt.out'), ...layout];
+    expect((await run(words)).out).toContain(`butil -recover ${file} outputFile`);
+    const { status, result } = JSON.parse((await run([...words, '--json'])).out) as {
+      status: number;
+      result: { advice: string };
+    };
+    expect(status).toBe(2);
+    expect(result.advice).toContain(`butil -check ${file} says whether it is damaged`);
   });
 
   test('of what is not a data file ends with 2 and the status', async () => {

@@ -438,6 +438,7 @@ const LAYERS: readonly LayerDeclaration[] = [
     layer: 'command support',
     mayImport: ['public API'],
     modules: [
+      'bin/advice',
       'bin/completion',
       'bin/console',
       'bin/declaration',

@@ -1,0 +1,24 @@
+/** What to do about a damaged file, in words and for `--json` (`advice`). Nothing here looks at a file. */
+
+/** For a word of a command line: names with blanks are to be copied as they are shown. */
+function word(path: string): string {
+  return /\s/.test(path) ? `"${path}"` : path;
+}
+
+/** Behind the findings of a check. */
+export function adviceOnDamage(file: string): string {
+  return (
+    `A backup is the best remedy. Without one, butil -recover ${word(file)} outputFile writes ` +
+    'what can still be read into an unformatted file.'
+  );
+}
+
+/**
+ * For a command that has failed with status 2: undefined where its message has said it already, and for RECOVER, which
+ * cannot do more than it did.
+ */
+export function adviceOnReadError(command: string, file: string, said: string): string | undefined {
+  if (command === 'recover' || said.includes('butil -recover')) return undefined;
+  if (command === 'check') return adviceOnDamage(file);
+  return `butil -check ${word(file)} says whether it is damaged, and where. ${adviceOnDamage(file)}`;
+}
