@@ -2,6 +2,7 @@
 import type { BtrieveError } from '../src/index.js';
 import { adviceOnReadError } from './advice.js';
 import { RootInUse } from './engine-for-command.js';
+import type { Holder } from './holder.js';
 import { MESSAGE, message, type MessageNumber } from './messages.js';
 import { EXIT, type Outcome } from './outcome.js';
 import { Interrupted } from './progress.js';
@@ -41,6 +42,9 @@ function notDone(
 
 async function rootInUse({ choice }: RootInUse): Promise<Outcome> {
   const { statusText } = await import('../src/index.js');
+  const { holderOfRoot } = await import('./holder.js');
+  const { pid } = holderOfRoot(choice.root);
+  const who = pid === undefined ? 'Another process' : `Process ${pid}`;
   const other =
     choice.source === '--root' ? 'Give another one' : 'Give one of your own by --root directory';
   return notDone(
@@ -48,10 +52,10 @@ async function rootInUse({ choice }: RootInUse): Promise<Outcome> {
     85,
     [
       message(MESSAGE.ENGINE, `MKDE error = 85. ${statusText(85)}`),
-      message(MESSAGE.ROOT_IN_USE, `Another process has the engine root ${choice.root}`),
+      message(MESSAGE.ROOT_IN_USE, `${who} has the engine root ${choice.root}`),
       `(from ${choice.source}). ${other}, or end that process.`,
     ],
-    { root: choice.root, source: choice.source },
+    { root: choice.root, source: choice.source, pid },
   );
 }
 
@@ -133,13 +137,22 @@ async function engineOutcome(
   if (expected !== undefined || found !== undefined) {
     lines.push(`Expected: ${expected ?? 'nothing'}; found: ${found ?? 'nothing'}.`);
   }
+  const holder = error.reason === 'locked' ? await holderOf(error.file) : undefined;
+  if (holder !== undefined) lines.push(holder.text);
   const isRead = status === 2 && file !== undefined;
   const advice = isRead ? adviceOnReadError(command, file, error.message) : undefined;
   if (advice !== undefined) lines.push(advice);
   if (isVerbose) lines.push('', error.stack ?? '');
-  const details = Object.entries({ file, key, expected, found, advice });
+  const details = Object.entries({ file, key, expected, found, advice, holder: holder?.holder });
   const known = Object.fromEntries(details.filter(([, value]) => value !== undefined));
   return notDone(reasonOf(error), status, lines, known);
+}
+
+/** Who has a file that is open elsewhere, if that is known. */
+async function holderOf(file = ''): Promise<{ holder: Holder; text: string } | undefined> {
+  const { holderOfFile, holderText } = await import('./holder.js');
+  const holder = file === '' ? undefined : holderOfFile(file);
+  return holder && { holder, text: holderText(holder) };
 }
 
 function reasonOf({ reason, status }: BtrieveError): string {

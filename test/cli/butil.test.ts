@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { butil, type Console } from '../../bin/command-line.js';
 import { MicroKernel, Op } from '../../src/index.js';
 import { version } from '../../src/version.js';
+import { Caller } from '../support/caller.js';
 import { NumberFile } from '../support/number-file.js';
 import { unformatted } from './transcript.js';
 
@@ -226,9 +227,31 @@ describe('the engine of a command', () => {
     expect(code).toBe(2);
     expect(out).toContain('MKDE error = 85.');
     expect(out).toContain(held);
-    expect(json).toMatchObject({ status: 85, reason: 'root-held', result: { root: held } });
+    const { pid } = process;
+    expect(out).toContain(`BUTIL-210: Process ${pid} has the engine root ${held}`);
+    expect(json).toMatchObject({ status: 85, reason: 'root-held', result: { root: held, pid } });
     expect((await run(words)).code).toBe(0);
   });
+
+  test.each([true, false])(
+    'a file that another engine has open (requester: %s)',
+    async (requester) => {
+      const other = at(`other-${String(requester)}`);
+      const file = await numbered(`other-${String(requester)}.btr`, 1);
+      const engine = MicroKernel.start({ root: other, settings: { requester } });
+      const words = ['-load', at(`other-${String(requester)}.btr.seq`), file];
+      const caller = new Caller(engine.client());
+      const { block } = caller.open(file);
+      expect(caller.call(Op.INSERT, { block, data: Buffer.alloc(40, 'y') }).status).toBe(0);
+      const { code, out } = await run(words);
+      const json = JSON.parse((await run([...words, '--json'])).out) as unknown;
+      engine.stop();
+      expect(code).toBe(2);
+      const { pid } = process;
+      expect(out).toContain(`It is held by process ${pid}, with the engine root ${other}.`);
+      expect(json).toMatchObject({ reason: 'locked', result: { holder: { root: other, pid } } });
+    },
+  );
 
   test('a root that becomes free is waited for', async () => {
     const held = at('freed');

@@ -446,6 +446,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'bin/engine-for-command',
       'bin/failures',
       'bin/grammar',
+      'bin/holder',
       'bin/isamited-help',
       'bin/image-layout',
       'bin/list-file',
