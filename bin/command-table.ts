@@ -1,5 +1,11 @@
 /** Every command of `butil`: how it is declared, and where what it does is to be found. */
-import { DRY_RUN, YES, type CommandDeclaration, type OperandDeclaration } from './declaration.js';
+import {
+  DRY_RUN,
+  YES,
+  type CommandDeclaration,
+  type LongOption,
+  type OperandDeclaration,
+} from './declaration.js';
 import type { Command } from './session.js';
 
 export interface CommandEntry extends CommandDeclaration {
@@ -25,6 +31,15 @@ function word(name: string, describe: string): OperandDeclaration {
 function optional(operand: OperandDeclaration): OperandDeclaration {
   return { ...operand, isOptional: true };
 }
+
+const REPLACE: LongOption = {
+  name: 'yes',
+  describe: 'replaces the output file without asking, even if it is a data file',
+};
+const REPLACED = [
+  'An output file that is there already is replaced; on a terminal you are asked first. Only --yes',
+  'replaces a data file.',
+];
 
 const UNFORMATTED = path('unformattedFile', 'an unformatted (sequential) file');
 
@@ -308,12 +323,13 @@ export const COMMANDS: readonly CommandEntry[] = [
       { name: 'encoding', value: 'name', describe: 'of text in the records, for instance cp850' },
       { name: 'key', value: 'number', describe: 'in the order of this key; else as they lie' },
       { name: 'exact', describe: 'so that an import gives back every byte' },
-      YES,
+      REPLACE,
       DRY_RUN,
     ],
     notes: [
       'The second owner name is that of the dictionary. Fields come from a layout file (see',
       'docs/legacy-files.md) or from a dictionary.',
+      ...REPLACED,
     ],
     examples: [
       'butil -export orders.btr orders.csv --layout orders.json',
@@ -523,11 +539,12 @@ export const COMMANDS: readonly CommandEntry[] = [
         value: 'file',
         describe: 'a file of the same kind, if the definition is lost',
       },
-      YES,
+      REPLACE,
       DRY_RUN,
     ],
     notes: [
       'Only pages with a right checksum are believed. CLONE and LOAD make a file of it again.',
+      ...REPLACED,
     ],
     examples: ['butil -recover broken.btr broken.seq', 'butil -recover broken.btr x --dry-run'],
     load: async () => (await import('./commands/recover.js')).command,
@@ -613,7 +630,8 @@ export const COMMANDS: readonly CommandEntry[] = [
       }),
     ],
     owners: 1,
-    long: [YES, DRY_RUN],
+    long: [REPLACE, DRY_RUN],
+    notes: REPLACED,
     examples: [
       'butil -save orders.btr orders.seq',
       'butil -save orders.btr orders.seq N 2',

@@ -9,7 +9,7 @@ import { UsageError, type ClassicLine } from './grammar.js';
 import type { LongOptions } from './options.js';
 import type { Outcome } from './outcome.js';
 import { follow, progressIn, ProgressLine, type Step } from './progress.js';
-import { readText } from './text-files.js';
+import { isThere, readText, TextFileError } from './text-files.js';
 
 /** What a command module exports: from a session to what it came to. */
 export type Command = (session: Session) => Outcome | Promise<Outcome>;
@@ -269,6 +269,16 @@ export class Session {
     }
     const answer = await this.console.ask(`${question} [y/N] `, false);
     return /^y(?:es)?$/i.test(answer?.trim() ?? '');
+  }
+
+  /**
+   * For an output file that is no data file: scripts have always had it replaced, a person is asked first. Throws
+   * `TextFileError` if that person says no.
+   */
+  async confirmOutput(path: string): Promise<void> {
+    if (!isThere(path)) return;
+    if (await this.mayReplace(`${path} is there already. Replace it?`, true)) return;
+    throw new TextFileError('the output file', path, new Error('it is left as it was'));
   }
 }
 

@@ -27,6 +27,7 @@ export async function exportCommand(session: Session): Promise<Outcome> {
   const options = { ...layout, ...order, format, owner, dryRun };
   const exact = session.isSet('exact');
   const overDataFile = session.isSet('yes');
+  await session.confirmOutput(output);
   const task = exportRecords(client, source, output, { ...options, exact, overDataFile });
   const result = await session.follow('Exporting', task);
   const would = dryRun ? ' that would be' : '';

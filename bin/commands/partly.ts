@@ -13,7 +13,8 @@ export async function partly(
   try {
     return await work();
   } catch (error) {
-    const outcome = tally.inserted === 0 ? undefined : await outcomeOf(error, session.isVerbose, session.command);
+    const outcome =
+      tally.inserted === 0 ? undefined : await outcomeOf(error, session.isVerbose, session.command);
     if (outcome === undefined || session.dryRun) throw error;
     const { inserted, read } = tally;
     const text = `${grouped(inserted)} of the first ${grouped(read)} records were inserted before that, and stay.`;

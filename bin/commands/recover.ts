@@ -11,6 +11,7 @@ export async function command(session: Session): Promise<Outcome> {
   const owner = await session.owner(0, source);
   const { dryRun } = session;
   const overDataFile = session.isSet('yes');
+  await session.confirmOutput(output);
   const like = session.value('like');
   const task = recoverRecords(source, output, {
     owner,

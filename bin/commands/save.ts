@@ -13,6 +13,7 @@ export async function command(session: Session): Promise<Outcome> {
   const client = await session.client();
   const { dryRun } = session;
   const overDataFile = session.isSet('yes');
+  await session.confirmOutput(output);
   const task = saveRecords(client, source, output, { owner, dryRun, overDataFile, ...order });
   const result = await session.follow('Saving', task);
   const { saved, leftOut, dangling } = result;

@@ -350,6 +350,32 @@ describe('an interrupted command', () => {
     },
   );
 
+  test.each(['-save', '-recover'])(
+    '%s asks before it replaces, on a terminal only',
+    async (word) => {
+      const file = await numbered('asked.btr', 3);
+      const output = at(`asked${word}`);
+      writeFileSync(output, 'older');
+      const asked: string[] = [];
+      const answering = (answer: string): Partial<Console> => ({
+        isInteractive: true,
+        ask: (question) => {
+          asked.push(question);
+          return Promise.resolve(answer);
+        },
+      });
+      expect((await run([word, file, output], answering('n'))).code).toBe(2);
+      expect(readFileSync(output, 'utf8')).toBe('older');
+      expect((await run([word, file, output], answering('y'))).code).toBe(0);
+      expect(asked).toEqual(Array(2).fill(`${output} is there already. Replace it? [y/N] `));
+      writeFileSync(output, 'older');
+      expect((await run([word, file, output, '--yes'], answering('n'))).code).toBe(0);
+      expect((await run([word, file, output])).code).toBe(0);
+      expect(asked).toHaveLength(2);
+      expect(readFileSync(output, 'utf8')).not.toBe('older');
+    },
+  );
+
   test('-load and -copy say how much is there to stay', async () => {
     const file = await numbered('source.btr', 5000);
     for (const words of [
