@@ -13,6 +13,7 @@ import {
   UsageError,
   type ClassicLine,
 } from './grammar.js';
+import { nearest } from './nearest-word.js';
 import { banner, closing, message, MESSAGE } from './messages.js';
 import type { ReadOptions } from './options.js';
 import { EXIT, toJson, type Outcome } from './outcome.js';
@@ -27,7 +28,7 @@ export async function butil(words: readonly string[], terminal: Console): Promis
   try {
     if (words[0]?.startsWith('@') === true) return await runCommandFile(words, console);
     const parsed = parse(words, console.platform);
-    if (parsed === undefined) return showUsage(words, console);
+    if (parsed === undefined) return showUsage(words, isJson, console);
     // Before anything is asked, on another stream.
     if (parsed.command.isBare !== true) showBanner();
     return await run(parsed, parsed.command.isBare === true ? terminal : console);
@@ -135,15 +136,30 @@ function coloured(text: string, exitCode: number, { hasColours = false }: Consol
 }
 
 /** No command, or one that is none. */
-function showUsage(words: readonly string[], console: Console): number {
-  const [first] = words;
+function showUsage(words: readonly string[], isJson: boolean, console: Console): number {
+  const first = words.find((word) => word !== '--json');
   const isAsked = first === '--help' || first?.toLowerCase() === '-help' || first === '-?';
   if (first !== undefined && !isAsked) {
-    const hint = findCommand(first.toLowerCase()) === undefined ? '' : ` Did you mean -${first}?`;
-    console.out(`${first} is no command.${hint}\n`);
+    return showMistake(new UsageError(noCommand(first)), words, isJson, console);
   }
-  console.out(usage(console.platform));
-  return isAsked ? EXIT.DONE : EXIT.USAGE;
+  const text = usage(console.platform);
+  const exitCode = isAsked ? EXIT.DONE : EXIT.USAGE;
+  if (isJson) {
+    const commands = COMMANDS.map(({ name, summary }) => ({ name, summary }));
+    const reason = isAsked ? 'done' : 'usage';
+    console.out(toJson('', { exitCode, reason, result: { message: USAGE, commands }, text }));
+  } else console.out(text);
+  return exitCode;
+}
+
+/** A word that is no command, and what was meant, if that is to be guessed. */
+function noCommand(word: string): string {
+  const name = word.replace(/^[-/]+/, '').toLowerCase();
+  const near = nearest(
+    name,
+    COMMANDS.map((each) => each.name),
+  );
+  return `${word} is no command.${near === undefined ? '' : ` Did you mean -${near}?`}`;
 }
 
 const USAGE = 'Usage: butil -command [parameter ...] | @commandFile [commandOutputFile]';
@@ -199,7 +215,7 @@ async function runCommandFile(words: readonly string[], console: Console): Promi
   const parsed = commands.map((command) => {
     const line = parse(command, platform);
     if (line !== undefined) return line;
-    throw new UsageError(`butil @commandFile: ${command[0] ?? ''} is no command`);
+    throw new UsageError(`butil @commandFile: ${noCommand(command[0] ?? '')}`);
   });
   const role = 'the output file';
   if (output !== undefined) writeText(role, output, `${banner(version)}\n`);

@@ -129,6 +129,23 @@ export class Session {
     throw new NoOwnerName(`there is nobody to ask for the owner name of ${file}`);
   }
 
+  /**
+   * An owner name that a file is to get. A person who types it sees nothing of it, so it is asked for twice, until both
+   * are the same; whoever lost it by a slip of the finger would have lost the file.
+   */
+  async newOwner(index: number, file: string): Promise<string> {
+    const isTyped = this.#line.owners[index]?.isAsked === true && this.console.isInteractive;
+    for (;;) {
+      const name = await this.owner(index, file);
+      if (isTyped !== true) return name;
+      const again = await this.console.ask?.('The same again: ', true);
+      if (again === undefined)
+        throw new NoOwnerName(`the owner name of ${file} was not typed again`);
+      if (again === name) return name;
+      this.console.err('These were two different names.');
+    }
+  }
+
   /** All owner names that are given; asks for the first if the command line says so. */
   async owners(file: string): Promise<readonly string[]> {
     const names: string[] = [];

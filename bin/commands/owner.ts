@@ -18,7 +18,7 @@ export async function setOwner(session: Session): Promise<Outcome> {
   if (third !== undefined && isNamed) throw session.wrong(`${third} is too much`);
   if (third === undefined && !isNamed) throw session.wrong('the owner name is missing (-O<owner>)');
   const level = session.number(third ?? session.operand(1), 'level', 0, LEVEL_MAX);
-  const owner = third === undefined ? await session.owner(0, file) : session.operand(1);
+  const owner = third === undefined ? await session.newOwner(0, file) : session.operand(1);
   const isLong = session.isSet('L');
   const { dryRun } = session;
   setOwnerName(await session.client(), file, { owner, level, isLong, dryRun });

@@ -298,7 +298,12 @@ describe.skipIf(!hasPython)('in a terminal', () => {
   test('owner names are asked for and not shown; Ctrl-C there changes nothing', async () => {
     const set = typed(
       ['-setowner', 'a.btr', '-O*', '0'],
-      [{ until: 'Owner name of a.btr: ', type: 'sesame\r' }],
+      [
+        { until: 'Owner name of a.btr: ', type: 'sesane\r' },
+        { until: 'The same again: ', type: 'sesame\r' },
+        { until: 'two different names[\\s\\S]*Owner name of a.btr: ', type: 'sesame\r' },
+        { until: 'The same again: ', type: 'sesame\r' },
+      ],
     );
     expect({ code: set.code, missed: set.missed }, set.screen).toEqual({ code: 0, missed: null });
     expect(set.screen).not.toContain('sesame');

@@ -448,6 +448,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'bin/grammar',
       'bin/holder',
       'bin/isamited-help',
+      'bin/nearest-word',
       'bin/image-layout',
       'bin/list-file',
       'bin/owner-names',
