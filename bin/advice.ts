@@ -17,8 +17,13 @@ export function adviceOnDamage(file: string): string {
  * For a command that has failed with status 2: undefined where its message has said it already, and for RECOVER, which
  * cannot do more than it did.
  */
-export function adviceOnReadError(command: string, file: string, said: string): string | undefined {
-  if (command === 'recover' || said.includes('butil -recover')) return undefined;
+export function adviceOnReadError(
+  command: string,
+  file: string | undefined,
+  said: string,
+): string | undefined {
+  if (file === undefined || command === 'recover' || said.includes('butil -recover'))
+    return undefined;
   if (command === 'check') return adviceOnDamage(file);
   return `butil -check ${word(file)} says whether it is damaged, and where. ${adviceOnDamage(file)}`;
 }

@@ -7,11 +7,13 @@ import { COMMANDS, findCommand, type CommandEntry } from './command-table.js';
 import type { Console } from './console.js';
 import { usageOf } from './declaration.js';
 import {
+  inCommandFile,
   readClassicLine,
   readCommandFile,
   splitCommand,
   UsageError,
   type ClassicLine,
+  type CommandWords,
 } from './grammar.js';
 import { nearest } from './nearest-word.js';
 import { banner, closing, message, MESSAGE } from './messages.js';
@@ -200,9 +202,40 @@ function showMistake(
   return EXIT.USAGE;
 }
 
+/** Options behind `@commandFile` that each of its commands gets. */
+const SHARED_SWITCHES = ['--verbose'];
+const SHARED_VALUES = ['--root', '--wait'];
+
+/** The words behind `@commandFile`, without the options that are for all commands in it. Throws `UsageError`. */
+function splitShared(words: readonly string[]): { operands: string[]; shared: string[] } {
+  const operands: string[] = [];
+  const shared: string[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? '';
+    const next = words[at + 1];
+    if (SHARED_SWITCHES.includes(word) || SHARED_VALUES.some((name) => word.startsWith(`${name}=`)))
+      shared.push(word);
+    else if (SHARED_VALUES.includes(word)) {
+      if (next === undefined) throw new UsageError(`butil @commandFile: ${word} needs a value`);
+      shared.push(`${word}=${next}`);
+      at++;
+    } else operands.push(word);
+  }
+  return { operands, shared };
+}
+
+/** A command of a file with what is given for all of them; its own options go first. */
+function withShared(words: readonly string[], shared: readonly string[]): readonly string[] {
+  const nameOf = (word: string): string => word.split('=')[0] ?? '';
+  const own = new Set(words.map(nameOf));
+  const added = shared.filter((word) => !own.has(nameOf(word)));
+  return [...words.slice(0, 1), ...added, ...words.slice(1)];
+}
+
 /** `@commandFile [outputFile]`: the commands one after the other, until one is not done. */
 async function runCommandFile(words: readonly string[], console: Console): Promise<number> {
-  const [first = '', output, ...rest] = words;
+  const { operands, shared } = splitShared(words);
+  const [first = '', output, ...rest] = operands;
   if (rest.length > 0) throw new UsageError(`butil @commandFile: ${rest.join(' ')} is too much`);
   // As documented, and so that a switch does not become a file in the root directory.
   if (output !== undefined && /^(?:-|\/S$)/i.test(output)) {
@@ -210,13 +243,10 @@ async function runCommandFile(words: readonly string[], console: Console): Promi
   }
   const { platform } = console;
   const { appendText, readText, writeText } = await import('./text-files.js');
-  const commands = readCommandFile(readText('the command file', first.slice(1)));
+  const path = first.slice(1);
+  const commands = readCommandFile(readText('the command file', path), path);
   // A mistake in the last command must not show itself when the others are done.
-  const parsed = commands.map((command) => {
-    const line = parse(command, platform);
-    if (line !== undefined) return line;
-    throw new UsageError(`butil @commandFile: ${noCommand(command[0] ?? '')}`);
-  });
+  const parsed = commands.map((each) => parseInFile(each, path, shared, platform));
   const role = 'the output file';
   if (output !== undefined) writeText(role, output, `${banner(version)}\n`);
   const out = (text: string): void => {
@@ -235,6 +265,22 @@ async function runCommandFile(words: readonly string[], console: Console): Promi
     break;
   }
   return worst;
+}
+
+function parseInFile(
+  { words, line }: CommandWords,
+  path: string,
+  shared: readonly string[],
+  platform: string,
+): ParsedLine {
+  try {
+    const parsed = parse(withShared(words, shared), platform);
+    if (parsed !== undefined) return parsed;
+  } catch (error) {
+    if (error instanceof UsageError) throw inCommandFile(path, line, error.message);
+    throw error;
+  }
+  throw inCommandFile(path, line, noCommand(words[0] ?? ''));
 }
 
 /** A mistake that shows itself only when a command is run is part of the results too. */

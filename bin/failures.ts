@@ -139,8 +139,7 @@ async function engineOutcome(
   }
   const holder = error.reason === 'locked' ? await holderOf(error.file) : undefined;
   if (holder !== undefined) lines.push(holder.text);
-  const isRead = status === 2 && file !== undefined;
-  const advice = isRead ? adviceOnReadError(command, file, error.message) : undefined;
+  const advice = status === 2 ? adviceOnReadError(command, file, error.message) : undefined;
   if (advice !== undefined) lines.push(advice);
   if (isVerbose) lines.push('', error.stack ?? '');
   const details = Object.entries({ file, key, expected, found, advice, holder: holder?.holder });

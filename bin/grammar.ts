@@ -238,38 +238,69 @@ class LineReader {
 }
 
 /** One command of a command file. */
-export type CommandWords = readonly string[];
+export interface CommandWords {
+  readonly words: readonly string[];
+  /** Where it begins, from 1. */
+  readonly line: number;
+}
 
 /**
  * The commands of a command file, each ended by `<end>` or `[end]` in lower case. Words are separated
- * by blanks, tabs and line breaks; quotation marks keep one together. Throws `UsageError`.
+ * by blanks, tabs and line breaks; quotation marks keep one together. Throws `UsageError`, naming file and line.
  */
-export function readCommandFile(text: string): CommandWords[] {
+export function readCommandFile(text: string, path: string): CommandWords[] {
   const commands: CommandWords[] = [];
   let words: string[] = [];
-  for (const word of wordsOf(text)) {
-    if (word !== '<end>' && word !== '[end]') {
+  let begin = 1;
+  for (const { word, line, isEnd } of wordsOf(text, path)) {
+    if (!isEnd) {
+      if (words.length === 0) begin = line;
       words.push(word);
       continue;
     }
-    if (words.length > 0) commands.push(words);
+    if (words.length > 0) commands.push({ words, line: begin });
     words = [];
   }
   if (words.length > 0) {
-    throw new UsageError(
-      `the command file does not end its last command (${words[0] ?? ''} …) with <end> or [end]`,
-    );
+    const text = `the last command (${words[0] ?? ''} …) does not end with <end> or [end]`;
+    throw inCommandFile(path, begin, text);
   }
-  if (commands.length === 0) throw new UsageError('the command file has no command in it');
+  if (commands.length === 0) {
+    throw new UsageError(`the command file ${path} has no command in it`);
+  }
   return commands;
 }
 
-function wordsOf(text: string): string[] {
-  const words: string[] = [];
+/** A mistake in a command file, with its place. */
+export function inCommandFile(path: string, line: number, text: string): UsageError {
+  return new UsageError(`command file ${path}, line ${line}: ${text}`);
+}
+
+interface FileWord {
+  readonly word: string;
+  readonly line: number;
+  readonly isEnd: boolean;
+}
+
+function wordsOf(text: string, path: string): FileWord[] {
+  const words: FileWord[] = [];
+  let line = 1;
+  let last = 0;
   // A word may have quoted parts: -O"two words".
-  for (const [word] of text.matchAll(/(?:"[^"]*"|[^\s"])+|"/g)) {
-    if (word === '"') throw new UsageError('the command file has a quotation mark too many');
-    words.push(word.replaceAll('"', ''));
+  for (const { 0: word, index } of text.matchAll(/(?:"[^"]*"|[^\s"])+|"/g)) {
+    line += text.slice(last, index).split('\n').length - 1;
+    last = index;
+    if (word === '"') throw inCommandFile(path, line, 'there is a quotation mark too many');
+    const isEnd = word === '<end>' || word === '[end]';
+    if (!isEnd && /^(?:<end>|\[end\])$/i.test(word)) {
+      const right = word.toLowerCase();
+      throw inCommandFile(
+        path,
+        line,
+        `a command ends with ${right} in lower case, and not ${word}`,
+      );
+    }
+    words.push({ word: word.replaceAll('"', ''), line, isEnd });
   }
   return words;
 }

@@ -4,7 +4,7 @@ import { isThere, readText } from './text-files.js';
 
 /**
  * The names in a list file. A line whose name is that of nothing and that has blanks may be several names,
- * as in old lists. Throws `TextFileError`, `UsageError`.
+ * as in old lists; quotation marks keep the blanks of one. Throws `TextFileError`, `UsageError`.
  */
 export function readListFile(path: string): string[] {
   const text = readText('the list file', path).replace(/^\uFEFF/, '');
@@ -20,7 +20,13 @@ function namesIn(line: string, path: string, number: number): string[] {
   if (/[\u0000-\u001f\u007f]/.test(line)) {
     throw new UsageError(`line ${number} of the list file ${path} has a control character`);
   }
-  return /\s/.test(line) && !isThere(line) ? line.split(/\s+/) : [line];
+  if (isThere(line) || !/[\s"]/.test(line)) return [line];
+  return [...line.matchAll(/"([^"]*)"|([^\s"]+)|"/g)].map(([word, quoted, plain]) => {
+    const name = quoted ?? plain ?? '';
+    if (name !== '') return name;
+    const what = word === '"' ? 'a quotation mark too many' : 'an empty name';
+    throw new UsageError(`line ${number} of the list file ${path} has ${what}`);
+  });
 }
 
 /** What an operand stands for: the names in its list, or itself. */

@@ -47,10 +47,11 @@ function originalOf(file: string, owner: string): Outcome | undefined {
     `Closed cleanly:  ${identity.isUnclean === true ? 'no' : 'yes'}`,
     `Records:         ${identity.records ?? 0}`,
     '',
-    ...(isWhole ? ['Nothing is wrong with this file.'] : []),
     ...findings.slice(0, FINDINGS_SHOWN).map(describeLegacy),
     ...(more > 0 ? [`… and ${more} more; --json lists up to 100.`] : []),
-    ...(isWhole ? [] : ['', `${findingCount} findings. Nothing was changed.`, advice]),
+    ...(isWhole
+      ? ['Nothing is wrong with this file.']
+      : ['', `${findingCount} findings. Nothing was changed.`, advice]),
   ];
   return {
     exitCode: isWhole ? EXIT.DONE : EXIT.FINDINGS,

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { butil, type Console } from '../../bin/command-line.js';
+import { readListFile } from '../../bin/list-file.js';
 import { MicroKernel, Op } from '../../src/index.js';
 import { version } from '../../src/version.js';
 import { Caller } from '../support/caller.js';
@@ -299,6 +300,35 @@ describe('the engine of a command', () => {
     }
     engine.stop();
     expect(results).toEqual(Array(4).fill({ code: 2, is85: true }));
+  });
+});
+
+describe('a command file', () => {
+  test('takes the root for all its commands, but for those that name one', async () => {
+    const [shared, own] = [at('shared-root'), at('own-root')];
+    const file = await numbered('in-file.btr', 2);
+    writeFileSync(at('commands.txt'), `-stat ${file} <end>\n-stat ${file} --root ${own} <end>\n`);
+    const { code, out } = await run([`@${at('commands.txt')}`, '--root', shared, '--verbose']);
+    expect(code, out).toBe(0);
+    expect([shared, own].map(existsSync)).toEqual([true, true]);
+    expect((await run([`@${at('commands.txt')}`, '--root'])).code).toBe(3);
+  });
+
+  test('says in which line what is wrong', async () => {
+    writeFileSync(at('wrong.txt'), '-ver <end>\n\n-stta a.btr <end>\n');
+    const { code, out } = await run([`@${at('wrong.txt')}`]);
+    expect(code).toBe(3);
+    const place = `command file ${at('wrong.txt')}, line 3: `;
+    expect(out).toContain(`${place}-stta is no command. Did you mean -stat?`);
+  });
+
+  test('a list file has names in quotation marks', async () => {
+    const one = await numbered('one of them.btr', 1);
+    const other = await numbered('other.btr', 1);
+    writeFileSync(at('quoted.lst'), `"${one}"\r\n${other} "${one}"\r\n`);
+    expect(readListFile(at('quoted.lst'))).toEqual([one, other, one]);
+    writeFileSync(at('quoted.lst'), `${other}\n"${one}\n`);
+    expect(() => readListFile(at('quoted.lst'))).toThrow('line 2');
   });
 });
 

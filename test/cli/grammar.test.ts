@@ -277,7 +277,7 @@ describe('command files', () => {
   test('commands end with their mark, and may be on several lines', () => {
     const text =
       '-clone new.mkd\r\n old.mkd <end>\n-copy old.mkd new.mkd [end] -stat new.mkd\t<end>\n';
-    expect(readCommandFile(text)).toEqual([
+    expect(readCommandFile(text, 'c').map(({ words }) => words)).toEqual([
       ['-clone', 'new.mkd', 'old.mkd'],
       ['-copy', 'old.mkd', 'new.mkd'],
       ['-stat', 'new.mkd'],
@@ -285,15 +285,24 @@ describe('command files', () => {
   });
 
   test('quotation marks keep words together', () => {
-    expect(readCommandFile('-stat "a b.btr" -O"x y" <end>')).toEqual([
-      ['-stat', 'a b.btr', '-Ox y'],
+    expect(readCommandFile('-stat "a b.btr" -O"x y" <end>', 'c')).toEqual([
+      { words: ['-stat', 'a b.btr', '-Ox y'], line: 1 },
     ]);
   });
 
   test.each([['-ver'], ['-ver <END>'], ['-ver <end> -ver'], [''], ['<end>'], ['-stat "a <end>']])(
     '%j is refused',
     (text) => {
-      expect(() => readCommandFile(text)).toThrow(UsageError);
+      expect(() => readCommandFile(text, 'c')).toThrow(UsageError);
     },
   );
+
+  test.each([
+    ['-ver\n<end>\n\n-stat\na.btr <END>', 5, '<end> in lower case'],
+    ['-ver <end>\r\n\r\n-stat a.btr\r\n', 3, 'does not end'],
+    ['-ver <end>\n-stat "a\n\n', 2, 'quotation mark'],
+  ])('%j is wrong in line %d', (text, line, what) => {
+    expect(() => readCommandFile(text, 'c.txt')).toThrow(`command file c.txt, line ${line}: `);
+    expect(() => readCommandFile(text, 'c.txt')).toThrow(what);
+  });
 });
