@@ -326,6 +326,7 @@ export const COMMANDS: readonly CommandEntry[] = [
       REPLACE,
       DRY_RUN,
     ],
+    usage: 'sourceFile outputFile --layout file | --ddf directory [-O<owner1|*> [-O<owner2|*>]]',
     notes: [
       'The second owner name is that of the dictionary. Fields come from a layout file (see',
       'docs/legacy-files.md) or from a dictionary.',
@@ -404,6 +405,7 @@ export const COMMANDS: readonly CommandEntry[] = [
       { name: 'encoding', value: 'name', describe: 'of text in the records, for instance cp850' },
       DRY_RUN,
     ],
+    usage: 'inputFile outputFile --layout file | --ddf directory [-O<owner1|*> [-O<owner2|*>]]',
     notes: [
       'Columns are known by the names in the first row; fields without a column are empty. The second',
       'owner name is that of the dictionary.',

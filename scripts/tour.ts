@@ -7,14 +7,14 @@
  */
 import { execFileSync, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { butil } from '../bin/command-line.js';
-import { MicroKernel, Op } from '../src/index.js';
+import { identifyFile, isOriginalFile, MicroKernel, Op, type FileIdentity } from '../src/index.js';
 import { Customer, customer, Entry, entry } from './tour-file.js';
 
 const ORIGINAL = new URL('../test/fixtures/legacy-made/9.5-fixed.btr', import.meta.url);
@@ -142,12 +142,36 @@ function countIn(path: string): number {
   }
 }
 
+/** A sentence for a person in place of a stack: nothing of the tour is wrong. */
+class NoTour extends Error {}
+
+/** What `butil -identify` says of the input. Throws `NoTour` if the tour cannot begin with it. */
+function inputOf(path: string): FileIdentity {
+  if (!existsSync(path)) throw new NoTour(`${path}: there is no such file.`);
+  const identity = identifyFile(path);
+  const { refusal } = identity;
+  if (refusal !== undefined) {
+    const hint =
+      refusal.status === 51 ? ' The tour has no owner name for it: try -identify with -O.' : '';
+    throw new NoTour(`${refusal.message}.${hint}`);
+  }
+  if (!isOriginalFile(path)) {
+    throw new NoTour(`${path}: this is no file of an original Btrieve engine.`);
+  }
+  return identity;
+}
+
 async function original(path: string): Promise<void> {
+  const { records = 0 } = inputOf(path);
   say('A file that an original Btrieve engine would read, as it lies there:');
   const own = join(base, `own-${basename(path)}`);
   await show(['-identify', path]);
   await show(['-rebuild', path, own]);
   await show(['-stat', own]);
+  if (records === 0) {
+    say('  (It has no records, so there is nothing to be read by key.)');
+    return;
+  }
   const engine = MicroKernel.start({ root });
   const client = engine.client();
   const lengths = [path, own].map((file) => {
@@ -274,6 +298,10 @@ const began = performance.now();
 try {
   await tour(resolve(process.argv[2] ?? fileURLToPath(ORIGINAL)));
   say(`\nThat was the tour: ${((performance.now() - began) / 1000).toFixed(0)} s.`);
+} catch (error) {
+  if (!(error instanceof NoTour)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
 } finally {
   rmSync(base, { recursive: true, force: true });
 }

@@ -200,7 +200,7 @@ export class ContinuousOperations implements ContinuousUse {
     const other = all.find((each, at) => deltaPathOf(each) === delta && all.indexOf(path) !== at);
     const sibling = other ?? this.#siblingOf(path);
     if (sibling === undefined && all.indexOf(path) === all.lastIndexOf(path)) return;
-    const message = `${sibling ?? path} differs from it in the extension only, so that both would have one delta`;
+    const message = `${sibling ?? path} differs from it in the extension only, so that both would have one delta: rename one of them, or move it to another directory`;
     throw refused(Status.FILE_INUSE, message, path, 'same-name');
   }
 
