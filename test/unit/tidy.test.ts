@@ -1116,7 +1116,9 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'bin/description': ['bin/text-files'],
   'bin/engine-for-command': ['bin/console'],
   'bin/failures': [
+    'bin/advice',
     'bin/engine-for-command',
+    'bin/holder',
     'bin/messages',
     'bin/outcome',
     'bin/progress',
