@@ -14,8 +14,15 @@ import {
 
 export type Shell = 'bash' | 'zsh';
 
+/** Words that an operand may be, by its name, where its declaration cannot have them. */
+export type OperandWords = Readonly<Record<string, readonly string[]>>;
+
 /** The script that a shell reads to complete the command lines of `butil`. */
-export function completionScript(shell: Shell, commands: readonly CommandDeclaration[]): string {
+export function completionScript(
+  shell: Shell,
+  commands: readonly CommandDeclaration[],
+  words: OperandWords = {},
+): string {
   const [template, caseOf] = shell === 'bash' ? [BASH, bashCase] : [ZSH, zshCase];
   const parts: Readonly<Record<string, string>> = {
     COMMANDS: commands.map(({ name }) => `-${name}`).join(' '),
@@ -25,7 +32,7 @@ export function completionScript(shell: Shell, commands: readonly CommandDeclara
       )
       .join('\n')
       .replace(/ \\$/, ''),
-    CASES: commands.map(caseOf).join('\n'),
+    CASES: commands.map((command) => caseOf(command, words)).join('\n'),
   };
   return template.replaceAll(/%(\w+)%/g, (whole, name: string) => parts[name] ?? whole).trim();
 }
@@ -47,13 +54,15 @@ interface Allowed {
   readonly values: readonly (readonly [string, string])[];
 }
 
-function allowedBehind(command: CommandDeclaration): Allowed {
+function allowedBehind(command: CommandDeclaration, words: OperandWords): Allowed {
   const classic = classicOptionsOf(command);
   const named = (isGlued: boolean): string[] =>
     classic.filter(({ value }) => (value !== 'none') === isGlued).map(({ name }) => `-${name}`);
   const long = longOptionsOf(command);
   return {
-    operands: command.operands.map(specificationOf),
+    operands: command.operands.map((operand) =>
+      [specificationOf(operand), ...(words[operand.name] ?? [])].join(','),
+    ),
     isRepeated: command.operands.at(-1)?.isRepeated === true,
     plain: [...named(false), ...long.map(({ name }) => `--${name}`)],
     glued: named(true),
@@ -63,8 +72,8 @@ function allowedBehind(command: CommandDeclaration): Allowed {
   };
 }
 
-function bashCase(command: CommandDeclaration): string {
-  const { operands, isRepeated, plain, glued, values } = allowedBehind(command);
+function bashCase(command: CommandDeclaration, words: OperandWords): string {
+  const { operands, isRepeated, plain, glued, values } = allowedBehind(command, words);
   const pairs = values.map(([name, value]) => `${name}=${value}`);
   return branch(command, [
     `operands=(${operands.map(quoted).join(' ')})`,
@@ -74,8 +83,8 @@ function bashCase(command: CommandDeclaration): string {
   ]);
 }
 
-function zshCase(command: CommandDeclaration): string {
-  const { operands, isRepeated, plain, glued, values } = allowedBehind(command);
+function zshCase(command: CommandDeclaration, words: OperandWords): string {
+  const { operands, isRepeated, plain, glued, values } = allowedBehind(command, words);
   return branch(command, [
     `operands=(${operands.map((each) => quoted(each.replaceAll(',', ' '))).join(' ')})`,
     `options=(${plain.join(' ')})`,

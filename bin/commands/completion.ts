@@ -1,8 +1,12 @@
 /** `butil -completion`: the script with which a shell completes the command lines of `butil`. */
+import { SETTINGS } from '../../src/index.js';
 import { completionScript } from '../completion.js';
 import type { CommandDeclaration } from '../declaration.js';
 import { done, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
+
+/** The settings, for -config. */
+const OPERAND_WORDS = { 'name[=value]': Object.keys(SETTINGS) };
 
 /** Of all commands, which only their table knows. */
 export function completionOf(
@@ -13,7 +17,7 @@ export function completionOf(
     if (shell !== 'bash' && shell !== 'zsh') {
       throw session.wrong(`the shell must be bash or zsh, and not ${session.operand(0)}`);
     }
-    const script = completionScript(shell, commands);
+    const script = completionScript(shell, commands, OPERAND_WORDS);
     return done(script, { shell, script });
   };
 }

@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../bin/command-table.js';
 import { completionScript } from '../../bin/completion.js';
+import { SETTINGS } from '../../src/index.js';
 import { classicOptionsOf, longOptionsOf } from '../../bin/declaration.js';
+
+const WORDS = { 'name[=value]': Object.keys(SETTINGS) };
 
 let directory = '';
 
@@ -16,7 +19,7 @@ beforeAll(() => {
     writeFileSync(join(directory, name), '');
   }
   mkdirSync(join(directory, 'old'));
-  writeFileSync(join(directory, 'butil.bash'), completionScript('bash', COMMANDS));
+  writeFileSync(join(directory, 'butil.bash'), completionScript('bash', COMMANDS, WORDS));
 });
 
 afterAll(() => {
@@ -52,6 +55,15 @@ function offered(...words: readonly string[]): string[] {
 const FILES = ['Y', 'a=b.btr', 'files.lst', 'old', 'orders.btr', 'orders.des', 'two words.btr'];
 
 describe('bash', () => {
+  test('-config offers the names of settings', () => {
+    const durability = ['transactionDurability'];
+    expect(offered('-config', 'set', 'transactionD')).toEqual(durability);
+    expect(offered('-config', 'get', 'transactiond')).toEqual(durability);
+    expect(offered('-config', 'set', 'logBufferSize', '=', '4M', 'transactionD')).toEqual(
+      durability,
+    );
+  });
+
   test('commands come first', () => {
     const all = offered('');
     expect(all).toEqual([...COMMANDS.map(({ name }) => `-${name}`), '--help'].sort());
