@@ -20,6 +20,12 @@ export function done(text: string, result: unknown, warnings: readonly string[] 
   return { exitCode: EXIT.DONE, reason: 'done', result, text, warnings };
 }
 
+/** The same, with findings if a change to the source was not completed: what was made has it in part or not at all. */
+export function ofSource(outcome: Outcome, isUnfinished: boolean): Outcome {
+  if (!isUnfinished || outcome.exitCode !== EXIT.DONE) return outcome;
+  return { ...outcome, exitCode: EXIT.FINDINGS, reason: 'unfinished-change' };
+}
+
 /** The one document that `--json` puts on standard output. */
 export function toJson(command: string, outcome: Outcome): string {
   const { exitCode, reason, status = 0, result, warnings = [] } = outcome;

@@ -1,6 +1,6 @@
 /** `butil -copy`: the records of a file into another one. */
 import { copyRecords } from '../../src/index.js';
-import { EXIT, type Outcome } from '../outcome.js';
+import { EXIT, ofSource, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 import { partly } from './partly.js';
 import { describeRefused } from './refusals.js';
@@ -15,17 +15,20 @@ export async function command(session: Session): Promise<Outcome> {
   return partly(session, tally, async () => {
     const options = { owner, outputOwner, dryRun, tally };
     const task = copyRecords(client, source, output, options);
-    const { read, inserted, refused, notes } = await session.follow('Copying', task);
+    const { read, inserted, refused, notes, isUnfinished } = await session.follow('Copying', task);
     const would = dryRun ? ' that would be' : '';
-    return {
-      exitCode: refused.count === 0 ? EXIT.DONE : EXIT.FINDINGS,
-      reason: refused.count === 0 ? 'done' : 'refused-records',
-      result: { source, output, dryRun, read, inserted, refused },
-      text: [
-        ...describeRefused(refused, output),
-        `Total number of records${would} inserted = ${inserted}`,
-      ].join('\n'),
-      warnings: notes,
-    };
+    return ofSource(
+      {
+        exitCode: refused.count === 0 ? EXIT.DONE : EXIT.FINDINGS,
+        reason: refused.count === 0 ? 'done' : 'refused-records',
+        result: { source, output, dryRun, read, inserted, refused },
+        text: [
+          ...describeRefused(refused, output),
+          `Total number of records${would} inserted = ${inserted}`,
+        ].join('\n'),
+        warnings: notes,
+      },
+      isUnfinished,
+    );
   });
 }

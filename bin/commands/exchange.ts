@@ -7,7 +7,7 @@ import {
   type RowFormat,
 } from '../../src/index.js';
 import { counted } from '../messages.js';
-import { EXIT, type Outcome } from '../outcome.js';
+import { EXIT, ofSource, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 import { readText } from '../text-files.js';
 import { partly } from './partly.js';
@@ -31,13 +31,16 @@ export async function exportCommand(session: Session): Promise<Outcome> {
   const task = exportRecords(client, source, output, { ...options, exact, overDataFile });
   const result = await session.follow('Exporting', task);
   const would = dryRun ? ' that would be' : '';
-  return {
-    exitCode: result.leftOut === 0 ? EXIT.DONE : EXIT.FINDINGS,
-    reason: result.leftOut === 0 ? 'done' : 'left-out',
-    result: { source, output, dryRun, format, ...result },
-    text: `Total number of records${would} exported = ${result.exported}`,
-    warnings: [...result.notes, ...leftOut(result, key), ...(exact ? [] : losses(result))],
-  };
+  return ofSource(
+    {
+      exitCode: result.leftOut === 0 ? EXIT.DONE : EXIT.FINDINGS,
+      reason: result.leftOut === 0 ? 'done' : 'left-out',
+      result: { source, output, dryRun, format, ...result },
+      text: `Total number of records${would} exported = ${result.exported}`,
+      warnings: [...result.notes, ...leftOut(result, key), ...(exact ? [] : losses(result))],
+    },
+    result.isUnfinished,
+  );
 }
 
 function leftOut({ leftOut: count }: ExportResult, key = ''): string[] {

@@ -8,7 +8,7 @@ import {
   type RebuiltFile,
 } from '../../src/index.js';
 import { counted, grouped } from '../messages.js';
-import { EXIT, type Outcome } from '../outcome.js';
+import { EXIT, ofSource, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 
 const PAGE_LEAST = 512;
@@ -35,13 +35,16 @@ export async function command(session: Session): Promise<Outcome> {
   const task = rebuildFile(client, source, output, { ...options, replace });
   const result = await session.follow('Rebuilding', task);
   const isSame = result.keys.every(({ isSameOrder }) => isSameOrder);
-  return {
-    exitCode: isSame ? EXIT.DONE : EXIT.FINDINGS,
-    reason: isSame ? 'done' : 'key-order',
-    result: { dryRun, ...result },
-    text: describe(result, dryRun).join('\n'),
-    warnings: result.notes,
-  };
+  return ofSource(
+    {
+      exitCode: isSame ? EXIT.DONE : EXIT.FINDINGS,
+      reason: isSame ? 'done' : 'key-order',
+      result: { dryRun, ...result },
+      text: describe(result, dryRun).join('\n'),
+      warnings: result.notes,
+    },
+    result.isUnfinished,
+  );
 }
 
 function formatOf(session: Session): Pick<RebuildOptions, 'pageSize' | 'version'> {
@@ -94,18 +97,24 @@ async function ofDirectory(
     files.filter((file) => file.outcome === outcome).length;
   const failed = count('failed');
   const hasOrder = files.some((file) => file.outcome === 'rebuilt' && !isSameOrder(file.result));
+  const hasUnfinished = files.some(
+    (file) => file.outcome === 'rebuilt' && file.result.isUnfinished,
+  );
   const isAll = failed === 0 && !hasOrder;
   const isNone = failed > 0 && count('rebuilt') + count('there') === 0;
-  return {
-    exitCode: isAll ? EXIT.DONE : isNone ? EXIT.NOT_DONE : EXIT.FINDINGS,
-    reason: isAll ? 'done' : failed > 0 ? 'failed-files' : 'key-order',
-    result: { source, output, dryRun: session.dryRun, files },
-    text: [
-      ...files.flatMap((file) => [line(file), ...notesOf(file).map((note) => `  ${note}`)]),
-      '',
-      `${counted(count('rebuilt'), 'file')} ${session.dryRun ? 'would be ' : ''}rebuilt, ${count('there')} there already, ${failed} failed, ${count('other')} left out as no data files.`,
-    ].join('\n'),
-  };
+  return ofSource(
+    {
+      exitCode: isAll ? EXIT.DONE : isNone ? EXIT.NOT_DONE : EXIT.FINDINGS,
+      reason: isAll ? 'done' : failed > 0 ? 'failed-files' : 'key-order',
+      result: { source, output, dryRun: session.dryRun, files },
+      text: [
+        ...files.flatMap((file) => [line(file), ...notesOf(file).map((note) => `  ${note}`)]),
+        '',
+        `${counted(count('rebuilt'), 'file')} ${session.dryRun ? 'would be ' : ''}rebuilt, ${count('there')} there already, ${failed} failed, ${count('other')} left out as no data files.`,
+      ].join('\n'),
+    },
+    hasUnfinished,
+  );
 }
 
 /** What the user should know of a file. */

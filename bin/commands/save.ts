@@ -1,7 +1,7 @@
 /** `butil -save`: the records of a file into an unformatted file. */
 import { saveRecords, type SaveOptions } from '../../src/index.js';
 import { counted, grouped, message, MESSAGE } from '../messages.js';
-import { EXIT, type Outcome } from '../outcome.js';
+import { EXIT, ofSource, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 
 const KEY_NUMBER_MAX = 118;
@@ -19,17 +19,20 @@ export async function command(session: Session): Promise<Outcome> {
   const { saved, leftOut, dangling } = result;
   const isWhole = leftOut === 0 && dangling === 0;
   const would = dryRun ? ' that would be' : '';
-  return {
-    exitCode: isWhole ? EXIT.DONE : EXIT.FINDINGS,
-    reason: isWhole ? 'done' : 'left-out',
-    result: { source, output, dryRun, ...result },
-    text: [
-      ...(leftOut === 0 ? [] : [message(MESSAGE.LEFT_OUT, leftOutText(leftOut, result.order))]),
-      ...(dangling === 0 ? [] : [message(MESSAGE.LEFT_OUT, danglingText(dangling))]),
-      `Total number of records${would} saved = ${saved}`,
-    ].join('\n'),
-    warnings: result.notes,
-  };
+  return ofSource(
+    {
+      exitCode: isWhole ? EXIT.DONE : EXIT.FINDINGS,
+      reason: isWhole ? 'done' : 'left-out',
+      result: { source, output, dryRun, ...result },
+      text: [
+        ...(leftOut === 0 ? [] : [message(MESSAGE.LEFT_OUT, leftOutText(leftOut, result.order))]),
+        ...(dangling === 0 ? [] : [message(MESSAGE.LEFT_OUT, danglingText(dangling))]),
+        `Total number of records${would} saved = ${saved}`,
+      ].join('\n'),
+      warnings: result.notes,
+    },
+    result.isUnfinished,
+  );
 }
 
 function orderOf(session: Session): Pick<SaveOptions, 'order' | 'externalIndex'> {

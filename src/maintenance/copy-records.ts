@@ -27,6 +27,8 @@ export interface CopyResult {
   readonly refused: RefusedRecords;
   /** What the user should know of the source. */
   readonly notes: readonly string[];
+  /** A change to the original source was not completed: what it did is missing, or there in part. */
+  readonly isUnfinished: boolean;
 }
 
 /**
@@ -52,7 +54,7 @@ export function* copyRecords(
 ): Task<CopyResult> {
   const { owner = '', outputOwner = '', dryRun = false } = options;
   const { order, total } = plan(client, source, output, options);
-  const notes = yield* soundSource(client, source, owner);
+  const known = yield* soundSource(client, source, owner);
   const from = new ClassicFile(client, source, 'read-only', owner);
   let into: RecordInserter | undefined;
   let isEnded = false;
@@ -65,7 +67,7 @@ export function* copyRecords(
     }
     into.end();
     isEnded = true;
-    return { ...tally, refused, notes };
+    return { ...tally, refused, ...known };
   } finally {
     if (!isEnded) into?.giveUp();
     from.closeQuietly();

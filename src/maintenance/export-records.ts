@@ -41,6 +41,8 @@ export interface ExportResult {
   /** Of the output; 0 for a dry run. */
   readonly bytes: number;
   readonly notes: readonly string[];
+  /** A change to the original source was not completed: what it did is missing, or there in part. */
+  readonly isUnfinished: boolean;
 }
 
 /**
@@ -81,7 +83,11 @@ export function* exportRecords(
     const { names, inexact, uncovered } = columns;
     return {
       ...{ exported, leftOut: Math.max(0, total - exported), columns: names, inexact, uncovered },
-      ...{ bytes: writer.bytes, notes: [...notes, ...known] },
+      ...{
+        bytes: writer.bytes,
+        notes: [...notes, ...known.notes],
+        isUnfinished: known.isUnfinished,
+      },
     };
   } catch (error) {
     throw fileError('the records cannot be exported', error, output);

@@ -28,7 +28,7 @@ import { BtrieveError, Status } from '../microkernel/status.js';
 import { definitionForCopy, type CopyFormat } from './definition-for-copy.js';
 import { AddressList, compareFiles, type Comparison } from './rebuild-comparison.js';
 import { RecordWalk } from './record-walk.js';
-import { assertSound, notesOn } from './sound-original.js';
+import { assertSound, isUnfinished, notesOn } from './sound-original.js';
 import { RECORDS_PER_STEP, type Task } from './task.js';
 
 /** How a file is rebuilt. */
@@ -52,6 +52,8 @@ export interface RebuildResult extends Comparison {
   readonly version: number;
   /** What the user should know. */
   readonly notes: readonly string[];
+  /** A change to the original source was not completed: what it did is missing, or there in part. */
+  readonly isUnfinished: boolean;
   /** Of a rebuild in place: what the file is called that was there before. */
   readonly keptAs?: string;
 }
@@ -106,13 +108,14 @@ export function* rebuildFile(
 function factsOf(
   { file }: Handle,
   { pageSize, version, notes }: FileDefinition,
-): Pick<RebuildResult, 'format' | 'pageSize' | 'version' | 'notes'> {
+): Pick<RebuildResult, 'format' | 'pageSize' | 'version' | 'notes' | 'isUnfinished'> {
   const owner = hasOwner(file.stored.owner) ? ['The new file has no owner name.'] : [];
   return {
     ...(file.original === undefined ? {} : { format: file.original.format }),
     pageSize,
     version,
     notes: [...notes, ...owner, ...notesOn(file)],
+    isUnfinished: isUnfinished(file),
   };
 }
 

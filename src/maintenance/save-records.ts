@@ -39,6 +39,8 @@ export interface SaveResult {
   readonly dangling: number;
   /** What the user should know of the source. */
   readonly notes: readonly string[];
+  /** A change to the original source was not completed: what it did is missing, or there in part. */
+  readonly isUnfinished: boolean;
 }
 
 /**
@@ -59,7 +61,7 @@ export function* saveRecords(
   output: string,
   options: SaveOptions = {},
 ): Task<SaveResult> {
-  const notes = yield* soundSource(client, source, options.owner ?? '');
+  const known = yield* soundSource(client, source, options.owner ?? '');
   const { order, total } = plan(client, source, options);
   const reader = new SavedRecords(client, source, order, options);
   let target: OutputFile | undefined;
@@ -80,7 +82,7 @@ export function* saveRecords(
       order: reader.order,
       leftOut: Math.max(0, total - saved),
       dangling: reader.dangling,
-      notes,
+      ...known,
     };
   } catch (error) {
     throw fileError('the records cannot be saved', error, output);

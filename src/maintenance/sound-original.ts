@@ -34,16 +34,31 @@ function* nothing(): Task<undefined> {
   // There is nothing to be looked at.
 }
 
+/** What is known of a source that is sound. */
+export interface KnownSource {
+  /** What the user should know. */
+  readonly notes: readonly string[];
+  /** A change to an original file was not completed: what it did is missing, or there in part. */
+  readonly isUnfinished: boolean;
+}
+
+const UNFINISHED: ReadonlySet<string> = new Set(['unfinished-change', 'pre-image']);
+
+/** Whether a change to an original file was not completed. */
+export function isUnfinished({ original }: ClientFile): boolean {
+  return original?.warnings.some(({ reason }) => UNFINISHED.has(reason)) ?? false;
+}
+
 /**
  * The same for a file that is to be read. Returns what the user should know of it: why an original file is
  * unclean, for instance. Throws what Open answers, and 2.
  */
-export function* soundSource(client: Client, path: string, owner: string): Task<readonly string[]> {
+export function* soundSource(client: Client, path: string, owner: string): Task<KnownSource> {
   const { calls } = client.internals;
   const handle = calls.openPath(path, 'read-only', owner);
   try {
     yield* assertSound(handle.file);
-    return notesOn(handle.file);
+    return { notes: notesOn(handle.file), isUnfinished: isUnfinished(handle.file) };
   } finally {
     handle.file.data.endOperation();
     calls.closeHandle(handle);
