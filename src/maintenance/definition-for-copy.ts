@@ -95,7 +95,11 @@ function* candidates(
 /** An original file in the terms in which files are made here. */
 function ownTerms(source: FileDefinition): FileDefinition {
   let flags = source.flags & KEPT_FLAGS;
-  if ((flags & FILE_FLAG.VARIABLE) === 0) flags &= ~FILE_FLAG.VATS;
+  const isVariable = (flags & FILE_FLAG.VARIABLE) !== 0;
+  const isCompressed = (flags & FILE_FLAG.DATA_COMPRESSION) !== 0;
+  if (!isVariable) flags &= ~FILE_FLAG.VATS;
+  // It was without effect there, too.
+  if (!isVariable || isCompressed) flags &= ~FILE_FLAG.BLANK_TRUNCATION;
   const keys = source.keys.map((key) => ({ ...key, segments: segmentsOf(key) }));
   return { ...source, flags, keys, pointerCount: keys.filter(isLinked).length };
 }
