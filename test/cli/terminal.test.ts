@@ -195,7 +195,7 @@ describe.skipIf(!hasPython)('Ctrl-C in the middle leaves everything as it was:',
   test.each([
     ['Saving', '-save a.btr out.seq'],
     ['Saving', '-save a.btr out.seq N 1'],
-    ['Saving', '-save a.btr more.seq'],
+    ['Saving', '-save a.btr more.seq --yes'],
     ['Recovering', '-recover a.btr out.seq'],
     ['Indexing', '-index a.btr a.idx i.des'],
     ['Rebuilding', '-rebuild a.btr new.btr'],
