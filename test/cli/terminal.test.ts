@@ -124,7 +124,6 @@ const FIELDS = [
 
 beforeAll(async () => {
   if (!hasPython) return;
-  spawnSync(process.execPath, ['--import', TSX, join(SUPPORT, 'warm.ts')]);
   base = mkdtempSync(join(tmpdir(), 'isamite-terminal-'));
   prepared = join(base, 'prepared');
   // Archived files are known by their paths, so all of it is done where it is used.

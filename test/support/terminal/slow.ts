@@ -4,6 +4,7 @@
  * step, on a machine of any speed.
  */
 import { readSync } from 'node:fs';
+import './warm.js';
 
 const FASTER = 200;
 /** What a line of progress begins with. */

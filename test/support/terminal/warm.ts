@@ -1,6 +1,6 @@
 /**
- * Loads every module of the command line, so that what translates them has them all: with Ctrl-C the
- * translator's own process ends as well, and what is loaded only then could not be translated any more.
+ * Loads every module of the command line before it begins: with Ctrl-C the process that translates them ends as
+ * well, and what is loaded only then could not be translated any more.
  */
 import { readdirSync } from 'node:fs';
 
