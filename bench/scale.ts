@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs';
 import { Op } from '../src/index.js';
 import { median, time, type Row } from './measure.js';
-import { scatter, Store } from './store.js';
+import { scatter, Store } from './own-files.js';
 
 const RECORDS = Number(process.env['ISAMITE_BENCH_RECORDS'] ?? 10_000_000);
 const CACHE = 256 * 1024 * 1024;

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MicroKernel, type Settings } from '../src/index.js';
 import { median, time, type Row } from './measure.js';
-import { scatter, Store } from './store.js';
+import { scatter, Store } from './own-files.js';
 
 const SELF = fileURLToPath(import.meta.url);
 const RECORDS = 20_000;

@@ -762,8 +762,7 @@ export class MicroKernel {
    * What could not be taken out is in the result. Throws 18, 2, 85 while the engine is frozen, 20.
    */
   stopBackupAgent(): BackupAgentEnd {
-    const steps = this.stoppingBackupAgent();
-    return runSteps(steps);
+    return runSteps(this.stoppingBackupAgent());
   }
 
   /** The same in steps, between which clients work on. */

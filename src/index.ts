@@ -60,6 +60,7 @@ export type {
   ChainSegment,
   UnarchivedParticipant,
 } from './archival/archive-chain.js';
+export type { SealedPlace } from './archival/archive-keys.js';
 export type {
   ContinuousFile,
   EndContinuousOptions,

@@ -38,6 +38,7 @@ export interface UnarchivedParticipant {
   readonly transactions: number;
 }
 
+/** The archival log of a file, segment by segment, and what it is good for. */
 export interface ArchiveChain {
   /** The oldest first. */
   readonly segments: readonly ChainSegment[];

@@ -25,6 +25,7 @@ import type {
   EndingProgress,
 } from './continuous-operations.js';
 
+/** How the backup agent is switched on. */
 export interface BackupAgentOptions {
   /** Only these files; otherwise those that are open, and those opened while the agent is on. */
   readonly files?: readonly string[];

@@ -3,8 +3,8 @@
  *
  * The memory is a shared WebAssembly memory, because that has what JavaScript lacks: an instruction
  * that moves bytes as fast as the processor does. In shared memory a typed array goes word by word, or
- * byte by byte where source and target are not alike in their alignment (Node 20, bench/page-memory.ts,
- * medians):
+ * byte by byte where source and target are not alike in their alignment (Node 20; the ratios are those of
+ * bench/page-memory.ts):
  *
  *     copy of 8 KB                     250 ns   against 450 (`set`, `copyWithin`)
  *     3,000 bytes moved by 20           45 ns   against 1,680 (`copyWithin`), 750 (a loop over words)

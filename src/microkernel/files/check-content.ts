@@ -5,7 +5,7 @@
  * An index is proved by two things together: its rows are those that the records call for, by a digest of
  * both, and there are as many. If they are not, each row is followed to its record, to say which is wrong.
  *
- * Reads, never writes. Memory: one bit for each page of the space of indexes.
+ * Reads, never writes. Memory: one bit for each page of the space of indexes, two while rows are followed.
  */
 import { u16, u32 } from '../bytes.js';
 import { COUNTER, DATA_PAGE, OWN_PAGE_TYPE, PAGE_HEADER } from '../layout.js';
@@ -231,11 +231,11 @@ class ContentCheck {
   /** Not all rows are those of records: says which. What is wrong with the pages has been said. */
   #checkRows(key: FileKey): void {
     const { pages } = this.#file;
-    const met = new Set<number>();
+    const met = new Uint8Array(this.#owned.length);
     this.#guard(`the index of key ${key.number}`, () => {
       checkTree(pages, key.tree, {
         finding: () => undefined,
-        page: (page) => met.size < met.add(page).size,
+        page: (page) => setBit(met, page),
         row: (words, at) => {
           this.#checkRow(key, words, at);
         },
