@@ -33,6 +33,7 @@ export default defineConfig(
       'src/microkernel/page-cache.ts',
       'src/microkernel/pat.ts',
       'src/microkernel/chunked-array.ts',
+      'src/microkernel/number-map.ts',
       'src/microkernel/trees/b-tree.ts',
       'src/microkernel/trees/index-page.ts',
     ],

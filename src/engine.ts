@@ -496,7 +496,7 @@ export class MicroKernel {
 
   /** Everything is on disk when it returns. Throws 37, 18. */
   #settle(): void {
-    if (this.#files.files.some(({ transactions }) => transactions.size > 0)) {
+    if (this.#files.files.some(({ transactions }) => transactions.length > 0)) {
       const message = 'logging is not switched while a client is in a transaction';
       throw new BtrieveError(Status.TRANSACTION_IS_ACTIVE, message, { reason: 'transaction' });
     }

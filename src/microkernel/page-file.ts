@@ -320,7 +320,7 @@ export class PageFile implements FrameOwner, PageView {
     this.prepare();
     this.endOperation();
     const isPrivatelyGrown = [SPACE.DATA, SPACE.OTHER].some(
-      (space) => this.#work.numbersGivenOut(space).next().done !== true,
+      (space) => this.#work.numbersGivenOut(space).length > 0,
     );
     // Numbers that only transactions know may need regions that are not there yet.
     if (isPrivatelyGrown && this.#operations === 0) this.#operations = 1;
@@ -836,23 +836,28 @@ export class PageFile implements FrameOwner, PageView {
     assert(this.#work.current === undefined, 'private pages are published from the outside');
     this.#beforeChange();
     // Most have none of these; what there is goes with `letGo`.
-    const freed = pages.hasFreedAny ? SPACES.map((space) => [...pages.freed[space]]) : NONE;
+    const freed = pages.hasFreedAny ? SPACES.map((space) => pages.pagesFreed(space)) : NONE;
     const tallies = pages.tallies.length === 0 ? NONE : [...pages.tallies];
-    for (const [index, amount] of pages.counters) {
+    for (const { index, amount } of pages.counters) {
       this.#control.counters[index] = (this.#control.counters[index] ?? 0) + amount;
     }
     for (const space of SPACES) {
-      for (const [page, frame] of pages.frames[space]) this.#publishPage(space, page, frame);
+      const frames = pages.frames[space];
+      for (let i = 0; i < frames.size; i++) {
+        this.#publishPage(space, frames.keyAt(i), frames.valueAt(i));
+      }
     }
     this.#work.letGo(pages);
-    for (const space of SPACES) for (const page of freed[space] ?? NONE) this.free(space, page);
+    if (freed !== NONE) {
+      for (const space of SPACES) for (const page of freed[space] ?? NONE) this.free(space, page);
+    }
     for (const { page, offset, amount } of tallies) this.addTally(page, offset, amount);
   }
 
   #publishPage(space: PageSpace, page: number, frame: number): void {
     const old = this.#frames[space].get(page);
     if (old !== ABSENT) this.#giveUp(old);
-    this.#freed.delete(pageKey(space, page));
+    if (this.#freed.size > 0) this.#freed.delete(pageKey(space, page));
     this.#frames[space].set(page, frame);
     this.#markDirty(frame);
   }

@@ -27,9 +27,11 @@
 import { assert } from './assert.js';
 import { ChangeList } from './change-list.js';
 import { ABSENT } from './chunked-array.js';
+import { NumberMap } from './number-map.js';
 import { FRAME, type PageCache } from './page-cache.js';
 import { initialisePage, pageName } from './page-device.js';
 import { SPACE, type PageSpace } from './pat.js';
+import { removeFrom } from './short-list.js';
 import { BtrieveError, Status } from './status.js';
 
 /** Share of the cache that private pages may take, all together. */
@@ -44,33 +46,34 @@ interface Tally {
   amount: number;
 }
 
+/** A difference to a counter of the file. */
+interface Difference {
+  readonly index: number;
+  amount: number;
+}
+
 /** Pages that have been given or have lost room, and those of them that have some: last is next. */
 export interface RoomyPages {
-  readonly touched: Set<number>;
+  readonly touched: NumberMap;
   readonly stack: number[];
 }
 
 /** A step begins with so many of the pages with room that its transaction has. */
 const ROOMY_PAGES = 4;
 
-/** `clear` makes a new table, also of what is empty. */
-function clear(collection: Set<number> | Map<number, number>): void {
-  if (collection.size > 0) collection.clear();
-}
-
 function noRoomyPages(): RoomyPages {
-  return { touched: new Set(), stack: [] };
+  return { touched: new NumberMap(), stack: [] };
 }
 
 /** Those of a step, which begins with some of its transaction's. */
 function beginRoomy(pages: RoomyPages, of: RoomyPages | undefined): void {
-  clear(pages.touched);
+  pages.touched.clear();
   if (pages.stack.length > 0) pages.stack.length = 0;
   if (of !== undefined) pages.stack.push(...of.stack.slice(-ROOMY_PAGES));
 }
 
 function absorbRoomy(into: RoomyPages, from: RoomyPages): void {
-  for (const page of from.touched) into.touched.add(page);
+  for (let i = 0; i < from.touched.size; i++) into.touched.set(from.touched.keyAt(i));
   into.stack.splice(-ROOMY_PAGES, ROOMY_PAGES, ...from.stack);
 }
 
@@ -82,22 +85,27 @@ const SPARES = 8;
 
 type BySpace<T> = readonly [T, T];
 
+function numberMaps(): BySpace<NumberMap> {
+  return [new NumberMap(), new NumberMap()];
+}
+
 /** The private pages of one transaction, or one step, in one file. */
 export class PrivatePages {
   /** Whose they are; for whoever is blocked by them. */
   owner: object = NOBODY;
   /** Of a step within a transaction: the pages of the transaction. */
   parent: PrivatePages | undefined;
-  readonly frames: BySpace<Map<number, number>> = [new Map(), new Map()];
+  /** Frame of each page that it has a copy of. */
+  readonly frames = numberMaps();
   /** Pages that are no more. */
-  readonly freed: BySpace<Set<number>> = [new Set(), new Set()];
-  /** Page numbers given out. */
-  readonly numbers: BySpace<Set<number>> = [new Set(), new Set()];
+  readonly freed = numberMaps();
+  /** Page numbers given out, that nobody else knows. */
+  readonly numbers = numberMaps();
   /** Pages of space 1 that nobody else may change meanwhile, without a copy. */
-  readonly held = new Set<number>();
+  readonly held = new NumberMap();
   readonly tallies: Tally[] = [];
   /** Differences to counters of the file. */
-  readonly counters = new Map<number, number>();
+  readonly counters: Difference[] = [];
   readonly roomyData = noRoomyPages();
   readonly roomyVariable = noRoomyPages();
   /** For the log. */
@@ -122,14 +130,14 @@ export class PrivatePages {
   /** Nothing is in them any more. */
   empty(): void {
     for (const space of SPACES) {
-      clear(this.frames[space]);
-      clear(this.freed[space]);
-      clear(this.numbers[space]);
+      this.frames[space].clear();
+      this.freed[space].clear();
+      this.numbers[space].clear();
     }
-    clear(this.held);
+    this.held.clear();
     // Setting a length calls into the runtime, even where it is the same.
     if (this.tallies.length > 0) this.tallies.length = 0;
-    clear(this.counters);
+    if (this.counters.length > 0) this.counters.length = 0;
   }
 
   /** The transaction that a step belongs to; itself if it is no step. */
@@ -146,16 +154,26 @@ export class PrivatePages {
     return this.freed[0].size + this.freed[1].size > 0;
   }
 
+  pagesFreed(space: PageSpace): number[] {
+    const freed = this.freed[space];
+    return Array.from({ length: freed.size }, (_, i) => freed.keyAt(i));
+  }
+
   frameOf(space: PageSpace, page: number): number {
-    return (
-      this.frames[space].get(page) ??
-      (this.freed[space].has(page) ? ABSENT : (this.parent?.frameOf(space, page) ?? ABSENT))
-    );
+    const own = this.frames[space].get(page);
+    if (own !== ABSENT || this.parent === undefined) return own;
+    return this.freed[space].has(page) ? ABSENT : this.parent.frameOf(space, page);
   }
 
   hasFreed(space: PageSpace, page: number): boolean {
-    if (this.frames[space].has(page)) return false;
-    return this.freed[space].has(page) || (this.parent?.hasFreed(space, page) ?? false);
+    if (this.freed[space].has(page)) return true;
+    return this.parent?.hasFreed(space, page) === true && !this.frames[space].has(page);
+  }
+
+  /** Nobody else changes the page before these pages are published or dropped. */
+  holds(space: PageSpace, page: number): boolean {
+    if (this.frames[space].has(page) || this.freed[space].has(page)) return true;
+    return space === SPACE.OTHER && this.held.has(page);
   }
 
   hasNumber(space: PageSpace, page: number): boolean {
@@ -178,11 +196,18 @@ export class PrivatePages {
   }
 
   counter(index: number): number {
-    return (this.counters.get(index) ?? 0) + (this.parent?.counter(index) ?? 0);
+    let amount = this.parent?.counter(index) ?? 0;
+    for (const each of this.counters) if (each.index === index) amount += each.amount;
+    return amount;
   }
 
   addToCounter(index: number, amount: number): void {
-    this.counters.set(index, (this.counters.get(index) ?? 0) + amount);
+    for (const each of this.counters) {
+      if (each.index !== index) continue;
+      each.amount += amount;
+      return;
+    }
+    this.counters.push({ index, amount });
   }
 }
 
@@ -206,12 +231,12 @@ export class PrivateWork {
   /** Whose pages were in the way of the operation that got status 84 last. */
   blocker: object | undefined;
   readonly #below: CommittedPages;
-  readonly #holders: BySpace<Map<number, PrivatePages>> = [new Map(), new Map()];
-  readonly #givenOut: BySpace<Map<number, PrivatePages>> = [new Map(), new Map()];
   /** Not in use: making them anew takes longer than a transaction of one update does. */
   readonly #spare: PrivatePages[] = [];
-  /** Transactions that hold pages. */
-  readonly #transactions = new Set<PrivatePages>();
+  /** Transactions that hold pages. Few: who asks for the holder of a page asks each of them. */
+  readonly #transactions: PrivatePages[] = [];
+  /** Transactions, and the step if there is one, that page numbers have been given out to. */
+  readonly #numbered: PrivatePages[] = [];
 
   constructor(below: CommittedPages) {
     this.#below = below;
@@ -232,51 +257,67 @@ export class PrivateWork {
 
   /** Who else than the operation under way holds a page. */
   holderOf(space: PageSpace, page: number): object | undefined {
-    const holder = this.#holders[space].get(page);
-    return holder === this.current?.root ? undefined : holder?.owner;
+    return this.#otherHolderOf(space, page)?.owner;
+  }
+
+  #otherHolderOf(space: PageSpace, page: number): PrivatePages | undefined {
+    const own = this.current?.root;
+    for (const each of this.#transactions) if (each !== own && each.holds(space, page)) return each;
+    return undefined;
   }
 
   /** Numbers of a space that are given out, and not for everybody to know. */
-  numbersGivenOut(space: PageSpace): IterableIterator<number> {
-    return this.#givenOut[space].keys();
+  numbersGivenOut(space: PageSpace): number[] {
+    const pages: number[] = [];
+    for (const { numbers } of this.#numbered) {
+      const some = numbers[space];
+      for (let i = 0; i < some.size; i++) pages.push(some.keyAt(i));
+    }
+    return pages;
   }
 
   isGivenOut(space: PageSpace, page: number): boolean {
-    return this.#givenOut[space].has(page);
+    for (const { numbers } of this.#numbered) if (numbers[space].has(page)) return true;
+    return false;
   }
 
   /** Whether a number that is given out is one for the operation under way to see. */
   sees(space: PageSpace, page: number): boolean {
     const { current } = this;
-    const holder = this.#givenOut[space].get(page);
-    if (holder !== undefined && holder !== current && holder !== current?.parent) return false;
+    for (const each of this.#numbered) {
+      if (each === current || each === current?.parent) continue;
+      if (each.numbers[space].has(page)) return false;
+    }
     return current?.hasFreed(space, page) !== true;
   }
 
   /** The private frame of a page for the operation under way; `ABSENT` if it is the committed one. */
   frameOf(space: PageSpace, page: number): number {
-    const frame = this.current?.frameOf(space, page) ?? ABSENT;
+    const frame = this.current === undefined ? ABSENT : this.current.frameOf(space, page);
     if (frame !== ABSENT) this.#below.cache.touch(frame);
     return frame;
   }
 
   /** Who holds a page has this copy of it; `ABSENT` if there is none. */
   copyOf(space: PageSpace, page: number): number {
-    return this.#holders[space].get(page)?.frames[space].get(page) ?? ABSENT;
+    for (const { frames } of this.#transactions) {
+      const frame = frames[space].get(page);
+      if (frame !== ABSENT) return frame;
+    }
+    return ABSENT;
   }
 
   /** Whether somebody else than the operation under way holds a page. */
   isHeld(space: PageSpace, page: number): boolean {
-    const holder = this.#holders[space].get(page);
-    return holder !== undefined && holder !== this.current?.root;
+    return this.#otherHolderOf(space, page) !== undefined;
   }
 
   /** Nobody else changes the page until the transaction ends. Throws 84 if somebody has. */
   hold(page: number): void {
     const view = this.#view();
     this.#assertNotHeld(SPACE.OTHER, page);
-    view.held.add(page);
-    this.#hold(view, SPACE.OTHER, page);
+    view.held.set(page);
+    this.#holds(view);
   }
 
   /** The frame of a page for changing it, in the operation under way. Throws 84. */
@@ -284,7 +325,7 @@ export class PrivateWork {
     const view = this.#view();
     const { cache } = this.#below;
     const own = view.frames[space].get(page);
-    if (own !== undefined) {
+    if (own !== ABSENT) {
       cache.touch(own);
       return own;
     }
@@ -310,8 +351,7 @@ export class PrivateWork {
       this.#below.giveNumberBack(space, page);
       throw error;
     }
-    view.numbers[space].add(page);
-    this.#givenOut[space].set(page, view);
+    this.#number(view, space, page);
     const slab = cache.slabOf(frame);
     initialisePage(slab.bytes, slab.view, cache.baseOf(frame), { pageSize, type, space, page });
     return page;
@@ -322,17 +362,16 @@ export class PrivateWork {
     const view = this.#view();
     this.#assertNotHeld(space, page);
     const frame = view.frames[space].get(page);
-    if (frame !== undefined) {
+    if (frame !== ABSENT) {
       view.frames[space].delete(page);
       this.#below.cache.release(frame);
     }
     if (view.numbers[space].delete(page)) {
-      this.#forgetNumber(space, page);
-      this.#holders[space].delete(page);
+      this.#below.giveNumberBack(space, page);
       return;
     }
-    view.freed[space].add(page);
-    this.#hold(view, space, page);
+    view.freed[space].set(page);
+    this.#holds(view);
   }
 
   /** Private pages for a transaction. */
@@ -374,34 +413,36 @@ export class PrivateWork {
     const { parent } = step;
     assert(parent !== undefined, 'a step belongs to a transaction');
     this.current = parent;
-    for (const space of SPACES) {
-      for (const page of step.freed[space]) this.free(space, page);
-      for (const [page, frame] of step.frames[space]) {
-        const old = parent.frames[space].get(page);
-        if (old !== undefined) this.#below.cache.release(old);
-        parent.frames[space].set(page, frame);
-        this.#hold(parent, space, page);
-      }
-      for (const page of step.numbers[space]) {
-        parent.numbers[space].add(page);
-        this.#givenOut[space].set(page, parent);
-      }
-    }
-    for (const page of step.held) this.hold(page);
+    for (const space of SPACES) this.#absorbPages(step, parent, space);
+    for (let i = 0; i < step.held.size; i++) this.hold(step.held.keyAt(i));
     for (const { page, offset, amount } of step.tallies) parent.addTally(page, offset, amount);
-    for (const [index, amount] of step.counters) parent.addToCounter(index, amount);
+    for (const { index, amount } of step.counters) parent.addToCounter(index, amount);
     absorbRoomy(parent.roomyData, step.roomyData);
     absorbRoomy(parent.roomyVariable, step.roomyVariable);
     parent.changes.append(step.changes);
-    step.empty();
+    this.letGo(step);
     this.giveBack(step);
+  }
+
+  #absorbPages(step: PrivatePages, parent: PrivatePages, space: PageSpace): void {
+    const [freed, frames, numbers] = [step.freed[space], step.frames[space], step.numbers[space]];
+    for (let i = 0; i < freed.size; i++) this.free(space, freed.keyAt(i));
+    for (let i = 0; i < frames.size; i++) {
+      const page = frames.keyAt(i);
+      const old = parent.frames[space].get(page);
+      if (old !== ABSENT) this.#below.cache.release(old);
+      parent.frames[space].set(page, frames.valueAt(i));
+    }
+    if (frames.size > 0) this.#holds(parent);
+    for (let i = 0; i < numbers.size; i++) this.#number(parent, space, numbers.keyAt(i));
   }
 
   /** What has been changed is as if it had not been. */
   drop(pages: PrivatePages): void {
+    this.#releaseFrames(pages);
     for (const space of SPACES) {
-      for (const frame of pages.frames[space].values()) this.#below.cache.release(frame);
-      for (const page of pages.numbers[space]) this.#forgetNumber(space, page);
+      const numbers = pages.numbers[space];
+      for (let i = 0; i < numbers.size; i++) this.#below.giveNumberBack(space, numbers.keyAt(i));
     }
     this.letGo(pages);
   }
@@ -409,38 +450,34 @@ export class PrivateWork {
   /** The file is closed: all private pages go. */
   abandon(): void {
     for (const pages of [...this.#transactions]) {
-      for (const space of SPACES) {
-        for (const frame of pages.frames[space].values()) this.#below.cache.release(frame);
-      }
+      this.#releaseFrames(pages);
       this.letGo(pages);
+    }
+  }
+
+  #releaseFrames({ frames }: PrivatePages): void {
+    for (const space of SPACES) {
+      const some = frames[space];
+      for (let i = 0; i < some.size; i++) this.#below.cache.release(some.valueAt(i));
     }
   }
 
   /** Holds nothing any more. The frames are the caller's affair. */
   letGo(pages: PrivatePages): void {
-    for (const space of SPACES) {
-      for (const page of pages.frames[space].keys()) this.#release(pages, space, page);
-      for (const page of pages.freed[space]) this.#release(pages, space, page);
-      for (const page of pages.numbers[space]) this.#givenOut[space].delete(page);
-    }
-    for (const page of pages.held) this.#release(pages, SPACE.OTHER, page);
     pages.empty();
-    this.#transactions.delete(pages);
+    removeFrom(this.#transactions, pages);
+    removeFrom(this.#numbered, pages);
   }
 
-  #release(pages: PrivatePages, space: PageSpace, page: number): void {
-    if (this.#holders[space].get(page) === pages) this.#holders[space].delete(page);
+  /** It holds a page from here on. What a step changes nobody else can meet. */
+  #holds(pages: PrivatePages): void {
+    if (!pages.isStep && !this.#transactions.includes(pages)) this.#transactions.push(pages);
   }
 
-  #forgetNumber(space: PageSpace, page: number): void {
-    this.#givenOut[space].delete(page);
-    this.#below.giveNumberBack(space, page);
-  }
-
-  #hold(pages: PrivatePages, space: PageSpace, page: number): void {
-    if (pages.isStep) return;
-    this.#holders[space].set(page, pages);
-    this.#transactions.add(pages);
+  /** A page number is given out to it. */
+  #number(pages: PrivatePages, space: PageSpace, page: number): void {
+    pages.numbers[space].set(page);
+    if (!this.#numbered.includes(pages)) this.#numbered.push(pages);
   }
 
   #take(view: PrivatePages, space: PageSpace, page: number): number {
@@ -448,7 +485,7 @@ export class PrivateWork {
     const frame = cache.take(pageSize, owner, space, page);
     cache.setState(frame, FRAME.PRIVATE);
     view.frames[space].set(page, frame);
-    this.#hold(view, space, page);
+    this.#holds(view);
     return frame;
   }
 
@@ -458,8 +495,8 @@ export class PrivateWork {
   }
 
   #assertNotHeld(space: PageSpace, page: number): void {
-    const holder = this.#holders[space].get(page);
-    if (holder === undefined || holder === this.current?.root) return;
+    const holder = this.#otherHolderOf(space, page);
+    if (holder === undefined) return;
     this.blocker = holder.owner;
     const message = `a transaction of another client holds ${pageName(space, page)}`;
     const details = { reason: 'page-held', file: this.#below.path, page };

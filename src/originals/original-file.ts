@@ -133,7 +133,7 @@ export class OriginalFile implements ClientFile {
   readonly locks = new RecordLocks();
   readonly stored: StoredDefinition;
   /** Transactions have nothing to do here. */
-  readonly transactions: ReadonlySet<FileTransaction> = new Set();
+  readonly transactions: readonly FileTransaction[] = [];
   readonly exclusiveTo = undefined;
   readonly openedAt: number;
   readonly original: OriginalFacts;

@@ -32,6 +32,8 @@ const LAYERS: readonly LayerDeclaration[] = [
       'microkernel/replace-file',
       'microkernel/layout-table',
       'microkernel/chunked-array',
+      'microkernel/number-map',
+      'microkernel/short-list',
       'microkernel/page-memory',
       'microkernel/operation-boundary',
     ],
@@ -516,6 +518,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'microkernel/replace-file': ['microkernel/disk-error', 'microkernel/ports'],
   'microkernel/layout-table': ['microkernel/assert'],
   'microkernel/page-memory': ['microkernel/assert'],
+  'microkernel/number-map': ['microkernel/chunked-array'],
   'microkernel/fcr': ['microkernel/pat'],
   'microkernel/keys/collation': ['microkernel/keys/code-pages'],
   'microkernel/keys/segment-encodings': [

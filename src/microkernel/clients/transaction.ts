@@ -19,6 +19,7 @@ import type { ArchivedParticipant } from '../archive-sink.js';
 import type { ChangeLog, LogPart } from '../change-log.js';
 import type { FileTable } from '../files/file-table.js';
 import { isForWantOfRoom, OpenFile } from '../files/open-file.js';
+import { removeFrom } from '../short-list.js';
 import type { PrivatePages } from '../private-pages.js';
 import { BtrieveError, Status } from '../status.js';
 import { USE, type ActiveTransaction, type ClientState, type Handle } from './handle.js';
@@ -43,6 +44,9 @@ interface Part {
   readonly isLogged: boolean;
 }
 
+/** With more files than this they are searched by a table. */
+const FEW_FILES = 8;
+
 /** Begin, one update and end are often all there is: what only few transactions need is made when it is needed. */
 export class Transaction implements ActiveTransaction {
   readonly client: ClientState;
@@ -50,7 +54,9 @@ export class Transaction implements ActiveTransaction {
   readonly lock: number;
   readonly noWait: boolean;
   readonly #files: FileTable;
-  readonly #parts = new Map<OpenFile, Part>();
+  #parts: Part[] = [];
+  /** Of many; few are searched as fast without it. */
+  #byFile: Map<OpenFile, Part> | undefined;
   readonly #granted: Grant[] = [];
   /** Position blocks that have locked something inside. */
   readonly #locking: Handle[] = [];
@@ -71,11 +77,11 @@ export class Transaction implements ActiveTransaction {
     if (!(file instanceof OpenFile)) return Status.NO_ERROR;
     const refusal = this.#refusal(file, use);
     if (refusal !== 0) return refusal;
-    let pages = this.#parts.get(file)?.pages;
+    let pages = this.#partOf(file)?.pages;
     if (this.isExclusive && use !== USE.NONE && file.exclusiveTo !== this) {
       const status = this.#lockFile(handle, file);
       if (status !== 0) return status;
-      pages = this.#parts.get(file)?.pages;
+      pages = this.#partOf(file)?.pages;
     }
     pages ??= use === USE.WRITE ? this.#attach(file) : undefined;
     if (pages?.failure !== undefined) throw pages.failure;
@@ -95,9 +101,20 @@ export class Transaction implements ActiveTransaction {
   #attach(file: OpenFile): PrivatePages {
     const pages = file.pages.beginPrivately(this.client);
     const isLogged = this.#files.attach(file);
-    file.transactions.add(this);
-    this.#parts.set(file, { file, pages, isLogged });
+    file.transactions.push(this);
+    const part = { file, pages, isLogged };
+    this.#parts.push(part);
+    if (this.#parts.length > FEW_FILES) {
+      this.#byFile ??= new Map(this.#parts.map((each) => [each.file, each]));
+      this.#byFile.set(file, part);
+    }
     return pages;
+  }
+
+  #partOf(file: OpenFile): Part | undefined {
+    if (this.#byFile !== undefined) return this.#byFile.get(file);
+    for (const part of this.#parts) if (part.file === file) return part;
+    return undefined;
   }
 
   /** The file is for this transaction alone, as far as changes go. */
@@ -107,7 +124,7 @@ export class Transaction implements ActiveTransaction {
       this.client.blocker = holder;
       return Status.RECORD_INUSE;
     }
-    if (!this.#parts.has(file)) this.#attach(file);
+    if (this.#partOf(file) === undefined) this.#attach(file);
     file.exclusiveTo = this;
     file.locks.releaseAll(handle);
     if (!this.hasLocked(handle)) this.#locking.push(handle);
@@ -123,7 +140,7 @@ export class Transaction implements ActiveTransaction {
     this.#isLocking(handle);
     // A lock lives as long as its file is open, so that has to be to the end.
     const { file } = handle;
-    if (file instanceof OpenFile && !this.#parts.has(file)) this.#attach(file);
+    if (file instanceof OpenFile && this.#partOf(file) === undefined) this.#attach(file);
     if (file.locks.holds(handle, address)) return;
     this.#granted.push({ handle, address });
   }
@@ -148,8 +165,7 @@ export class Transaction implements ActiveTransaction {
 
   /** Why it cannot be ended, only aborted: an operation failed half way. */
   get failure(): Error | undefined {
-    for (const { pages } of this.#parts.values())
-      if (pages.failure !== undefined) return pages.failure;
+    for (const { pages } of this.#parts) if (pages.failure !== undefined) return pages.failure;
     return undefined;
   }
 
@@ -181,7 +197,7 @@ export class Transaction implements ActiveTransaction {
 
   #changedParts(): Part[] {
     const parts: Part[] = [];
-    for (const part of this.#parts.values()) if (part.pages.hasChanges) parts.push(part);
+    for (const part of this.#parts) if (part.pages.hasChanges) parts.push(part);
     return parts;
   }
 
@@ -229,20 +245,23 @@ export class Transaction implements ActiveTransaction {
 
   /** What it has changed, and has not been published, is as if it had not been. */
   abort(): void {
-    for (const { file, pages } of this.#parts.values()) {
+    for (const { file, pages } of this.#parts) {
       // What has been published is not in them any more.
       if (pages.hasChanges) this.client.beforeAbort(file, pages);
       file.data.drop(pages);
       file.pages.giveBack(pages);
-      file.transactions.delete(this);
+      removeFrom(file.transactions, this);
       if (file.exclusiveTo === this) file.exclusiveTo = undefined;
     }
     for (const { handle, address } of this.#granted) {
       handle.file.locks.release(handle, address);
     }
-    for (const handle of this.#closed ?? []) handle.file.locks.releaseAll(handle);
-    for (const { file, isLogged } of this.#parts.values()) this.#files.detach(file, isLogged);
-    this.#parts.clear();
+    if (this.#closed !== undefined) {
+      for (const handle of this.#closed) handle.file.locks.releaseAll(handle);
+    }
+    for (const { file, isLogged } of this.#parts) this.#files.detach(file, isLogged);
+    this.#parts = [];
+    this.#byFile = undefined;
     this.client.transaction = undefined;
   }
 }

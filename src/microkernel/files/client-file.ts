@@ -156,7 +156,7 @@ export interface ClientFile {
   readonly locks: RecordLocks;
   readonly definition: FileDefinition;
   readonly stored: StoredDefinition;
-  readonly transactions: ReadonlySet<FileTransaction>;
+  readonly transactions: readonly FileTransaction[];
   readonly exclusiveTo: FileTransaction | undefined;
   /** Milliseconds since 1970. */
   readonly openedAt: number;

@@ -310,7 +310,7 @@ export class FileTable {
     for (const entry of this.#byFile.values()) {
       const { file } = entry;
       if (entry.isRollForward || archives?.isAsWanted(file) !== false) continue;
-      if (file.transactions.size > 0 || continuous?.isIn(file.pages.path) === true) {
+      if (file.transactions.length > 0 || continuous?.isIn(file.pages.path) === true) {
         isDone = false;
         continue;
       }

@@ -101,7 +101,7 @@ export class OpenFile {
   readonly data: DataFile;
   readonly locks = new RecordLocks();
   /** Those that work in the file. */
-  readonly transactions = new Set<FileTransaction>();
+  readonly transactions: FileTransaction[] = [];
   /** The exclusive transaction that has locked the file. */
   exclusiveTo: FileTransaction | undefined;
   stored: StoredDefinition;

@@ -19,6 +19,7 @@ import { ABSENT } from '../chunked-array.js';
 import { COUNTER, DATA_PAGE, OWN_PAGE_TYPE, PAGE_HEADER } from '../layout.js';
 import type { PageView } from '../page-view.js';
 import { SPACE } from '../pat.js';
+import type { NumberMap } from '../number-map.js';
 import type { PrivatePages, RoomyPages } from '../private-pages.js';
 import { BtrieveError, Status } from '../status.js';
 
@@ -150,7 +151,7 @@ export class RecordSlots {
     if (privatePages !== undefined) {
       const { touched, stack } = privatePages.roomyData;
       if (!touched.has(page)) stack.push(page);
-      touched.add(page);
+      touched.set(page);
       return;
     }
     this.#enlist(page);
@@ -283,19 +284,19 @@ export class RecordSlots {
     const page = this.#view.allocate(SPACE.DATA, OWN_PAGE_TYPE.DATA);
     this.#edit(page);
     setU16(this.view, this.at + DATA_PAGE.firstFreeSlot, NO_SLOT);
-    touched.add(page);
+    touched.set(page);
     stack.push(page);
     return page;
   }
 
   /** One of the first pages of the list that is free to be changed; it is in `touched` from then on. */
-  #unheldPage(touched: Set<number>): number | undefined {
+  #unheldPage(touched: NumberMap): number | undefined {
     let head = this.#view.counter(COUNTER.FREE_DATA_PAGE);
     for (let tries = 0; head !== 0 && tries < CANDIDATES; tries++) {
       const page = head - 1;
       this.#arrive(page, this.#view.readShared(SPACE.DATA, page));
       if (!touched.has(page) && !this.#view.isHeld(SPACE.DATA, page)) {
-        touched.add(page);
+        touched.set(page);
         return page;
       }
       head = u32(this.view, this.at + DATA_PAGE.nextFree);
@@ -307,8 +308,9 @@ export class RecordSlots {
    * These pages have been published: those with free slots come into the list, and full ones leave it
    * where it begins.
    */
-  relist(pages: Iterable<number>): void {
-    for (const page of pages) {
+  relist(pages: NumberMap): void {
+    for (let i = 0; i < pages.size; i++) {
+      const page = pages.keyAt(i);
       this.#edit(page);
       if (u16(this.view, this.at + PAGE_HEADER.count) < this.slotsPerPage) this.#enlist(page);
     }

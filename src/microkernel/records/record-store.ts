@@ -14,6 +14,7 @@
  * - Whoever changes something has reserved the pages beforehand (`pagesTo…`).
  */
 import { copyBytes, setU16, setU32, u16, u32 } from '../bytes.js';
+import type { NumberMap } from '../number-map.js';
 import type { PageView } from '../page-view.js';
 import { SPACE } from '../pat.js';
 import { BtrieveError, Status } from '../status.js';
@@ -89,7 +90,7 @@ export class RecordStore {
   }
 
   /** Pages that a transaction has published: data pages and variable ones with or without room. */
-  relist(data: Iterable<number>, variable: Iterable<number>): void {
+  relist(data: NumberMap, variable: NumberMap): void {
     this.slots.relist(data);
     this.variable.relist(variable);
   }

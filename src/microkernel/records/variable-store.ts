@@ -22,6 +22,7 @@
 import { copyBytes } from '../bytes.js';
 import { assert } from '../assert.js';
 import { COUNTER, SHARED_PAGE } from '../layout.js';
+import type { NumberMap } from '../number-map.js';
 import type { PageView } from '../page-view.js';
 import { SPACE } from '../pat.js';
 import type { RoomyPages } from '../private-pages.js';
@@ -380,9 +381,9 @@ export class VariableStore {
   }
 
   /** These pages have been published: they go on or off the list, or out of the file. */
-  relist(pages: Iterable<number>): void {
-    for (const page of pages) {
-      this.#shared.edit(page);
+  relist(pages: NumberMap): void {
+    for (let i = 0; i < pages.size; i++) {
+      this.#shared.edit(pages.keyAt(i));
       this.#enlist();
     }
   }
@@ -511,7 +512,7 @@ function checkRange(at: number, count: number, length: number): void {
 
 /** A private page has been changed, and has room or has not. */
 function noteRoom({ touched, stack }: RoomyPages, page: number, hasRoom: boolean): void {
-  touched.add(page);
+  touched.set(page);
   const at = stack.lastIndexOf(page);
   if (hasRoom && at < 0) stack.push(page);
   if (!hasRoom && at >= 0) stack.splice(at, 1);
