@@ -39,6 +39,9 @@ export class LogicalPages {
   #changed = new Map<number, DataView>();
   /** Those not changed since, some of which the system transaction under way has still to place. */
   readonly #settling = new Map<number, DataView>();
+  /** The bitmap asked for last, which is in one of the two: every read of a record asks. */
+  #lastPat = NONE;
+  #lastBitmap: DataView | undefined;
 
   constructor(
     cache: PageCache,
@@ -120,12 +123,14 @@ export class LogicalPages {
   /** It is complete: the PAT tells everything that was told up to its cut. */
   settled(): void {
     this.#settling.clear();
+    this.#lastPat = NONE;
   }
 
   /** It is undone. */
   undone(): void {
     for (const [patNumber, bitmap] of this.#settling) this.#changed.set(patNumber, bitmap);
     this.#settling.clear();
+    this.#lastPat = NONE;
   }
 
   inUse(space: PageSpace, page: number): boolean {
@@ -165,10 +170,14 @@ export class LogicalPages {
 
   #bitmap(space: PageSpace, page: number): DataView {
     const patNumber = this.#geometry.patOf(space, page);
-    const known = this.#changed.get(patNumber) ?? this.#settling.get(patNumber);
-    if (known !== undefined) return known;
-    const bitmap = this.#bitmapOf(patNumber);
-    this.#settling.set(patNumber, bitmap);
+    if (patNumber === this.#lastPat && this.#lastBitmap !== undefined) return this.#lastBitmap;
+    let bitmap = this.#changed.get(patNumber) ?? this.#settling.get(patNumber);
+    if (bitmap === undefined) {
+      bitmap = this.#bitmapOf(patNumber);
+      this.#settling.set(patNumber, bitmap);
+    }
+    this.#lastPat = patNumber;
+    this.#lastBitmap = bitmap;
     return bitmap;
   }
 

@@ -503,6 +503,7 @@ export class DataFile {
       if (key.isSystem) continue;
       key.codec.encodeRecord(data, from, key.row, 0);
       key.isNull = key.codec.isNull(data, from);
+      key.lookedFor = -1;
     }
   }
 
@@ -524,7 +525,10 @@ export class DataFile {
   #assertUnique(key: FileKey, own: number): void {
     if (key.isSystem) return;
     const { tree, row, keyWords } = key;
-    if (!tree.atLeast(row, keyWords) || !tree.matches(row, keyWords)) return;
+    if (!tree.atLeast(row, keyWords) || !tree.matches(row, keyWords)) {
+      key.lookedFor = tree.descents;
+      return;
+    }
     if (tree.address === own) return;
     this.conflict = { address: tree.address, key: key.number };
     const message = `key ${key.number} allows no duplicates, and there is a record with this value`;
@@ -538,7 +542,7 @@ export class DataFile {
       if (key.isSystem) this.rowOf(key, address, key.row);
       else if (key.isNull) continue;
       else key.complete(key.row, address, this.#nextSequence(key));
-      key.tree.insert(key.row);
+      key.tree.insert(key.row, key.lookedFor);
     }
   }
 

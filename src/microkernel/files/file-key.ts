@@ -47,6 +47,8 @@ export class FileKey {
   /** Whether the record being stored, and the one being changed, are not in the index. */
   isNull = false;
   wasNull = false;
+  /** `descents` of the tree when the row was looked for in vain, in this operation; else -1. */
+  lookedFor = -1;
   /** Whether the row changes. */
   moves = false;
   /** The operation under way has given the autoincrement field its value. */

@@ -80,6 +80,8 @@ export class BTree {
   readonly #pages = new Int32Array(MAX_LEVELS);
   readonly #slots = new Int32Array(MAX_LEVELS);
   #height = 0;
+  /** Counts the descents: while it stays the same, `#pages` and `#slots` are those of a certain one. */
+  descents = 0;
   /** The row inserted last: the next in a run comes right behind it. */
   #lastPage = -1;
   #lastSlot = -1;
@@ -273,9 +275,14 @@ export class BTree {
     return 3 * this.height + 3;
   }
 
-  /** Puts a row in its place. There is none yet that is equal in order. */
-  insert(row: Int32Array): void {
-    this.#descend(row, this.orderWords);
+  /**
+   * Puts a row in its place. There is none yet that is equal in order. `found` is what `descents` was
+   * behind an `atLeast` for this very row by its whole order, in the same operation: the way down is known
+   * then, if no other has been taken since. -1 if there was none.
+   */
+  insert(row: Int32Array, found = -1): void {
+    if (found !== this.descents) this.#descend(row, this.orderWords);
+    else this.#arrive(this.#pages[0]!, this.#enter(this.#pages[0]!, 0));
     const count = this.#count(this.frame);
     const slot = this.#lower(this.frame, this.rowWords, 0, count, row, this.orderWords);
     const isDistinct = this.shape.order === 'unique' || !this.#hasEqualBeside(row, slot, count);
@@ -573,6 +580,7 @@ export class BTree {
       this.#descendAbove(probe, n);
       return;
     }
+    this.descents++;
     let page = this.shape.root;
     let frame = this.#enter(page, -1);
     let level = this.#levelOf(frame);
@@ -590,6 +598,7 @@ export class BTree {
 
   /** To the leaf with the first row that is greater than the probe, or ends before it. */
   #descendAbove(probe: Int32Array, n: number): void {
+    this.descents++;
     let page = this.shape.root;
     let frame = this.#enter(page, -1);
     let level = this.#levelOf(frame);
