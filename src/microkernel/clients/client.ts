@@ -166,7 +166,7 @@ export class ClassicClient {
     this.stopWaiting();
     const isLonger = (buffers.length[0] ?? 0) > buffers.data.length;
     if (isLonger && usesData(call)) return Status.INVALID_PARAMETER_TO_MKDE;
-    if (needsNoFile(call.op)) return this.#withoutFile(call, block, buffers);
+    if (NO_FILE[call.op] === true) return this.#withoutFile(call, block, buffers);
     const handle = this.calls.handle(readBlock(block));
     if (handle === undefined) return Status.FILE_NOT_OPEN;
     const use = USES[call.op] ?? USE.NONE;
@@ -366,24 +366,18 @@ function usesOfOperations(): number[] {
   return uses;
 }
 
-function needsNoFile(op: number): boolean {
-  return NO_FILE.has(op);
-}
+/** By code; asked with every call. */
+const NO_FILE: readonly boolean[] = operationsWithoutFile();
 
-const NO_FILE = new Set<number>([
-  Op.OPEN,
-  Op.CREATE,
-  Op.VERSION,
-  Op.STOP,
-  Op.RESET,
-  Op.SET_DIR,
-  Op.GET_DIR,
-  Op.BEGIN_TRAN,
-  Op.END_TRAN,
-  Op.ABORT_TRAN,
-  Op.CONTINUOUS,
-  Op.LOGIN,
-]);
+function operationsWithoutFile(): boolean[] {
+  const without = new Array<boolean>(100).fill(false);
+  const ops = [
+    ...[Op.OPEN, Op.CREATE, Op.VERSION, Op.STOP, Op.RESET, Op.SET_DIR, Op.GET_DIR],
+    ...[Op.BEGIN_TRAN, Op.END_TRAN, Op.ABORT_TRAN, Op.CONTINUOUS, Op.LOGIN],
+  ];
+  for (const op of ops) without[op] = true;
+  return without;
+}
 
 /** Operations for which the data buffer and its length mean nothing. */
 const NO_DATA = new Set<number>([
