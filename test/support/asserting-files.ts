@@ -63,6 +63,11 @@ const CHANGES: ReadonlySet<DiskCall['operation']> = new Set([
   ...(['write', 'truncate', 'sync', 'beginWrite', 'beginSync', 'poll', 'settle'] as const),
 ]);
 
+const WRITES: ReadonlySet<DiskCall['operation']> = new Set(['write', 'beginWrite', 'sync']);
+
+/** Which calls somebody wants to see: all, those that make changes or put them on disk, or a few of these. */
+export type Watched = 'all' | 'changes' | 'writes';
+
 function keyOf(identity: FileIdentity): string {
   return `${identity.device}:${identity.inode}`;
 }
@@ -71,8 +76,10 @@ export class AssertingFileSystem implements FileSystem {
   private readonly inner: FileSystem;
   private readonly forgives: (error: DiskError) => boolean;
   private readonly rules: Rule[] = [];
-  /** Whether someone wants to see calls that change nothing, too. */
+  /** Whether someone wants to see all calls. */
   private showsAll = false;
+  /** Those that someone wants to see, if not all. */
+  private watched: ReadonlySet<DiskCall['operation']> = new Set();
   private readonly observers: CallObserver[] = [];
   private readonly handles = new Set<AssertingHandle>();
   /** Those with begun writes that are not done. */
@@ -85,15 +92,20 @@ export class AssertingFileSystem implements FileSystem {
     this.forgives = forgives;
   }
 
-  /** For all calls, or for those alone that make changes or put them on disk. */
-  addRule(rule: Rule, of: 'all' | 'changes' = 'all'): void {
+  /** For at least those calls. */
+  addRule(rule: Rule, of: Watched = 'all'): void {
     this.rules.push(rule);
-    if (of === 'all') this.showsAll = true;
+    this.watch(of);
   }
 
-  addObserver(observer: CallObserver, of: 'all' | 'changes' = 'all'): void {
+  addObserver(observer: CallObserver, of: Watched = 'all'): void {
     this.observers.push(observer);
+    this.watch(of);
+  }
+
+  private watch(of: Watched): void {
     if (of === 'all') this.showsAll = true;
+    else this.watched = new Set([...this.watched, ...(of === 'changes' ? CHANGES : WRITES)]);
   }
 
   /** From now on the file that this path names must not change. */
@@ -161,8 +173,7 @@ export class AssertingFileSystem implements FileSystem {
 
   /** Whether anyone wants to see such calls; otherwise they need not be put into words. */
   isWatched(operation: DiskCall['operation']): boolean {
-    if (this.rules.length === 0 && this.observers.length === 0) return false;
-    return this.showsAll || CHANGES.has(operation);
+    return this.showsAll || this.watched.has(operation);
   }
 
   /** Whether anything is under way to the disk. */

@@ -81,7 +81,19 @@ class Guarded {
     this.#memory = new Uint8Array(size + 2 * GUARD);
     this.#memory.fill(GUARD_BYTE, 0, GUARD).fill(GUARD_BYTE, GUARD + size);
     this.bytes = this.#memory.subarray(GUARD, GUARD + size);
-    for (let i = 0; i < Math.min(size, content.length); i++) this.bytes[i] = content[i] ?? 0;
+    this.#put(content);
+  }
+
+  /** Content and zeros, as in a new one. */
+  refill(content: ArrayLike<number>): this {
+    this.bytes.fill(0);
+    this.#put(content);
+    return this;
+  }
+
+  #put(content: ArrayLike<number>): void {
+    const count = Math.min(this.bytes.length, content.length);
+    for (let i = 0; i < count; i++) this.bytes[i] = content[i] ?? 0;
   }
 
   check(what: string): void {
@@ -93,30 +105,49 @@ class Guarded {
   }
 }
 
+/** Buffers above this size are made anew for each call. */
+const REUSED_SIZE = 2048;
+
+export interface CallerOptions {
+  /** What a call returns is gone with the next one: for very many calls. */
+  readonly reusesBuffers?: boolean;
+}
+
 export class Caller {
   readonly client: Callable;
+  /** Buffers that are used again, by role and size. */
+  readonly #spares: Record<'data' | 'key', Map<number, Guarded>> | undefined;
 
-  constructor(client: Callable) {
+  constructor(client: Callable, { reusesBuffers = false }: CallerOptions = {}) {
     this.client = client;
+    this.#spares = reusesBuffers ? { data: new Map(), key: new Map() } : undefined;
+  }
+
+  #buffer(role: 'data' | 'key', size: number, content: ArrayLike<number>): Guarded {
+    const spares = this.#spares?.[role];
+    const spare = spares?.get(size);
+    if (spare !== undefined) return spare.refill(content);
+    const made = new Guarded(size, content);
+    if (size <= REUSED_SIZE) spares?.set(size, made);
+    return made;
   }
 
   call(op: number, input: CallInput = {}): CallResult {
     const { block = new Uint8Array(BLOCK_SIZE), data = [], keyNumber = 0 } = input;
     const { room = data.length, keyRoom = KEY_SIZE } = input;
     const key = typeof input.key === 'string' ? Buffer.from(`${input.key}\0`) : (input.key ?? []);
-    const dataBuffer = new Guarded(room, data);
-    const keyBuffer = new Guarded(keyRoom, key);
-    const length = Uint32Array.of(room);
+    const dataBuffer = this.#buffer('data', room, data);
+    const keyBuffer = this.#buffer('key', keyRoom, key);
+    const length = new Uint32Array(1);
+    length[0] = room;
     const { bytes } = dataBuffer;
     const status = this.client.btrcall(op, block, bytes, length, keyBuffer.bytes, keyNumber);
     dataBuffer.check('data');
     keyBuffer.check('key');
     const end = length[0] ?? 0;
     if (end > room) throw new Error(`a data buffer of ${room} bytes has ${end} after the call`);
-    return {
-      ...{ status, buffer: bytes, length: end },
-      ...{ data: bytes.subarray(0, end), key: keyBuffer.bytes },
-    };
+    const counted = end === room ? bytes : bytes.subarray(0, end);
+    return { status, buffer: bytes, length: end, data: counted, key: keyBuffer.bytes };
   }
 
   /** The status. Key number -1: only if there is no such file. */

@@ -201,10 +201,18 @@ function hashOfChunk(chunk: Chunk): Lanes {
 /** Bytes in whole chunks, cut up. They must not change any more. */
 function cutUp(bytes: Uint8Array): Chunk[] {
   const chunks: Chunk[] = [];
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   for (let at = 0; at < bytes.length; at += CHUNK_SIZE) {
-    chunks.push(sharedChunk(bytes.subarray(at, at + CHUNK_SIZE)));
+    // Much of what is written is zeros that make room.
+    const isZero = isAllZero(words, at / 4, (at + CHUNK_SIZE) / 4);
+    chunks.push(isZero ? ZERO_CHUNK : sharedChunk(bytes.subarray(at, at + CHUNK_SIZE)));
   }
   return chunks;
+}
+
+function isAllZero(words: Int32Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) if (words[at] !== 0) return false;
+  return true;
 }
 
 interface ChunkTable {
@@ -1008,8 +1016,17 @@ type Misdeed = { readonly kind: 'lose' } | { readonly kind: 'misdirect'; readonl
 type StepDetails = Omit<SimStep, 'number'>;
 type WithoutId<T> = T extends PendingOperation ? Omit<T, 'id'> : never;
 
+/** Of what a disk says no to it matters what it was, and asking for what is not there is common. */
+const FRAMES_OF_FAILURE = 5;
+
 function fail(code: string, operation: string, path: string): never {
-  throw new DiskError({ code, operation, path });
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = Math.min(stackTraceLimit, FRAMES_OF_FAILURE);
+  try {
+    throw new DiskError({ code, operation, path });
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 class SimDisk {

@@ -144,12 +144,15 @@ function compilePlaces(
   return { first, segments, bytes };
 }
 
+/** The weight of every byte is the byte. Filled once: a file is opened with several codecs. */
+const AS_IT_IS = Uint8Array.from({ length: WEIGHT_COUNT }, (_, byte) => byte);
+
 /** Undefined if some segment is more than its bytes in another order. */
 function compileShuffle(parts: readonly Part[], wordCount: number): Shuffle | undefined {
   const weightsAt = new Uint16Array(wordCount * 4);
   const keep = new Uint8Array(wordCount * 4);
   const flip = new Uint8Array(wordCount * 4);
-  const tables: Uint8Array[] = [Uint8Array.from({ length: WEIGHT_COUNT }, (_, byte) => byte)];
+  const tables: Uint8Array[] = [AS_IT_IS];
   for (const { encoding, to, isDescending } of parts) {
     if (!(encoding instanceof Permutation)) return undefined;
     const end = to + encoding.size;
@@ -161,8 +164,10 @@ function compileShuffle(parts: readonly Part[], wordCount: number): Shuffle | un
     if (encoding.isSigned) flip[to] = 0x80;
     if (isDescending) complement(flip, to, end);
   }
-  const weights = new Uint8Array(tables.length * WEIGHT_COUNT);
-  for (const [index, table] of tables.entries()) weights.set(table, index * WEIGHT_COUNT);
+  const weights = tables.length === 1 ? AS_IT_IS : new Uint8Array(tables.length * WEIGHT_COUNT);
+  if (tables.length > 1) {
+    for (const [index, table] of tables.entries()) weights.set(table, index * WEIGHT_COUNT);
+  }
   // The sign bit of every word is turned over with the rest.
   const flipWords = wordsOf(flip).map((word) => word ^ SIGN);
   return { keep: wordsOf(keep), flip: flipWords, weightsAt, weights };

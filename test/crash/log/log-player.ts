@@ -294,7 +294,7 @@ export class LogClient {
   constructor(player: LogPlayer, client: Client) {
     this.#player = player;
     this.client = client;
-    this.#caller = new Caller(client);
+    this.#caller = new Caller(client, { reusesBuffers: true });
   }
 
   get #history(): History {

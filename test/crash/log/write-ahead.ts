@@ -38,12 +38,12 @@ export function watchWriteAhead(files: AssertingFileSystem): void {
       if (at === 0 && length >= 4) log = headOf(bytes, log) ?? log;
       else if (log !== undefined) noteFrame(bytes, log);
     }
-  }, 'changes');
+  }, 'writes');
   files.addRule((call) => {
     if (call.operation !== 'write' && call.operation !== 'beginWrite') return;
     if (LOG_FILE.test(call.path)) return;
     assertNotAhead(call, log);
-  }, 'changes');
+  }, 'writes');
 }
 
 /** All that has an LSN below that of a segment that is begun was given out by sessions before, or is there. */
