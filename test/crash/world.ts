@@ -29,6 +29,14 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
+/** The same in an order by chance. */
+export function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {
+  return items
+    .map((item) => ({ item, at: random() }))
+    .sort((one, other) => one.at - other.at)
+    .map(({ item }) => item);
+}
+
 /** What a file must hold after so many operations. Never changed once made. */
 export interface FileState {
   /** Value by `space * 2^31 + page`. */

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { runLogTier } from '../log/log-tiers.js';
 import { ARCHIVE_SCENARIOS } from './archive-scenarios.js';
 
-const LIMIT = 90;
+const LIMIT = 860;
 
 test('what a file holds its archival log holds, after every crash', () => {
   const { SEED, LIMIT: wanted, SCENARIO, STATE } = process.env;

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { runLogTier } from '../log/log-tiers.js';
 import { CONTINUOUS_SCENARIOS } from './continuous-scenarios.js';
 
-const LIMIT = 70;
+const LIMIT = 680;
 
 test('continuous operation survives every crash', () => {
   const { SEED, LIMIT: wanted, SCENARIO, STATE } = process.env;

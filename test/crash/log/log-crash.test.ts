@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { LOG_SCENARIOS } from './log-scenarios.js';
 import { runLogTier } from './log-tiers.js';
 
-const LIMIT = 140;
+const LIMIT = 3000;
 
 test('what was committed survives every crash', () => {
   const { SEED, LIMIT: wanted, SCENARIO, STATE } = process.env;

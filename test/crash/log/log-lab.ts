@@ -17,7 +17,7 @@ import type { CrashPoint, SimStep } from '../../support/sim-files.js';
 import { SimFileSystem } from '../../support/sim-files.js';
 import { Choices, type Choice } from '../enumerate.js';
 import { KnownRuns } from '../known-runs.js';
-import { randomFrom } from '../world.js';
+import { randomFrom, shuffled } from '../world.js';
 import { History, type FileState, type Found } from './log-model.js';
 import { DIRECTORY, LogPlayer, ROOT } from './log-player.js';
 
@@ -42,9 +42,11 @@ export interface LogScenario {
 }
 
 export interface LogTally {
-  /** States looked at, all distinct. */
+  /** States looked at: distinct on disk, or in what is demanded of them. */
   states: number;
-  /** Choices that led to a state already looked at. */
+  /** Of the states, those that are distinct on disk. */
+  distinct: number;
+  /** Choices that led to a state already looked at, and are not counted. */
   repeated: number;
   /** Of the states, those reached by crashing a recovery. */
   deeper: number;
@@ -77,11 +79,14 @@ const DEEPER_ONE_IN = 8;
 const BRIEF_BUT_ONE_IN = 8;
 /** Of the states that need not be run, one in so many is. */
 const AUDITED_ONE_IN = 64;
-/** Moments looked at of a recovery that is crashed again, at the most, and states for each of them. */
+/** Moments looked at of a recovery that is crashed again, at the most. */
 const DEEPER_POINTS = 8;
-const DEEPER_STATES = { least: 2, most: 8, oneMoreFor: 200 } as const;
+/** States of each of them: few if few are looked at in all, else one for so many, up to a bound. */
+const DEEPER_STATES = { few: 2, upTo: 400, oneFor: 6, most: 128 } as const;
+/** Of its own states of a scenario, so many at least are for what a kill and a cut leave of each moment. */
+const FIRST_STATES = 200;
 /** Looked at of one moment before it is the turn of the next. */
-const STATES_OF_MOMENT = 64;
+const STATES_OF_MOMENT = 128;
 /** The choice of a moment that keeps everything. */
 const KILL = 'kill';
 
@@ -109,6 +114,7 @@ export function prepare(
 export class LogLab {
   readonly tally: LogTally = {
     states: 0,
+    distinct: 0,
     repeated: 0,
     deeper: 0,
     kills: 0,
@@ -118,6 +124,8 @@ export class LogLab {
   readonly #scenario: LogScenario;
   readonly #options: LogLabOptions;
   readonly #seen = new Set<string>();
+  /** Digests of disks. */
+  readonly #disks = new Set<string>();
   readonly #runs: LogRuns = new KnownRuns();
   /** Of the recoveries after which something was done. */
   readonly #shapes = new Set<string>();
@@ -154,13 +162,14 @@ export class LogLab {
     // chance, as often as there is something left to look at. (What is near to something that was looked at
     // need often not be run.)
     const own = limit / 2;
-    const stride = Math.max(1, Math.ceil((2 * points.length) / own));
+    const first = Math.min(own, Math.max(FIRST_STATES, own / 2));
+    const stride = Math.max(1, Math.ceil((2 * points.length) / first));
     for (let index = seed % stride; index < moments.length; index += stride) {
       if (this.#ownStates >= own) return;
       const moment = moments[index];
       if (moment !== undefined) this.#lookAt(moment, '', DEPTH, 2);
     }
-    const inOrder = shuffled(moments, seed);
+    const inOrder = shuffled(moments, randomFrom(seed));
     for (let before = -1; this.tally.states > before;) {
       before = this.tally.states;
       for (const moment of inOrder) {
@@ -210,19 +219,21 @@ export class LogLab {
     const disk = moment.point.imageWith((at) => isKill || choice.kept[at] === true, choice.tear);
     // If the disk was full, there is room again.
     disk.capacity = undefined;
-    const key = `${disk.digest()} ${moment.history.markAt(moment.index)} ${isKill}`;
+    const digest = disk.digest();
+    const key = `${digest} ${moment.history.markAt(moment.index)} ${isKill}`;
     if (this.#seen.has(key) && only === undefined) {
       this.tally.repeated++;
       return false;
     }
     this.#seen.add(key);
+    this.#disks.add(digest);
     this.#count(isKill, depth);
     const recording = this.#goesDeeper(name, depth) ? disk.record() : undefined;
     const options: ReturnOptions = {
       ...{ step: moment.index, isKill, seed: seed + 1000 * (DEPTH - depth + 1) },
       settings: this.#scenario.settingsAfter ?? this.#scenario.settings ?? {},
       verify: this.#scenario.verify,
-      goesOn: (shape) => recording !== undefined || this.#goesOn(shape),
+      goesOn: (shapes) => recording !== undefined || this.#goesOn(shapes),
     };
     let after: History | undefined;
     try {
@@ -238,6 +249,7 @@ export class LogLab {
 
   #count(isKill: boolean, depth: number): void {
     this.tally.states++;
+    this.tally.distinct = this.#disks.size;
     if (isKill) this.tally.kills++;
     if (depth < DEPTH) this.tally.deeper++;
   }
@@ -253,17 +265,18 @@ export class LogLab {
   }
 
   /** Whether it is looked at what comes after a recovery: always if none like it was gone on from before. */
-  #goesOn(shape: string): boolean {
+  #goesOn(shapes: readonly string[]): boolean {
     if (this.#options.only !== undefined) return true;
-    const isNew = !this.#shapes.has(shape);
-    this.#shapes.add(shape);
+    const isNew = shapes.some((shape) => !this.#shapes.has(shape));
+    for (const shape of shapes) this.#shapes.add(shape);
     return isNew || this.tally.run % BRIEF_BUT_ONE_IN === 0;
   }
 
   /** Of one moment of a recovery: the more is looked at in all, the more. */
   get #deeperStates(): number {
-    const { least, most, oneMoreFor } = DEEPER_STATES;
-    return Math.min(most, least + Math.floor(this.#options.limit / oneMoreFor));
+    const { limit } = this.#options;
+    const { few, upTo, oneFor, most } = DEEPER_STATES;
+    return limit < upTo ? few : Math.min(most, Math.floor(limit / oneFor));
   }
 
   #goesDeeper(name: string, depth: number): boolean {
@@ -286,14 +299,6 @@ export class LogLab {
       this.#lookAt(moment, `${name}/`, depth - 1, isOne ? Infinity : this.#deeperStates);
     }
   }
-}
-
-function shuffled<Item>(items: readonly Item[], seed: number): Item[] {
-  const random = randomFrom(seed);
-  return items
-    .map((item) => ({ item, at: random() }))
-    .sort((one, other) => one.at - other.at)
-    .map(({ item }) => item);
 }
 
 /** One moment of a run, and how far its states have been looked at, in an order by chance. */
@@ -335,8 +340,8 @@ export interface ReturnOptions {
   readonly isKill: boolean;
   readonly settings: Partial<Settings>;
   readonly verify?: LogScenario['verify'] | undefined;
-  /** Whether work goes on after a recovery of this shape; it does if nothing is said. */
-  readonly goesOn?: (shape: string) => boolean;
+  /** Whether work goes on after a recovery of these shapes; it does if nothing is said. */
+  readonly goesOn?: (shapes: readonly string[]) => boolean;
 }
 
 /** What an engine found in the files when it came back. */
@@ -347,14 +352,12 @@ function contextOf(history: History, { seed }: ReturnOptions): string {
   return `${seed} ${history.context}`;
 }
 
-/** What a recovery came to, and the places that it wrote to on the way, in order. */
-function shapeOf(found: Found, steps: readonly SimStep[]): string {
-  const hash = createHash('sha1');
-  for (const [path, text] of found) hash.update(`${path}=${text ?? ''};`);
-  for (const { operation, path, at, length } of steps) {
-    hash.update(`${operation} ${path} ${at ?? ''} ${length ?? ''};`);
-  }
-  return hash.digest('base64');
+/** What a recovery came to; and what it has done to which files on the way, in order. */
+function shapesOf(found: Found, steps: readonly SimStep[]): string[] {
+  const [end, way] = [createHash('sha1'), createHash('sha1')];
+  for (const [path, text] of found) end.update(`${path}=${text ?? ''};`);
+  for (const { operation, path } of steps) way.update(`${operation} ${path};`);
+  return [`end ${end.digest('base64')}`, `way ${way.digest('base64')}`];
 }
 
 /**
@@ -377,7 +380,7 @@ export function comeBack(
   history.find(found, step, isKill);
   options.verify?.(player);
   runs.add(contextOf(history, options), trace, found);
-  if (options.goesOn?.(shapeOf(found, steps)) === false) {
+  if (options.goesOn?.(shapesOf(found, steps)) === false) {
     player.abandon();
     return history;
   }
@@ -427,6 +430,7 @@ function crashOnce(player: LogPlayer, { seed, settings, verify }: ReturnOptions)
   const found = dumpAll(again, history);
   history.find(found, step, isKill);
   verify?.(again);
+  if (!again.isLogged) again.claimFiles();
   again.engine.stop();
   again.files.assertNothingOpen();
   for (const [path, state] of statesOf(history, found)) {

@@ -248,6 +248,14 @@ export class LogPlayer {
     for (const path of open) this.#promiseFile(path);
   }
 
+  /**
+   * Says of all open files that they are in use, as before a change. What a crash has left of a control
+   * record is overwritten then; where nothing is logged, nothing else may do that.
+   */
+  claimFiles(): void {
+    for (const { pages } of this.engine.client().internals.files.files) pages.prepare();
+  }
+
   /** The process is of no more use. */
   abandon(): void {
     this.#engine?.stopQuietly();

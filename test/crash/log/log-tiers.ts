@@ -22,6 +22,7 @@ export function runLogTier(
   const total = {
     scenarios: 0,
     states: 0,
+    distinct: 0,
     repeated: 0,
     deeper: 0,
     kills: 0,
@@ -36,6 +37,7 @@ export function runLogTier(
     options.print(lineOf(scenario.name, tally));
     total.scenarios++;
     total.states += tally.states;
+    total.distinct += tally.distinct;
     total.repeated += tally.repeated;
     total.deeper += tally.deeper;
     total.kills += tally.kills;
@@ -46,13 +48,15 @@ export function runLogTier(
   return total;
 }
 
-function lineOf(name: string, { states, deeper, kills, run, milliseconds }: LogTally): string {
+function lineOf(name: string, tally: LogTally): string {
+  const { states, distinct, deeper, kills, run, milliseconds } = tally;
   const columns = [
     name.padEnd(56),
-    `${states} states`.padStart(14),
+    `${states} crash states`.padStart(20),
+    `(${distinct} distinct on disk,`.padStart(25),
+    `${run} recoveries run)`.padStart(24),
     `${kills} kills`.padStart(12),
     `${deeper} in recovery`.padStart(18),
-    `${run} run`.padStart(10),
     `${(milliseconds / 1000).toFixed(1)} s`.padStart(9),
     `${Math.round((states / milliseconds) * 1000)}/s`.padStart(8),
   ];

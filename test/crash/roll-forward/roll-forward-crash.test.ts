@@ -7,7 +7,7 @@ import { RollForwardLab } from './roll-forward-lab.js';
 
 const SEED = Number(process.env['SEED'] ?? 1);
 const LIVES = Number(process.env['LIVES'] ?? 6);
-const LIMIT = Number(process.env['LIMIT'] ?? 300);
+const LIMIT = Number(process.env['LIMIT'] ?? 2400);
 
 test('a roll-forward that was interrupted is done by another one', () => {
   const total = { states: 0, deeper: 0, run: 0 };

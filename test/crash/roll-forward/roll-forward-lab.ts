@@ -13,11 +13,11 @@ import type { CrashPoint, SimFileSystem } from '../../support/sim-files.js';
 import type { LogPlayer } from '../log/log-player.js';
 import { Choices } from '../enumerate.js';
 import { KnownRuns } from '../known-runs.js';
-import { randomFrom } from '../world.js';
+import { randomFrom, shuffled } from '../world.js';
 import { assertAsAfter, playerOn, rollForward, RollingLife, type Aim } from './rolling-life.js';
 
 export interface RollForwardTally {
-  /** States looked at, all distinct. */
+  /** States looked at, all distinct on disk. */
   states: number;
   /** Of them, those reached by crashing a second run. */
   deeper: number;
@@ -31,7 +31,9 @@ const DEPTH = 3;
 const DEEPER_ONE_IN = 64;
 /** Moments looked at of a run that is crashed again, about, and states of them all. */
 const DEEPER_POINTS = 12;
-const DEEPER_STATES = 48;
+const DEEPER_STATES = 240;
+/** Of one moment before it is the turn of the next, once each has had one. */
+const STATES_OF_MOMENT = 64;
 /** Of the states that need not be run, one in so many is. */
 const AUDITED_ONE_IN = 64;
 /** Of the states that are run, the whole files are checked in one of so many. */
@@ -85,21 +87,26 @@ export class RollForwardLab {
     return recording.finish().points;
   }
 
-  /** States of all moments in turn, until there are enough or there is nothing new. */
+  /** One state of each moment, and then many of one after the other, until there are enough or no more. */
   #lookAt(points: readonly CrashPoint[], prefix: string, depth: number, limit: number): void {
     const random = randomFrom(this.#seed ^ (points.length * 7919));
-    const moments = points.map((point) => new Choices(point, random));
+    const moments = points.map((point) => ({ point, choices: new Choices(point, random) }));
     const end = this.tally.states + limit;
-    for (let [round, before] = [0, -1]; this.tally.states > before; round++) {
+    const look = (index: number, number: number): void => {
+      const { point, choices } = moments[index] ?? {};
+      if (point === undefined || choices === undefined || this.tally.states >= end) return;
+      const { kept, tear } = choices.at(number);
+      const disk = point.imageWith((at) => kept[at] === true, tear);
+      this.#state(disk, `${prefix}${index}.${number}`, depth);
+    };
+    for (const index of moments.keys()) look(index, 0);
+    for (let before = -1; this.tally.states > before && this.tally.states < end;) {
       before = this.tally.states;
-      for (const [index, choices] of moments.entries()) {
-        if (this.tally.states >= end) return;
-        const point = points[index];
-        const number = round === 0 ? 0 : Math.floor(random() * choices.count);
-        if (point === undefined || choices.count <= round) continue;
-        const { kept, tear } = choices.at(number);
-        const disk = point.imageWith((at) => kept[at] === true, tear);
-        this.#state(disk, `${prefix}${index}.${number}`, depth);
+      for (const index of shuffled([...moments.keys()], random)) {
+        const count = moments[index]?.choices.count ?? 0;
+        for (let n = 0; n < Math.min(STATES_OF_MOMENT, count - 1); n++) {
+          look(index, Math.floor(random() * count));
+        }
       }
     }
   }
