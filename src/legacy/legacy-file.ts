@@ -37,7 +37,7 @@ export interface LegacyOpenOptions {
   readonly owner?: string | undefined;
   /** Bytes of memory for pages; 4 MB unless given, and at least 16 pages. */
   readonly cacheSize?: number;
-  /** For a recovery: what a lost page table had is looked for by the numbers of pages. */
+  /** For a recovery: what a lost page table had is looked for by the numbers of pages, and pieces may be missing. */
   readonly isSalvage?: boolean;
 }
 
@@ -71,7 +71,7 @@ export class LegacyFile {
    * reading).
    */
   static open(path: string, options: LegacyOpenOptions): LegacyFile {
-    const volumes = LegacyVolumes.open(options.files, path);
+    const volumes = LegacyVolumes.open(options.files, path, options.isSalvage);
     try {
       return new LegacyFile(volumes, options);
     } catch (error) {
@@ -134,6 +134,26 @@ export class LegacyFile {
   /** Bytes of the file, in all its pieces. */
   get size(): number {
     return this.#volumes.size;
+  }
+
+  /**
+   * For a recovery: the pieces that are missing, and how many pages of the file lie where nothing is, be that in
+   * them or behind the end.
+   */
+  unreachable(): { readonly pieces: readonly string[]; readonly pages: number } {
+    const { header } = this;
+    const { map } = this.records.pages;
+    const volumes = this.#volumes;
+    const names = volumes.missing.map(({ name }) => name);
+    let pages = Math.max(0, header.pages - map.limit);
+    let isCut = pages > 0;
+    for (let page = map.first; page < map.limit; page++) {
+      const offset = map.locate(page);
+      if (offset === NONE || volumes.isThere(offset, header.pageSize)) continue;
+      pages++;
+      if (offset + header.pageSize > volumes.size) isCut = true;
+    }
+    return { pieces: isCut && volumes.mayGoOn ? [...names, volumes.nextName] : names, pages };
   }
 
   /** What a user should know. */

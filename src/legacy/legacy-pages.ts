@@ -55,7 +55,7 @@ export class LegacyPages {
     this.#volumes = volumes;
     this.map = header.family.isMapped
       ? new TableMap(header, volumes, warn, options)
-      : new PlainMap(header, volumes, warn);
+      : new PlainMap(header, volumes, warn, options);
     const frames = Math.max(FRAMES_LEAST, Math.floor(cacheSize / header.pageSize));
     this.bytes = new Uint8Array(frames * header.pageSize);
     this.view = new DataView(this.bytes.buffer);

@@ -47,8 +47,10 @@ export class PlainMap implements PageMap {
     header: LegacyHeader,
     volumes: LegacyVolumes,
     warn: (warning: LegacyWarning) => void,
+    { isSalvage = false }: MapOptions = {},
   ) {
     this.#pageSize = header.pageSize;
+    if (isSalvage) volumes.setWhole(header.pages * header.pageSize);
     this.limit = Math.min(header.pages, Math.ceil(volumes.size / header.pageSize));
     const expected = header.pages * header.pageSize;
     const { size } = volumes;
@@ -56,7 +58,8 @@ export class PlainMap implements PageMap {
       const message = `the file has ${size - expected} bytes behind its last page; they are not read`;
       warn({ reason: 'longer', message });
     } else if (size < expected) {
-      if (volumes.mayGoOn) throw volumes.beyondEnd('the file ends before its last page', {});
+      if (volumes.mayGoOn && !isSalvage)
+        throw volumes.beyondEnd('the file ends before its last page', {});
       const message = `the file should have ${expected} bytes and has ${size}: its end is missing`;
       warn({ reason: 'cut-short', message });
     }
@@ -195,7 +198,8 @@ export class TableMap implements PageMap {
     const isOlder = isSalvage && lostHeaderAt !== undefined;
     this.limit = isOlder ? possible : Math.min(header.pages, possible);
     if (header.pages > most) {
-      if (volumes.pieces > 1) throw volumes.beyondEnd('the file ends before its last page', {});
+      if (volumes.pieces > 1 && !isSalvage)
+        throw volumes.beyondEnd('the file ends before its last page', {});
       const message = `the header counts ${header.pages - 1} pages, and the file has room for ${most - 1}`;
       warn({ reason: 'cut-short', message });
     }
@@ -248,7 +252,8 @@ export class TableMap implements PageMap {
     const bytes = new Uint8Array(PAGE_START);
     const view = new DataView(bytes.buffer);
     for (let offset = pageSize; offset < this.#volumes.size; offset += pageSize) {
-      if (this.#volumes.read(bytes, 0, PAGE_START, offset) < PAGE_START) break;
+      // A piece may be missing.
+      if (this.#volumes.read(bytes, 0, PAGE_START, offset) < PAGE_START) continue;
       const [page, type] = [ownPage(family, view, 0), ownType(family, view, 0)];
       const usage = ownUsage(family, view, 0) % DATA_BIT;
       if (page < this.first || page >= this.limit || type === LEGACY_PAGE.NONE) continue;
@@ -335,7 +340,7 @@ export class TableMap implements PageMap {
     const view = new DataView(start.buffer);
     const { size, firstAt } = this.#form;
     for (let at = firstAt; at < this.#volumes.size; at += size) {
-      if (this.#volumes.read(start, 0, start.length, at) < start.length) break;
+      if (this.#volumes.read(start, 0, start.length, at) < start.length) continue;
       const number = this.#form.number(view);
       if (number >= 0 && !places.has(number)) places.set(number, at);
     }

@@ -7,6 +7,9 @@
  * - A piece that is missing is status 13, naming it: at once if a later one is there, else when it turns out that
  *   the file goes on (`beyondEnd`). Without any extension that cannot be told from a file cut short
  *   unless the file ends where pieces do, at a multiple of 1 GB.
+ * - For a recovery a piece that is missing is a gap: nothing is read of it, and it is as long as the first
+ *   piece, since each is filled before the next is begun, or as long as what is known of the whole says. What
+ *   lies behind it is believed by the numbers that pages carry, as everywhere.
  */
 import { readFully } from '../microkernel/disk-error.js';
 import type { FileHandle, FileSystem } from '../microkernel/ports.js';
@@ -19,12 +22,22 @@ const EXTENSIONS_MOST = 255;
 const LOOK_AHEAD = 3;
 /** Pieces of the original are as long as this, or a multiple. */
 const PIECE_UNIT = 0x4000_0000;
+/** Addresses in formats 3 to 5 are offsets of 32 bits. */
+const WHOLE_MOST = 2 ** 32;
 
 interface Piece {
-  readonly handle: FileHandle;
-  /** In the whole. */
-  readonly start: number;
+  /** Undefined if it is missing. */
+  readonly handle: FileHandle | undefined;
+  readonly name: string;
   readonly size: number;
+}
+
+/** A piece that is not there. */
+export interface MissingPiece {
+  readonly name: string;
+  /** Where it lies in the whole. */
+  readonly start: number;
+  readonly end: number;
 }
 
 /** The path of a neighbour: the same name with another extension. */
@@ -55,18 +68,17 @@ export function partsOf(path: string): string[] {
 
 export class LegacyVolumes {
   readonly path: string;
-  /** Bytes in all pieces. */
-  readonly size: number;
-  readonly #pieces: readonly Piece[];
+  /** Bytes in all pieces, with those of the missing ones that others lie behind. */
+  #size = 0;
+  #pieces: readonly Piece[];
 
-  /** Opens the file and its extensions. Throws 13, and what the disk says. */
-  static open(files: FileSystem, path: string): LegacyVolumes {
+  /** Opens the file and its extensions. Throws 13, unless for a recovery, and what the disk says. */
+  static open(files: FileSystem, path: string, isSalvage = false): LegacyVolumes {
     const pieces: Piece[] = [];
     const add = (name: string): void => {
       const handle = files.open(name, 'read');
-      const start = pieces.reduce((sum, piece) => sum + piece.size, 0);
       try {
-        pieces.push({ handle, start, size: handle.size() });
+        pieces.push({ handle, name, size: handle.size() });
       } catch (error) {
         handle.close();
         throw error;
@@ -76,15 +88,17 @@ export class LegacyVolumes {
       add(path);
       for (let number = 1; number <= EXTENSIONS_MOST; number++) {
         const found = findExtension(files, path, number);
-        if (found === undefined) {
-          refuseGap(files, path, number);
-          break;
+        if (found !== undefined) add(found);
+        else if (!hasLater(files, path, number)) break;
+        else if (!isSalvage) throw missingPiece(path, number);
+        else {
+          const name = nameOfPiece(path, number);
+          pieces.push({ handle: undefined, name, size: pieces[0]?.size ?? 0 });
         }
-        add(found);
       }
       return new LegacyVolumes(path, pieces);
     } catch (error) {
-      for (const { handle } of pieces) handle.close();
+      for (const { handle } of pieces) handle?.close();
       throw diskFailure('the file cannot be opened', error, path);
     }
   }
@@ -93,7 +107,7 @@ export class LegacyVolumes {
   static openAlone(files: FileSystem, path: string): LegacyVolumes {
     try {
       const handle = files.open(path, 'read');
-      return new LegacyVolumes(path, [{ handle, start: 0, size: handle.size() }]);
+      return new LegacyVolumes(path, [{ handle, name: path, size: handle.size() }]);
     } catch (error) {
       throw diskFailure('the file cannot be opened', error, path);
     }
@@ -102,12 +116,50 @@ export class LegacyVolumes {
   private constructor(path: string, pieces: readonly Piece[]) {
     this.path = path;
     this.#pieces = pieces;
-    this.size = pieces.reduce((sum, piece) => sum + piece.size, 0);
+    this.#size = sizeOf(pieces);
+  }
+
+  /** Bytes in all pieces. */
+  get size(): number {
+    return this.#size;
   }
 
   /** How many files it is. */
   get pieces(): number {
     return this.#pieces.length;
+  }
+
+  /** Pieces that are known to be missing, since others lie behind them. */
+  get missing(): readonly MissingPiece[] {
+    let end = 0;
+    return this.#pieces.flatMap(({ handle, name, size }) => {
+      const start = end;
+      end += size;
+      return handle === undefined ? [{ name, start, end }] : [];
+    });
+  }
+
+  /** The name of the piece that would follow the last. */
+  get nextName(): string {
+    return nameOfPiece(this.path, this.pieces);
+  }
+
+  /** How long the whole was, in formats 3 to 5: if just one piece is missing, that says how long it is. */
+  setWhole(size: number): void {
+    if (size > WHOLE_MOST) return;
+    const gaps = this.#pieces.filter(({ handle }) => handle === undefined).length;
+    const present = sizeOf(this.#pieces.filter(({ handle }) => handle !== undefined));
+    if (gaps !== 1 || size <= present) return;
+    this.#pieces = this.#pieces.map((piece) =>
+      piece.handle === undefined ? { ...piece, size: size - present } : piece,
+    );
+    this.#size = size;
+  }
+
+  /** Whether there is something to be read of these bytes: no missing piece has them, nor are they behind the end. */
+  isThere(at: number, length: number): boolean {
+    if (at + length > this.size) return false;
+    return this.missing.every(({ start, end }) => at + length <= start || at >= end);
   }
 
   /** Whether the size alone suggests that there was more. */
@@ -117,11 +169,13 @@ export class LegacyVolumes {
 
   /** Reads `length` bytes; returns how many there are. */
   read(into: Uint8Array, offset: number, length: number, at: number): number {
-    let done = 0;
+    let [done, end] = [0, 0];
     try {
-      for (const { handle, start, size } of this.#pieces) {
-        const from = at + done - start;
+      for (const { handle, size } of this.#pieces) {
+        const from = at + done - end;
+        end += size;
         if (from < 0 || from >= size || done >= length) continue;
+        if (handle === undefined) break;
         const count = Math.min(length - done, size - from);
         const got = readFully(handle, into, offset + done, count, from);
         done += got;
@@ -136,11 +190,13 @@ export class LegacyVolumes {
   /** What to throw for bytes that should be there: 13 if a piece is missing, else 2. */
   beyondEnd(message: string, place: DamagePlace): BtrieveError {
     if (!this.mayGoOn) return damaged(this.path, 'cut-short', message, place);
-    return missingPiece(this.path, this.pieces);
+    const { offset = this.size } = place;
+    const gap = this.missing.find(({ start, end }) => offset >= start && offset < end);
+    return missingPiece(this.path, this.pieces, gap?.name);
   }
 
   close(): void {
-    for (const { handle } of this.#pieces) handle.close();
+    for (const { handle } of this.#pieces) handle?.close();
   }
 }
 
@@ -148,16 +204,29 @@ function findExtension(files: FileSystem, path: string, number: number): string 
   return extensionNames(path, number).find((name) => files.exists(name));
 }
 
-function refuseGap(files: FileSystem, path: string, number: number): void {
+/** Whether there are pieces behind one that is missing. */
+function hasLater(files: FileSystem, path: string, number: number): boolean {
   for (let later = number + 1; later <= number + LOOK_AHEAD; later++)
-    if (findExtension(files, path, later) !== undefined) throw missingPiece(path, number);
+    if (findExtension(files, path, later) !== undefined) return true;
+  return false;
 }
 
-function missingPiece(path: string, number: number): BtrieveError {
-  const name = extensionNames(path, number)[0] ?? path;
+function missingPiece(
+  path: string,
+  number: number,
+  name = nameOfPiece(path, number),
+): BtrieveError {
   const message = `a piece of the file is missing: put ${name} beside it`;
   return new BtrieveError(Status.EXTENDED_FILE_ERROR, message, {
     reason: 'missing-extension',
     file: name,
   });
+}
+
+function nameOfPiece(path: string, number: number): string {
+  return extensionNames(path, number)[0] ?? path;
+}
+
+function sizeOf(pieces: readonly Piece[]): number {
+  return pieces.reduce((sum, { size }) => sum + size, 0);
 }

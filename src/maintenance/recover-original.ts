@@ -24,7 +24,8 @@ export interface RecoverOriginalOptions {
  * are found by their own numbers, and their records counted as unconfirmed. Where free slots cannot be told from
  * records (formats 3 to 5, with their list damaged) the indexes lead to the records: each is walked from both ends
  * to its damage; and a slot that cannot be in any list, since what would be its link leads nowhere, has
- * a record, too. Throws what opening answers: 2, 13, 30, 51; and 18.
+ * a record, too. Pieces of the file that are missing are named, with the number of pages that nobody can reach
+ * for it. Throws what opening answers: 2, 30, 51; and 18.
  */
 export function* recoverOriginal(
   source: string,
@@ -37,17 +38,18 @@ export function* recoverOriginal(
     if (!dryRun) target = new OutputFile(output, { notOver: [source], overDataFile, files });
     const writer = target && new UnformattedWriter(target.handle);
     const recovery = new Recovery(file, writer);
+    recovery.tellUnreachable();
     yield* recovery.run();
     yield* recovery.check();
     writer?.end();
     target?.finish();
-    const { recovered, problems, unconfirmed } = recovery;
+    const { recovered, problems, unconfirmed, unreachablePages: lostPages } = recovery;
     return {
       recovered,
       expected: file.recordCount,
       problems: problems.listed,
       problemCount: problems.count,
-      lostPages: 0,
+      lostPages,
       unconfirmed,
       bytes: writer?.bytes ?? 0,
       notes: file.warnings.map(({ message }) => `${message}.`),
@@ -63,6 +65,8 @@ export function* recoverOriginal(
 class Recovery {
   recovered = 0;
   unconfirmed = 0;
+  /** Pages of any kind that lie in missing pieces or behind the end. */
+  unreachablePages = 0;
   readonly problems = new ProblemList();
   readonly #file: LegacyFile;
   readonly #writer: UnformattedWriter | undefined;
@@ -71,6 +75,20 @@ class Recovery {
   constructor(file: LegacyFile, writer: UnformattedWriter | undefined) {
     this.#file = file;
     this.#writer = writer;
+  }
+
+  /** Says which pieces are missing, once, instead of at every page of them. */
+  tellUnreachable(): void {
+    const { pieces, pages } = this.#file.unreachable();
+    this.unreachablePages = pages;
+    const [first] = pieces;
+    if (first === undefined) return;
+    const [piece, names] = [pieces.length > 1 ? 'pieces' : 'a piece', pieces.join(', ')];
+    const is = pieces.length > 1 ? 'are' : 'is';
+    const message = `${piece} of the file ${is} missing (${names}): ${pages} ${pages === 1 ? 'page' : 'pages'} cannot be reached`;
+    const details = { reason: 'missing-extension', file: first };
+    const error = new BtrieveError(Status.EXTENDED_FILE_ERROR, message, details);
+    this.problems.add('the file', error);
   }
 
   *run(): Task<void> {
@@ -118,7 +136,7 @@ class Recovery {
       try {
         if (!steps.next()) return;
       } catch (error) {
-        this.problems.add('the pages', error);
+        if (!isMissingPiece(error)) this.problems.add('the pages', error);
         continue;
       }
       this.#take(steps.address);
@@ -160,7 +178,7 @@ class Recovery {
           else found.add(address);
         }
       } catch (error) {
-        this.problems.add(`page ${page}`, error);
+        if (!isMissingPiece(error)) this.problems.add(`page ${page}`, error);
       }
     }
     if (unknown === 0) return;
@@ -225,4 +243,9 @@ class Recovery {
       return -1;
     }
   }
+}
+
+/** Whether something is not there for want of a piece, which has been told once and for all. */
+function isMissingPiece(error: unknown): boolean {
+  return error instanceof BtrieveError && error.status === Status.EXTENDED_FILE_ERROR;
 }

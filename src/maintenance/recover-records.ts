@@ -45,7 +45,7 @@ const PAGES_PER_STEP = 16;
  *
  * Throws 12, 94, 30 (not a data file of this engine), 2 (no file control record is good, or the
  * definition is damaged and there is no file like it), 51 (the owner name is wanted), 85 (an engine has
- * the file open), 13 (a piece of an original file is missing), 18 (disk full).
+ * the file open), 18 (disk full). A missing piece of an original file is in the report.
  *
  * @example
  * ```ts

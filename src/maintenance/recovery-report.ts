@@ -20,7 +20,7 @@ export interface RecoverResult {
   /** At most 1000 of them. */
   readonly problems: readonly RecoveryProblem[];
   readonly problemCount: number;
-  /** Data pages of which nothing could be read. */
+  /** Data pages of which nothing could be read; of an original file pages of any kind that lie in missing pieces. */
   readonly lostPages: number;
   /** Of those recovered: what the damaged page allocation table could not confirm. */
   readonly unconfirmed: number;

@@ -28,9 +28,14 @@ interface Recovered extends RecoverResult {
 }
 
 function recover(bytes: Uint8Array): Recovered {
-  const [source, output] = [join(directory, 'a.btr'), join(directory, 'a.seq')];
+  const source = join(directory, 'a.btr');
   writeFileSync(source, bytes);
-  const result = runTask(recoverRecords(source, output));
+  return recoverFrom(source);
+}
+
+function recoverFrom(source: string, owner = ''): Recovered {
+  const output = join(directory, 'a.seq');
+  const result = runTask(recoverRecords(source, output, { owner }));
   const text = readFileSync(output);
   const records: string[] = [];
   for (let begin = 0; text[begin] !== 0x1a;) {
@@ -49,7 +54,8 @@ function made(name: string): Uint8Array {
 /** Its records, with the end of the page of each. */
 function placesOf(name: string): { record: string; end: number }[] {
   const { bytes, addresses } = makeLegacyFile(MADE[name]!);
-  const file = LegacyFile.open('/a', { files: memoryFiles({ '/a': bytes }) });
+  const owner = MADE[name]!.owner?.name;
+  const file = LegacyFile.open('/a', { files: memoryFiles({ '/a': bytes }), owner });
   const { geometry, pages } = file.records;
   return addresses.map((address, i) => ({
     record: Buffer.from(MADE[name]!.records[i]!).toString('latin1'),
@@ -74,6 +80,80 @@ describe('a file that was cut', () => {
         if (left.length < places.length)
           expect([kept, problemCount + notes.length > 0]).toEqual([kept, true]);
       }
+    },
+  );
+});
+
+/** The file in pieces of so many bytes, without that of this number. */
+function putPieces(bytes: Uint8Array, size: number, without: number): string {
+  const source = join(directory, 'a.btr');
+  for (let number = 0; number * size < bytes.length; number++) {
+    if (number === without) continue;
+    const name = number === 0 ? source : join(directory, `a.^0${number}`);
+    writeFileSync(name, bytes.subarray(number * size, (number + 1) * size));
+  }
+  return source;
+}
+
+describe('a file of which a piece is missing', () => {
+  const fixed = ['3-fixed', '4-descending', '4-encrypted', '6-fixed', '6-two-tables', '9.5-fixed'];
+
+  test.each(fixed)('%s: the records of all other pieces, and which one is missing', (name) => {
+    const bytes = made(name);
+    const places = placesOf(name);
+    const pageSize = MADE[name]!.pageSize;
+    const first = name.startsWith('9') ? 6 * 8192 : 4 * pageSize;
+    const size = Math.max(first, pageSize * Math.ceil(bytes.length / pageSize / 3));
+    const count = Math.ceil(bytes.length / size);
+    let missed = 0;
+    for (let without = 1; without < count; without++) {
+      rmSync(directory, { recursive: true });
+      mkdirSync(directory);
+      const source = putPieces(bytes, size, without);
+      const result = recoverFrom(source, MADE[name]!.owner?.name);
+      const isThere = (end: number): boolean => Math.floor((end - 1) / size) !== without;
+      const left = places.filter(({ end }) => isThere(end)).map(({ record }) => record);
+      missed += places.length - left.length;
+      expect([without, result.records.toSorted()]).toEqual([without, left.toSorted()]);
+      // The end of a file that is one piece otherwise may be anything.
+      if (count === 2) continue;
+      const [problem] = result.problems;
+      expect(problem?.reason).toBe('missing-extension');
+      expect(problem?.message).toContain(`a.^0${without}`);
+      expect(result.lostPages).toBeGreaterThan(0);
+      if (name !== '6-two-tables')
+        expect(problem?.message).toContain(`${result.lostPages} pages cannot be reached`);
+    }
+    // All records of this one lie in the first piece.
+    expect(count === 2 || name === '4-descending' || missed > 0).toBe(true);
+  });
+
+  test('formats 3 to 5: pieces of any length', () => {
+    const bytes = made('3-fixed');
+    const pageSize = MADE['3-fixed']!.pageSize;
+    const [from, to] = [4 * pageSize, 5 * pageSize];
+    const source = join(directory, 'a.btr');
+    writeFileSync(source, bytes.subarray(0, from));
+    writeFileSync(join(directory, 'a.^02'), bytes.subarray(to));
+    const left = placesOf('3-fixed').filter(({ end }) => end <= from || end > to);
+    const { records, lostPages } = recoverFrom(source);
+    expect(records.toSorted()).toEqual(left.map(({ record }) => record).toSorted());
+    expect(lostPages).toBe(1);
+  });
+
+  test.each(['4-variable', '5-compressed', '6-variable', '6-vat'])(
+    '%s: no record that was not there, and those that miss a part are told',
+    (name) => {
+      const bytes = made(name);
+      const pageSize = MADE[name]!.pageSize;
+      const size = Math.max(4 * pageSize, pageSize * Math.ceil(bytes.length / pageSize / 3));
+      const all = MADE[name]!.records.map((record) => Buffer.from(record).toString('latin1'));
+      const source = putPieces(bytes, size, 1);
+      const { records, problems, expected } = recoverFrom(source);
+      expect(records.every((record) => all.includes(record))).toBe(true);
+      expect(records.length).toBeLessThan(all.length);
+      expect(expected).toBe(all.length);
+      expect(problems[0]?.message).toContain('a.^01');
     },
   );
 });
