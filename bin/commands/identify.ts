@@ -35,11 +35,11 @@ export async function command(session: Session): Promise<Outcome> {
   const quick = session.isSet('quick');
   const answers: Answer[] = [];
   await session.follow('Identifying', look(found, { owners, quick }, answers));
-  const damaged = answers.filter((answer) => !isSound(answer));
-  const text = [...answers.flatMap(describe), '', summary(answers, damaged.length)];
+  const isAllSound = answers.every(isSound);
+  const text = [...answers.flatMap(describe), '', summary(answers)];
   return {
-    exitCode: damaged.length === 0 ? EXIT.DONE : EXIT.FINDINGS,
-    reason: damaged.length === 0 ? 'done' : 'findings',
+    exitCode: isAllSound ? EXIT.DONE : EXIT.FINDINGS,
+    reason: isAllSound ? 'done' : 'findings',
     result: { files: answers },
     text: text.join('\n'),
   };
@@ -58,12 +58,18 @@ function* look(
 
 function identityOf(path: string, { owners, quick }: Options): Answer {
   try {
+    let wrong: FileIdentity | undefined;
     for (const owner of owners) {
       const identity = identifyFile(path, { owner, quick });
       if (identity.refusal?.status !== WRONG_OWNER) return identity;
+      wrong ??= identity;
     }
     // The names of others may be wrong for a file that can be read without any.
-    return identifyFile(path, { quick });
+    const identity = identifyFile(path, { quick });
+    const { protection } = identity;
+    if (wrong === undefined || protection === undefined) return identity;
+    if (identity.refusal?.status === WRONG_OWNER) return wrong;
+    return { ...identity, protection: { ...protection, ownerIsRight: false } };
   } catch (error) {
     if (!(error instanceof BtrieveError)) throw error;
     return unseen(path, error);
@@ -81,6 +87,11 @@ function isSound(answer: Answer): boolean {
   return answer.isReadable && (answer.findingCount ?? 0) === 0;
 }
 
+/** Whether it would be read with the owner name of the file, which is no damage. */
+function isLocked(answer: Answer): boolean {
+  return 'kind' in answer && answer.refusal?.status === WRONG_OWNER;
+}
+
 function describe(answer: Answer): string[] {
   if (!('kind' in answer)) return [`${answer.path}: cannot be looked at: ${answer.message}`];
   if (answer.kind === 'other') return [`${answer.path}: no Btrieve file`];
@@ -89,7 +100,11 @@ function describe(answer: Answer): string[] {
     return [
       `${answer.path}: perhaps Btrieve ${answer.suspectedFormat}, header damaged; cannot be read as it is`,
     ];
+  const isWrong = answer.isReadable && answer.protection?.ownerIsRight === false;
   const notes = [
+    ...(isWrong
+      ? ['the owner name given is not that of the file, which can be read without it']
+      : []),
     ...(answer.refusal === undefined ? [] : [reasonOf(answer.refusal)]),
     ...answer.warnings.map(({ message }) => message),
     ...(answer.findings ?? []).map(({ message }) => message),
@@ -130,7 +145,12 @@ function facts(identity: FileIdentity): string {
   return known.join(', ');
 }
 
-function verdict({ isReadable, isUnclean, certainty, findingCount }: FileIdentity): string {
+function verdict(identity: FileIdentity): string {
+  const { isReadable, isUnclean, certainty, findingCount, protection } = identity;
+  if (isLocked(identity))
+    return protection?.ownerIsRight === false
+      ? 'cannot be read: the owner name given is wrong'
+      : 'cannot be read without its owner name';
   if (!isReadable) return 'cannot be read as it is';
   const sure = certainty === 'claimed' ? ' (format known from hearsay)' : '';
   const state = isUnclean === true ? 'not closed properly' : 'closed';
@@ -139,7 +159,9 @@ function verdict({ isReadable, isUnclean, certainty, findingCount }: FileIdentit
   return `${state}, ${counted(findingCount, 'finding')}${sure}`;
 }
 
-function summary(answers: readonly Answer[], damaged: number): string {
+function summary(answers: readonly Answer[]): string {
+  const locked = answers.filter(isLocked).length;
+  const damaged = answers.filter((answer) => !isSound(answer)).length - locked;
   const count = (kind: FileIdentity['kind']): number =>
     answers.filter((answer) => 'kind' in answer && answer.kind === kind).length;
   return [
@@ -148,5 +170,6 @@ function summary(answers: readonly Answer[], damaged: number): string {
     `${count('isamite')} of this engine`,
     `${count('other')} others`,
     `${damaged} with findings`,
+    ...(locked === 0 ? [] : [`${locked} locked by an owner name`]),
   ].join(', ');
 }

@@ -13,6 +13,7 @@ import type { Session } from '../session.js';
 
 const PAGE_LEAST = 512;
 const PAGE_MOST = 16384;
+const DISK_FULL = 18;
 /** As people call them, and as Create knows them. */
 const FORMATS: Readonly<Record<string, number>> = {
   '6.0': 0x60,
@@ -110,11 +111,18 @@ async function ofDirectory(
       text: [
         ...files.flatMap((file) => [line(file), ...notesOf(file).map((note) => `  ${note}`)]),
         '',
+        ...(files.some(isForWantOfRoom)
+          ? ['The disk is full: make room, and the same command goes on with the rest.']
+          : []),
         `${counted(count('rebuilt'), 'file')} ${session.dryRun ? 'would be ' : ''}rebuilt, ${count('there')} there already, ${failed} failed, ${count('other')} left out as no data files.`,
       ].join('\n'),
     },
     hasUnfinished,
   );
+}
+
+function isForWantOfRoom(file: RebuiltFile): boolean {
+  return file.outcome === 'failed' && file.status === DISK_FULL;
 }
 
 /** What the user should know of a file. */

@@ -7,6 +7,8 @@ import { NodeFileSystem } from '../microkernel/node-files.js';
 import { fileError } from '../microkernel/page-device.js';
 import type { FileIdentity } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
+import { isOriginalFile } from '../legacy/identify-file.js';
+import { withOwnPageSize } from './definition-for-copy.js';
 import { fileDefinition, fileNotes } from './opened-file.js';
 
 /** How a file is cloned. */
@@ -45,8 +47,10 @@ export function cloneFile(
 ): FileDefinition {
   const { calls } = client.internals;
   const { owner = '', replace = false } = options;
-  const definition = withCompression(fileDefinition(client, source, owner), options);
+  const like = withCompression(fileDefinition(client, source, owner), options);
   const path = absolutePath(output, calls.directory);
+  const isOriginal = isOriginalFile(absolutePath(source, calls.directory));
+  const definition = withOwnPageSize(like, isOriginal);
   assertNotSame(path, absolutePath(source, calls.directory));
   const known = fileNotes(client, source, owner);
   createFile(client, path, definition, { replace, dryRun: options.dryRun ?? false });

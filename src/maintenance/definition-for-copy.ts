@@ -7,7 +7,7 @@ import {
   FILE_VERSION,
   type FileDefinition,
 } from '../microkernel/definition/file-definition.js';
-import { validateDefinition } from '../microkernel/definition/file-rules.js';
+import { notesOn, validateDefinition } from '../microkernel/definition/file-rules.js';
 import {
   isLinked,
   KEY_FLAG,
@@ -74,6 +74,16 @@ export function definitionForCopy(
     }
   }
   throw failure;
+}
+
+/**
+ * A definition whose page size nobody asked for: the source's, or the next that everything fits. Nothing is said of
+ * it then; and what is made of an original file keeps no memory of a wish that nobody had.
+ */
+export function withOwnPageSize(definition: FileDefinition, isOriginal: boolean): FileDefinition {
+  const settled = { ...definition, requestedPageSize: definition.pageSize };
+  const notes = notesOn(settled);
+  return isOriginal ? { ...settled, notes } : { ...definition, notes };
 }
 
 /** Page sizes and versions to be tried, the nearest first. */

@@ -10,7 +10,8 @@ import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import type { Client } from '../client.js';
 import { isOriginalFile } from '../legacy/identify-file.js';
 import { absolutePath } from '../microkernel/clients/paths.js';
-import { isDataFileAt } from '../microkernel/file-kinds.js';
+import { DiskError } from '../microkernel/disk-error.js';
+import { isDataFileAt, isDirectoryAt } from '../microkernel/file-kinds.js';
 import { NodeFileSystem } from '../microkernel/node-files.js';
 import { fileError } from '../microkernel/page-device.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
@@ -45,7 +46,10 @@ export interface RebuildDirectoryOptions extends CopyFormat {
   readonly dryRun?: boolean;
 }
 
-/** Throws 12 and 94 for the directories, 85 if one is in the other, links followed. */
+/**
+ * Throws 12 and 94 for the directories, 59 if the output is a file or leads through one, 85 if one is in the other,
+ * links followed.
+ */
 export function* rebuildDirectory(
   client: Client,
   source: string,
@@ -55,6 +59,7 @@ export function* rebuildDirectory(
   const { directory } = client.internals.calls;
   const [from, to] = [absolutePath(source, directory), absolutePath(output, directory)];
   const disk = new NodeFileSystem({ worker: 'never' });
+  assertNoFile(disk, to);
   assertApart(disk, from, to);
   const found = findFiles(from);
   const rebuilt: RebuiltFile[] = [];
@@ -62,16 +67,14 @@ export function* rebuildDirectory(
   for (const [done, { path, name, failure }] of found.entries()) {
     yield { done, total: found.length, unit: 'files' };
     if (failure !== undefined) rebuilt.push(failed(name, failure));
-    else if (full !== undefined) rebuilt.push(failed(name, notTried(full)));
     else
       try {
-        rebuilt.push(
-          yield* rebuildOne(client, { path, name, target: join(to, name), disk }, options),
-        );
+        const one = { path, name, target: join(to, name), disk, full };
+        rebuilt.push(yield* rebuildOne(client, one, options));
       } catch (error) {
-        const shown = fileError('the file cannot be rebuilt', error, path);
+        const shown = asDiskFull(fileError('the file cannot be rebuilt', error, path));
         if (!(shown instanceof BtrieveError)) throw shown;
-        if (shown.status === Status.DISKFULL) full = shown;
+        if (shown.status === Status.DISKFULL) full ??= shown;
         rebuilt.push(failed(name, shown));
       }
   }
@@ -84,6 +87,18 @@ function failed(name: string, error: BtrieveError): RebuiltFile {
   return { name, outcome: 'failed', status, reason, message };
 }
 
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
+/** What was overwritten in place may fail for want of room, too; the file is given up in any case. */
+function asDiskFull(error: unknown): unknown {
+  if (!(error instanceof BtrieveError) || !NO_ROOM.has(error.reason ?? '')) return error;
+  if (error.status === Status.DISKFULL) return error;
+  const { reason = '', file, cause } = error;
+  const [message = ''] = error.message.split(` (status ${error.status}, `);
+  const details = { reason, cause, ...(file === undefined ? {} : { file }) };
+  return new BtrieveError(Status.DISKFULL, message, details);
+}
+
 function notTried({ file, reason = 'disk-full' }: BtrieveError): BtrieveError {
   const details = { reason, ...(file === undefined ? {} : { file }) };
   return new BtrieveError(Status.DISKFULL, 'it was not tried: the disk is full', details);
@@ -94,6 +109,29 @@ function assertApart(disk: NodeFileSystem, from: string, to: string): void {
   if (!isInside(one, other) && !isInside(other, one)) return;
   const message = 'the new files need a directory of their own, apart from that of the old ones';
   throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'same-directory', file: to });
+}
+
+/** What is there of the output directory must be a directory. */
+function assertNoFile(disk: NodeFileSystem, to: string): void {
+  const there = nearest(disk, to);
+  if (isDirectoryAt(disk, there)) return;
+  const message = 'this is a file: the new files need a directory';
+  throw new BtrieveError(Status.FILE_ALREADY_EXISTS, message, {
+    reason: 'no-directory',
+    file: there,
+  });
+}
+
+/** A path, or the part of it that is there. */
+function nearest(disk: NodeFileSystem, path: string): string {
+  const parent = dirname(path);
+  try {
+    if (parent === path || disk.identify(path) !== undefined) return path;
+  } catch (error) {
+    if (!(error instanceof DiskError) || error.code !== 'ENOTDIR')
+      throw fileError('the directory cannot be looked at', error, path);
+  }
+  return nearest(disk, parent);
 }
 
 function isInside(directory: string, path: string): boolean {
@@ -117,11 +155,13 @@ interface OneFile {
   readonly name: string;
   readonly target: string;
   readonly disk: NodeFileSystem;
+  /** What kept an earlier one from being made. */
+  readonly full: BtrieveError | undefined;
 }
 
 function* rebuildOne(
   client: Client,
-  { path, name, target, disk }: OneFile,
+  { path, name, target, disk, full }: OneFile,
   options: RebuildDirectoryOptions,
 ): Task<RebuiltFile> {
   if (!isOriginalFile(path) && !isDataFileAt(disk, path)) return { name, outcome: 'other' };
@@ -132,6 +172,7 @@ function* rebuildOne(
     if (!isItself && isDataFileAt(disk, target)) return { name, outcome: 'there' };
     throw notOurs(target);
   }
+  if (full !== undefined) throw notTried(full);
   if (options.dryRun !== true) disk.makeDirectory(dirname(target));
   return { name, outcome: 'rebuilt', result: yield* withAnyOwner(client, path, target, options) };
 }

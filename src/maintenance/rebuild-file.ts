@@ -21,11 +21,11 @@ import type { OpenFile } from '../microkernel/files/open-file.js';
 import { SYSTEM_KEY } from '../microkernel/files/file-key.js';
 import { hasOwner } from '../microkernel/files/owner.js';
 import { isLinked } from '../microkernel/keys/key-definition.js';
-import { isDataFileAt } from '../microkernel/file-kinds.js';
+import { isDataFileAt, isDirectoryAt } from '../microkernel/file-kinds.js';
 import { NodeFileSystem } from '../microkernel/node-files.js';
 import { closeQuietly, fileError, lockedError } from '../microkernel/page-device.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
-import { definitionForCopy, type CopyFormat } from './definition-for-copy.js';
+import { definitionForCopy, withOwnPageSize, type CopyFormat } from './definition-for-copy.js';
 import { AddressList, compareFiles, type Comparison } from './rebuild-comparison.js';
 import { RecordWalk } from './record-walk.js';
 import { assertSound, isUnfinished, notesOn } from './sound-original.js';
@@ -86,7 +86,10 @@ export function* rebuildFile(
     assertPlace(from, target, { isInPlace: output === undefined, replace });
     const { file } = from;
     const scan = yield* file.original === undefined ? scanFile(from) : scanOriginal(file);
-    const definition = definitionForCopy(file.definition, options, file.original !== undefined);
+    const isOriginal = file.original !== undefined;
+    const fitting = definitionForCopy(file.definition, options, isOriginal);
+    const isAsked = options.pageSize !== undefined;
+    const definition = isAsked ? fitting : withOwnPageSize(fitting, isOriginal);
     const known = { source, output: output ?? source, ...factsOf(from, definition) };
     if (dryRun) return { ...known, ...unproven(scan) };
     files.create(temporary, definition, true);
@@ -146,6 +149,10 @@ function assertPlace(
   }
   const there = disk.identify(target);
   if (there === undefined) return;
+  if (isDirectoryAt(disk, target)) {
+    const message = 'this is a directory: give the name that the new file is to have in it';
+    throw refuse(Status.FILE_ALREADY_EXISTS, message, 'directory');
+  }
   const own = file.pages.identity;
   if (there.device === own.device && there.inode === own.inode) {
     const message = 'without another name the file is rebuilt in place';
@@ -257,6 +264,7 @@ function* fill(client: Client, path: string, from: Handle, scan: Scan): Task<voi
   const { calls } = client.internals;
   // Nobody knows of it yet, so there is nothing to log.
   const into = calls.openPath(path, 'accelerated', '');
+  let isFilled = false;
   try {
     const file = into.own;
     const numbers = yield* readNumbers(from, file, scan);
@@ -270,6 +278,17 @@ function* fill(client: Client, path: string, from: Handle, scan: Scan): Task<voi
       }
       if (record % RECORDS_PER_STEP === 0) yield { done: record, total, unit: 'records' };
     }
+    calls.closeHandle(into);
+    isFilled = true;
+  } finally {
+    if (!isFilled) giveUp(client, into);
+  }
+}
+
+/** What a full disk keeps from being written is not waited for: the file is to be removed. */
+function giveUp({ internals: { calls, files } }: Client, into: Handle): void {
+  try {
+    files.abandon(into.own);
   } finally {
     calls.closeHandle(into);
   }

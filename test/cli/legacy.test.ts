@@ -368,14 +368,35 @@ describe('IDENTIFY', () => {
     const { out, code } = await run('-identify', at('data'));
     expect(code).toBe(1);
     expect(out).toMatch(/a\.btr: Btrieve 6\.0, pages of 512, \d+ records of 32, .*; closed, sound/);
-    expect(out).toMatch(/b\.btr: .*owner name; cannot be read as it is\n {2}the file has an owner/);
+    expect(out).toMatch(
+      /b\.btr: .*owner name; cannot be read without its owner name\n {2}the file has an/,
+    );
     expect(out).toMatch(/c\.btr: .*2 pieces; closed, sound/);
     expect(out).toContain('d.txt: no Btrieve file');
     expect(out).not.toContain('c.^01:');
-    expect(out).toContain('4 files, 3 Btrieve, 0 of this engine, 1 others, 1 with findings');
+    expect(out).toContain(
+      '4 files, 3 Btrieve, 0 of this engine, 1 others, 0 with findings, 1 locked by an owner name',
+    );
     const named = await json('-identify', at('data'), '-Osecret');
     expect(named.exitCode).toBe(0);
     expect(named.result['files']).toHaveLength(4);
+  });
+
+  test('an owner name that is wrong is called wrong, and the file not damaged', async () => {
+    const { out, code } = await run('-identify', put('4-owner'), '-Owrong');
+    expect(code).toBe(1);
+    expect(out).toContain('cannot be read: the owner name given is wrong');
+    expect(out).toContain('0 with findings, 1 locked by an owner name');
+    const { result } = await json('-identify', at('4-owner.btr'), '-Owrong');
+    expect(result['files']).toMatchObject([
+      { refusal: { status: 51, reason: 'owner' }, protection: { ownerIsRight: false } },
+    ]);
+    // One that may be read without it is read, and the name is wrong all the same.
+    const readable = await run('-identify', put('4-readable'), '-Owrong');
+    expect(readable.code).toBe(0);
+    expect(readable.out).toContain('closed, sound');
+    expect(readable.out).toContain('the owner name given is not that of the file');
+    expect((await run('-identify', put('4-readable'), '-Osecret')).out).not.toContain('given');
   });
 
   test('what cannot be looked at is in the list, and the rest is looked at', async () => {
@@ -394,6 +415,36 @@ describe('IDENTIFY', () => {
 });
 
 describe('REBUILD', () => {
+  test('of a page size nobody asked for nothing is said', async () => {
+    const path = put('3-fixed');
+    for (const words of [
+      ['-rebuild', path, at('a.btr')],
+      ['-clone', at('b.btr'), path],
+      ['-stat', at('a.btr')],
+      ['-stat', at('b.btr')],
+      ['-clone', at('c.btr'), at('b.btr')],
+    ]) {
+      const { code, out, err } = await run(...words);
+      expect([words, code]).toEqual([words, 0]);
+      expect(out + err).not.toContain('asked for');
+    }
+    const { out, err } = await run('-rebuild', path, at('d.btr'), '--page-size', '512');
+    expect(out + err).toContain('Pages of 512 bytes were asked for; the file has pages of 1024.');
+  });
+
+  test('a directory into a file is refused once, before anything is done', async () => {
+    mkdirSync(at('old'));
+    put('6-fixed', 'old/a.btr');
+    put('3-fixed', 'old/b.btr');
+    writeFileSync(at('taken'), 'a text');
+    const { exitCode, status, reason, result } = await json('-rebuild', at('old'), at('taken'));
+    expect({ exitCode, status, reason }).toEqual({
+      ...{ exitCode: 2, status: 59, reason: 'no-directory' },
+    });
+    expect(result).not.toHaveProperty('files');
+    expect(readFileSync(at('taken'), 'utf8')).toBe('a text');
+  });
+
   test('a file, with what was compared', async () => {
     const { code, out } = await run('-rebuild', put('6-fixed'), at('new.btr'));
     expect(code).toBe(0);

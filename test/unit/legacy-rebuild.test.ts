@@ -30,7 +30,9 @@ import {
 import { AddressList, RecordsHash } from '../../src/maintenance/rebuild-comparison.js';
 import { KEY_FLAG } from '../../src/microkernel/keys/key-definition.js';
 import { KEY_TYPE } from '../../src/microkernel/keys/key-types.js';
+import { nodePorts } from '../../src/microkernel/node-ports.js';
 import { Caller } from '../support/caller.js';
+import { FaultyFileSystem } from '../support/faulty-files.js';
 import {
   madeOriginals,
   REAL_FOLDER,
@@ -324,6 +326,52 @@ describe('directories', () => {
       'read.me': 'other',
     });
     expect(walk(at('new/below/c.btr'), 0)).toEqual(walk(at('old/below/c.btr'), 0, 'MIKE'));
+  });
+
+  test('a full disk, at any write: the report says what is done, and the same call goes on', () => {
+    fill();
+    engine.stop();
+    const ports = nodePorts({ eventLogPath: at('events') });
+    const disk = new FaultyFileSystem(ports.files);
+    engine = MicroKernel.start({ root: at('root'), ports: { ...ports, files: disk } });
+    client = engine.client();
+    const owners = ['secret', 'MIKE'];
+    const outcomes = new Set<string>();
+    for (let isStruck = true, step = 1; isStruck; step++) {
+      rmSync(at('new'), { recursive: true, force: true });
+      disk.setFault({
+        ...{ at: step, code: 'ENOSPC', lasting: true, partial: true },
+        operations: ['create', 'write', 'beginWrite', 'truncate'],
+        paths: (path) => path.startsWith(at('new')),
+      });
+      const files = runTask(rebuildDirectory(client, at('old'), at('new'), { owners }));
+      isStruck = disk.hits.length > 0;
+      const done = files.filter(({ outcome }) => outcome === 'rebuilt').map(({ name }) => name);
+      const failed = files.filter((file) => file.outcome === 'failed');
+      expect([step, failed.map(({ status }) => status)]).toEqual([step, failed.map(() => 18)]);
+      expect([step, failed.length > 0]).toEqual([step, isStruck]);
+      const there = readdirSync(at('new'), { recursive: true, encoding: 'utf8' });
+      expect(there.filter((name) => name !== 'below').toSorted()).toEqual(done.toSorted());
+      outcomes.add(done.join());
+      disk.setFault();
+      const again = run(owners);
+      for (const name of done) expect([step, name, again[name]]).toEqual([step, name, 'there']);
+      for (const { name } of failed) expect([step, again[name]]).toEqual([step, 'rebuilt']);
+      for (const name of ['a.btr', 'b.btr', 'below/c.btr', 'below/d.btr'])
+        expect(checkFile(at(`new/${name}`)).findingCount).toBe(0);
+    }
+    // None, one, two, three, and all.
+    expect(outcomes.size).toBe(5);
+  });
+
+  test('an output that is a file, or leads through one', () => {
+    fill();
+    const into = (target: string) => () => runTask(rebuildDirectory(client, at('old'), at(target)));
+    for (const target of ['old/a.btr', 'taken', 'taken/new']) {
+      writeFileSync(at('taken'), 'a text');
+      expect(answer(into(target))).toMatchObject({ status: 59, reason: 'no-directory' });
+    }
+    expect(answer(() => rebuild('old/a.btr', 'old'))).toMatchObject({ reason: 'directory' });
   });
 
   test('what is there and was not made by it is no rebuilt file', () => {
