@@ -63,7 +63,8 @@ const KEPT = '.before-rebuild';
 
 /**
  * Makes a file of this engine of another one. Without an output in its place: the old file is kept as
- * `*.before-rebuild`.
+ * `*.before-rebuild`, and the new one has its permissions, and its owner where the system lets us. A file of a new
+ * name is its maker's alone, as all new files are.
  *
  * Throws what Open answers for the source; 2 if it is damaged (RECOVER has what is left), with the reason
  * `rebuild-differs` if the new file is not the same; 59 (the output exists), 85 (somebody has it open), 24 to 29 and
@@ -334,6 +335,7 @@ function place(
   const directory = dirname(target);
   try {
     if (keptAs !== undefined) {
+      disk.copyAccess(target, temporary);
       disk.renameNew(target, keptAs);
       disk.syncDirectory(directory);
     }

@@ -20,6 +20,18 @@ import { DiskError } from './disk-error.js';
 import type { FileHandle, FileIdentity, FileOpenMode, FileSystem, WritePiece } from './ports.js';
 
 const FILE_MODE = 0o600;
+/** What of a mode says who may do what. */
+const ALL_ACCESS = 0o777;
+const GROUP = 0o070;
+const OTHERS = 0o007;
+/** What a system says where a file is not given to somebody else. */
+const NO_OWNERS: ReadonlySet<string> = new Set([
+  'EPERM',
+  'EINVAL',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+]);
 const DIRECTORY_MODE = 0o700;
 /** What Linux moves in one call at most; every system and Node itself take that much. */
 const MAX_TRANSFER = 0x7fff_f000;
@@ -605,6 +617,27 @@ function makeDirectories(path: string): void {
   fs.chmodSync(path, DIRECTORY_MODE);
 }
 
+/** Gives a file to its owner and group, or at least to its group. Returns whether it has that group now. */
+function changeOwner(fd: number, uid: number, gid: number): boolean {
+  const own = fs.fstatSync(fd);
+  if (own.uid === uid && own.gid === gid) return true;
+  for (const owner of new Set([uid, own.uid])) {
+    try {
+      fs.fchownSync(fd, owner, gid);
+      return true;
+    } catch (error) {
+      if (!NO_OWNERS.has(codeOf(error))) throw error;
+    }
+  }
+  return own.gid === gid;
+}
+
+/** The mode with which another group may do no more than anybody. */
+function withoutGroup(mode: number): number {
+  const others = mode & OTHERS;
+  return (mode & ALL_ACCESS & ~GROUP) | (mode & GROUP & (others << 3));
+}
+
 /** A file system without a second name for a file says one of these. */
 const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
@@ -692,6 +725,26 @@ export class NodeFileSystem implements FileSystem {
 
   makeDirectory(path: string): void {
     attempt('mkdir', path, () => makeDirectories(path));
+  }
+
+  /**
+   * Gives a file the permissions of another one whose place it is to take, and its owner and group where
+   * the system lets us, durably. A group that cannot be kept gets no more than everybody has, so that nobody
+   * may do more than before. Without effect on Windows.
+   */
+  copyAccess(from: string, to: string): void {
+    if (WINDOWS) return;
+    attempt('chmod', to, () => {
+      const { uid, gid, mode } = fs.statSync(from);
+      const fd = fs.openSync(to, fs.constants.O_RDWR | OPEN_CAREFULLY | NO_FOLLOW);
+      try {
+        const isKept = changeOwner(fd, uid, gid);
+        fs.fchmodSync(fd, isKept ? mode & ALL_ACCESS : withoutGroup(mode));
+        fs.fsyncSync(fd);
+      } finally {
+        fs.closeSync(fd);
+      }
+    });
   }
 
   rename(from: string, to: string): void {

@@ -1,6 +1,7 @@
 /** Rebuilding: everything is kept and compared, nothing is half done, and directories go on where they ended. */
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -8,6 +9,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -202,6 +204,33 @@ describe('in place', () => {
     expect(checkFile(at('a.btr')).findings).toEqual([]);
     expect(answer(() => rebuild('a.btr', undefined))).toMatchObject({ status: 59 });
   });
+
+  test.skipIf(process.platform === 'win32')('with the permissions of the old one', () => {
+    const modeOf = (name: string): number => statSync(at(name)).mode & 0o777;
+    for (const mode of [0o600, 0o640, 0o664, 0o444]) {
+      put('6-fixed', 'a.btr');
+      chmodSync(at('a.btr'), mode);
+      rebuild('a.btr', undefined);
+      expect([modeOf('a.btr'), modeOf('a.btr.before-rebuild')]).toEqual([mode, mode]);
+      rmSync(at('a.btr.before-rebuild'));
+      rmSync(at('a.btr'));
+    }
+    put('6-fixed', 'b.btr');
+    chmodSync(at('b.btr'), 0o666);
+    rebuild('b.btr', 'new.btr');
+    expect(modeOf('new.btr')).toBe(0o600);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'with its owner and group, where the system lets us',
+    () => {
+      put('6-fixed', 'a.btr');
+      chownSync(at('a.btr'), 12345, 23456);
+      rebuild('a.btr', undefined);
+      const { uid, gid } = statSync(at('a.btr'));
+      expect([uid, gid]).toEqual([12345, 23456]);
+    },
+  );
 
   test('one in pieces is refused', () => {
     const { bytes } = put('4-variable', 'a.btr');
