@@ -3,6 +3,7 @@ import { statusText, type RefusedRecords } from '../../src/index.js';
 import { counted, message, MESSAGE } from '../messages.js';
 
 const SHOWN = 10;
+const WRONG_LENGTH = 22;
 
 export function describeRefused(refused: RefusedRecords, where: string): string[] {
   if (refused.count === 0) return [];
@@ -10,9 +11,11 @@ export function describeRefused(refused: RefusedRecords, where: string): string[
     ([status, count]) =>
       `  status ${status}: ${counted(count, 'record')} (${statusText(Number(status))})`,
   );
-  const records = refused.first.slice(0, SHOWN).map(({ record, status, key }) => {
+  const records = refused.first.slice(0, SHOWN).map(({ record, status, key, message: why }) => {
     const place = key === undefined ? '' : `, key ${key}`;
-    return `  record ${record} of the input: status ${status}${place}`;
+    // The text of the status is about buffers, and here nobody has any.
+    const lengths = status === WRONG_LENGTH ? `: ${plain(why, status)}` : '';
+    return `  record ${record} of the input: status ${status}${place}${lengths}`;
   });
   const more = refused.count - records.length;
   return [
@@ -24,4 +27,9 @@ export function describeRefused(refused: RefusedRecords, where: string): string[
     ...records,
     ...(more > 0 ? [`  and ${counted(more, 'more record')}; --json lists up to 100`] : []),
   ];
+}
+
+/** A message without what its class has added. */
+function plain(text: string, status: number): string {
+  return text.split(` (status ${status}, `)[0] ?? text;
 }

@@ -36,8 +36,8 @@ export interface CopyResult {
  * physical order. What the output file refuses (a duplicate value) is listed, and the rest goes on. An
  * end before all are copied leaves in the output file what was copied until then.
  *
- * Throws 22 with the reason `record-lengths` if the files have records of different lengths, 85 if they
- * are the same file; what Open answers; 2 (damaged; an original file is looked at as a whole first), 18, 132.
+ * Before anything is written it throws 46 (the output is an original file), 22 with the reason `record-lengths` if the
+ * files have records of different lengths, 85 if they are the same file; what Open answers; 2 (damaged; an original file is looked at as a whole first), 18, 132.
  *
  * @example
  * ```ts
@@ -80,24 +80,26 @@ function plan(
   output: string,
   { owner = '', outputOwner = '' }: CopyOptions,
 ): { order: ReadingOrder; total: number } {
-  const { lengths, identity } = openedFile(client, output, outputOwner, (file) => ({
+  const { lengths, identity, refusal } = openedFile(client, output, outputOwner, (file) => ({
     lengths: lengthsOf(file),
     identity: file.pages.identity,
+    refusal: file.original?.refusal(),
   }));
   return openedFile(client, source, owner, (file) => {
-    const own = file.pages.identity;
-    if (own.device === identity.device && own.inode === identity.inode) {
+    const { device, inode } = file.pages.identity;
+    if (device === identity.device && inode === identity.inode) {
       const message = 'a file cannot be copied into itself';
       throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'same-file', file: output });
     }
+    if (refusal !== undefined) throw refusal;
     const { recordLength, flags } = file.definition;
     const mayBeLonger = (flags & 1) !== 0;
     if (recordLength !== lengths.recordLength || (mayBeLonger && !lengths.isVariable)) {
-      throw new BtrieveError(Status.DATALENGTH_ERROR, 'the files have records of other lengths', {
-        reason: 'record-lengths',
-        file: output,
-        expected: `${recordLength} bytes${mayBeLonger ? ' and more' : ''}`,
-        found: `${lengths.recordLength} bytes${lengths.isVariable ? ' and more' : ''}`,
+      const own = `${recordLength} bytes${mayBeLonger ? ' and more' : ''}`;
+      const others = `${lengths.recordLength} bytes${lengths.isVariable ? ' and more' : ''}`;
+      const message = `the records of ${source} have ${own}, and ${output} takes records of ${others}`;
+      throw new BtrieveError(Status.DATALENGTH_ERROR, message, {
+        ...{ reason: 'record-lengths', file: output, expected: own, found: others },
       });
     }
     const [key] = file.definition.keys;

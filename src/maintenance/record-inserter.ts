@@ -35,6 +35,12 @@ export interface InsertionTally {
   inserted: number;
 }
 
+/** Throws 46 for an original file, if nothing was to be inserted, too. */
+function assertOwn(client: Client, path: string, owner: string): void {
+  const refusal = openedFile(client, path, owner, ({ original }) => original?.refusal());
+  if (refusal !== undefined) throw refusal;
+}
+
 function isArchived(client: Client, path: string, owner: string): boolean {
   return openedFile(
     client,
@@ -52,7 +58,7 @@ export class RecordInserter {
   readonly #open: ClientFile;
   #buffer: Uint8Array = new Uint8Array(4096);
 
-  /** A dry one looks at the lengths of the records only. */
+  /** A dry one looks at the lengths of the records only. Throws what Open answers, and 46 for an original file. */
   constructor(
     client: Client,
     path: string,
@@ -61,6 +67,7 @@ export class RecordInserter {
     tally: InsertionTally = { read: 0, inserted: 0 },
   ) {
     this.tally = tally;
+    assertOwn(client, path, owner);
     // Outside the logs it is faster, and what an archival log has must have no hole.
     const mode = isArchived(client, path, owner) ? 'normal' : 'accelerated';
     this.#file = isDry ? undefined : new ClassicFile(client, path, mode, owner);
@@ -110,7 +117,7 @@ export class RecordInserter {
   #wrongLength(found: number): BtrieveError {
     const { recordLength, isVariable: mayBeLonger } = this.lengths;
     const expected = `${recordLength} bytes${mayBeLonger ? ' or more' : ''}`;
-    const message = 'the record has the wrong length';
+    const message = `the record has ${found} bytes, and the file takes records of ${expected}`;
     return new BtrieveError(Status.DATALENGTH_ERROR, message, {
       reason: 'record-length',
       expected,

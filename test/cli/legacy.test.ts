@@ -346,6 +346,28 @@ describe('what would change or replace one', () => {
       expect(Buffer.compare(readFileSync(at(name)), bytes)).toBe(0);
   });
 
+  test('an output that cannot take the records, before anything is written', async () => {
+    const path = put('6-fixed');
+    for (const source of [put('3-fixed'), put('4-variable')])
+      for (const dry of [[], ['--dry-run']]) {
+        const answer = await json('-copy', source, path, ...dry);
+        expect([source, answer.status, answer.reason]).toEqual([source, 46, 'original-file']);
+      }
+    await run('-save', path, at('a.seq'));
+    for (const dry of [[], ['--dry-run']])
+      expect((await json('-load', at('a.seq'), path, ...dry)).status).toBe(46);
+    writeFileSync(at('d.des'), 'record=40 variable=n key=0 page=1024\n');
+    expect((await run('-create', at('d.btr'), at('d.des'))).code).toBe(0);
+    const { code, out, err } = await run('-copy', path, at('d.btr'));
+    expect(code).toBe(2);
+    expect(out + err).toMatch(/6-fixed\.btr have 32 bytes, and .*d\.btr takes records of 40 bytes/);
+    const loaded = await run('-load', at('a.seq'), at('d.btr'));
+    expect(loaded.code).toBe(1);
+    expect(loaded.out).toContain(
+      'status 22: the record has 32 bytes, and the file takes records of 40 bytes',
+    );
+  });
+
   test('no output takes its place', async () => {
     const path = put('6-fixed');
     const other = put('4-variable');
