@@ -69,6 +69,16 @@ const ENTRY_REST = 8;
 const ENTRY_REST_LINKED = 12;
 const SYSTEM_KEY_SIZE = 8;
 
+/** Flags of segments without and with a collating sequence. */
+const KNOWN_FLAGS = 0x07ff;
+const KNOWN_ACS_FLAGS = KNOWN_FLAGS | KEY_FLAG.NAMED_ACS;
+/** Pages that the original compressed nobody has seen. */
+const KNOWN_FILE_FLAGS = 0x1fff;
+
+function hex(flags: number): string {
+  return flags.toString(16).padStart(4, '0');
+}
+
 /** Reads the definition. Throws 2 only where pages cannot be read at all. */
 export function readDefinition(
   pages: LegacyPages,
@@ -154,6 +164,12 @@ class DefinitionReader {
       if (key !== undefined) keys.push(key);
     }
     const users = keys.map(({ definition }) => definition);
+    const unknown = this.#header.flags & ~KNOWN_FILE_FLAGS;
+    if (unknown !== 0)
+      this.#warn({
+        reason: 'unknown-flags',
+        message: `the file has flags of unknown meaning (0x${hex(unknown)}), which no new file gets`,
+      });
     if (this.#header.systemKey !== undefined && this.#plan.systemKey >= 0) {
       const { number, segmentAt } = this.#header.systemKey;
       const key = this.#systemKey(number, segmentAt);
@@ -252,6 +268,7 @@ class DefinitionReader {
     const keyLength = definition.segments.reduce((sum, { length }) => sum + length, 0);
     if (keyLength !== u16(view, place + family.segment.keyLength) || keyLength > KEY_LENGTH_MAX)
       return this.#drop(number, 'its length is not that of its segments');
+    this.#warnOfFlags(definition);
     const refusal = raw.find((one) => one.refusal !== undefined)?.refusal;
     const key = this.#place(definition, place, keyLength, refusal);
     if (key?.refusal !== undefined)
@@ -260,6 +277,17 @@ class DefinitionReader {
         message: `key ${number} cannot be used: ${key.refusal.message}`,
       });
     return key;
+  }
+
+  /** What a flag that nobody knows means for the order of a key shows in its index only. */
+  #warnOfFlags({ number, segments }: KeyDefinition): void {
+    for (const [index, { flags }] of segments.entries()) {
+      const unknown = flags & ~((flags & KEY_FLAG.ACS) === 0 ? KNOWN_FLAGS : KNOWN_ACS_FLAGS);
+      if (unknown === 0) continue;
+      const segment = segments.length === 1 ? '' : `segment ${index} of `;
+      const message = `${segment}key ${number} has flags of unknown meaning (0x${hex(unknown)}), which no new file gets`;
+      this.#warn({ reason: 'unknown-flags', message });
+    }
   }
 
   #drop(number: number, why: string): LegacyKey | undefined {

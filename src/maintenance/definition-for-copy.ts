@@ -42,6 +42,8 @@ const OF_WHOLE_KEY =
   KEY_FLAG.MODIFIABLE |
   KEY_FLAG.NULL_ALL |
   KEY_FLAG.NULL_ANY;
+/** Bits above have no meaning that anybody knows. */
+const KNOWN = 0x0fff;
 const PAGE_STEP = 512;
 const PAGE_LARGEST = 16384;
 const VERSIONS: readonly number[] = Object.values(FILE_VERSION);
@@ -118,7 +120,7 @@ function ownTerms(source: FileDefinition): FileDefinition {
 function segmentsOf({ segments }: KeyDefinition): readonly KeySegment[] {
   const whole = (segments[0]?.flags ?? 0) & OF_WHOLE_KEY;
   return segments.map((segment) => {
-    const flags = (segment.flags & ~OF_WHOLE_KEY) | whole;
+    const flags = (segment.flags & KNOWN & ~OF_WHOLE_KEY) | whole;
     return withKnownType({ ...segment, flags });
   });
 }

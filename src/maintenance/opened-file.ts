@@ -3,7 +3,7 @@ import type { Client } from '../client.js';
 import type { OpenMode } from '../microkernel/clients/handle.js';
 import type { FileDefinition } from '../microkernel/definition/file-definition.js';
 import { absolutePath } from '../microkernel/clients/paths.js';
-import type { ClientFile } from '../microkernel/files/client-file.js';
+import type { ClientFile, OriginalFacts } from '../microkernel/files/client-file.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { isOriginalFile } from '../legacy/identify-file.js';
 import { definitionOfDamaged } from './damaged-file.js';
@@ -33,13 +33,16 @@ export function openedFile<R>(
 
 /**
  * The definition of a file; of one that is too damaged to be opened too, if its definition is sound. Of an
- * original file it is that of a file of this engine for the same records. Throws what Open answers.
+ * original file it is that of a file of this engine for the same records. Throws what Open answers, and 2 with the
+ * reason `definition` for an original file whose definition is damaged.
  */
 export function fileDefinition(client: Client, path: string, owner = ''): FileDefinition {
   try {
-    return openedFile(client, path, owner, ({ definition, original }) =>
-      original === undefined ? definition : definitionForCopy(definition, {}, true),
-    );
+    return openedFile(client, path, owner, ({ definition, original, pages }) => {
+      if (original === undefined) return definition;
+      assertDefinition(original, pages.path);
+      return definitionForCopy(definition, {}, true);
+    });
   } catch (error) {
     const isDamaged = error instanceof BtrieveError && error.status === Status.IO_ERROR;
     if (!isDamaged) throw error;
@@ -47,6 +50,17 @@ export function fileDefinition(client: Client, path: string, owner = ''): FileDe
     if (isOriginalFile(absolute)) throw error;
     return definitionOfDamaged(absolute, owner).file;
   }
+}
+
+/** What opening says of a definition that is not whole. */
+const DAMAGED: ReadonlySet<string> = new Set(['keys', 'key-damaged', 'collating-sequence']);
+
+/** A file made like this one would lack what is damaged. Throws 2 with the reason `definition`. */
+function assertDefinition({ warnings }: OriginalFacts, file: string): void {
+  const found = warnings.find(({ reason }) => DAMAGED.has(reason));
+  if (found === undefined) return;
+  const message = `the definition of the file is damaged: ${found.message}. butil -stat shows what is left of it`;
+  throw new BtrieveError(Status.IO_ERROR, message, { reason: 'definition', file });
 }
 
 /** What the user should know of an original file; nothing of one of this engine. Throws what Open answers. */

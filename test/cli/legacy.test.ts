@@ -15,7 +15,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { butil } from '../../bin/command-line.js';
-import { SHADOW_FCR } from '../../src/legacy/legacy-layout.js';
+import { fileDefinition, MicroKernel } from '../../src/index.js';
+import { NARROW_SEGMENT, PLAIN_FCR, SHADOW_FCR } from '../../src/legacy/legacy-layout.js';
 import { dictionary } from '../support/dictionary.js';
 import { MADE } from '../support/legacy-catalogue.js';
 
@@ -366,6 +367,58 @@ describe('what would change or replace one', () => {
     expect(loaded.out).toContain(
       'status 22: the record has 32 bytes, and the file takes records of 40 bytes',
     );
+  });
+
+  test('a damaged definition of a key: no file is made like it', async () => {
+    const path = put('3-fixed');
+    const bytes = readFileSync(path);
+    bytes.writeUInt16LE(0x77, PLAIN_FCR.size + NARROW_SEGMENT.size + NARROW_SEGMENT.length);
+    writeFileSync(path, bytes);
+    for (const words of [
+      ['-clone', at('new.btr'), path],
+      ['-clone', at('new.btr'), path, '--dry-run'],
+      ['-describe', path, at('new.btr')],
+      ['-rebuild', path, at('new.btr')],
+    ]) {
+      const { exitCode, status, result } = await json(...words);
+      expect([words, exitCode, status]).toEqual([words, 2, 2]);
+      expect(result['message']).toContain('key 1 is damaged');
+      expect(readdirSync(directory)).not.toContain('new.btr');
+    }
+  });
+
+  test('flags that nobody knows are told, and no new file gets them', async () => {
+    const path = put('3-fixed');
+    const bytes = readFileSync(path);
+    const flags = PLAIN_FCR.size + NARROW_SEGMENT.size + NARROW_SEGMENT.flags;
+    bytes.writeUInt16LE(bytes.readUInt16LE(flags) | 0x1000, flags);
+    bytes.writeUInt16LE(0x4000, PLAIN_FCR.flags);
+    writeFileSync(path, bytes);
+    const said = [/^key 1 has flags of unknown meaning \(0x1000\)/, /^the file has flags .*0x4000/];
+    const identified = await json('-identify', path);
+    const [file] = identified.result['files'] as { warnings: { message: string }[] }[];
+    for (const [index, text] of said.entries())
+      expect(file?.warnings[index]?.message).toMatch(text);
+    for (const words of [
+      ['-stat', path],
+      ['-check', path],
+      ['-rebuild', path, at('a.btr')],
+      ['-clone', at('b.btr'), path],
+    ]) {
+      const { exitCode, warnings } = await json(...words);
+      expect([words, exitCode]).toEqual([words, 0]);
+      for (const text of said) expect(warnings.some((warning) => text.test(warning))).toBe(true);
+    }
+    const engine = MicroKernel.start({ root: at('root') });
+    try {
+      for (const name of ['a.btr', 'b.btr']) {
+        const { flags: kept, keys } = fileDefinition(engine.client(), at(name));
+        expect([name, kept & 0x4000]).toEqual([name, 0]);
+        expect(keys.map(({ segments: [first] }) => (first?.flags ?? 0) & 0xf000)).toEqual([0, 0]);
+      }
+    } finally {
+      engine.stop();
+    }
   });
 
   test('no output takes its place', async () => {

@@ -1018,7 +1018,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/task',
   ],
   'maintenance/cached-pages': ['maintenance/task'],
-  'maintenance/clone-file': ['maintenance/opened-file'],
+  'maintenance/clone-file': ['maintenance/definition-for-copy', 'maintenance/opened-file'],
   'maintenance/copy-records': [
     'maintenance/classic-file',
     'maintenance/opened-file',
