@@ -8,13 +8,14 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { u16, u32 } from '../microkernel/bytes.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
+import { DirectLine } from './direct-line.js';
 import {
   errorFromJson,
-  FRAME,
-  frameAt,
   FRAME_LIMIT,
+  FrameReader,
   FrameWriter,
   HELLO_MAGIC,
+  jsonFrom,
   KIND,
   PROTOCOL_VERSION,
   viewOf,
@@ -43,9 +44,9 @@ export class Connection {
   readonly #socket: Socket;
   readonly #output = new FrameWriter();
   readonly #asked = new Map<number, Asked>();
-  #parts: Uint8Array[] = [];
-  #partsSize = 0;
-  #needed: number = FRAME.size;
+  readonly #input = new FrameReader(FRAME_LIMIT + FRAME_LIMIT);
+  readonly #direct = new FrameWriter();
+  readonly #line: DirectLine | undefined;
   #lastId = 0;
   #lastSession = 0;
   #isFlushDue = false;
@@ -54,12 +55,25 @@ export class Connection {
   /** Of the engine. */
   pid = 0;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, isNear: boolean) {
     this.#socket = socket;
+    this.#line = isNear ? this.#directLine() : undefined;
     socket.setNoDelay(true);
     socket.on('data', (bytes) => this.#take(bytes));
     socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(error.code ?? error.message));
     socket.on('close', () => this.#fail('it was closed'));
+  }
+
+  #directLine(): DirectLine {
+    return new DirectLine({
+      ask: async () => jsonFrom(await this.ask(0, KIND.DIRECT, null)),
+      onFrame: (frame) => this.#answer(frame),
+      onLost: () => void this.#fail('its direct way was closed'),
+      again: (frame) => {
+        this.#output.add(frame, KIND.AGAIN, frame.body);
+        this.#flushSoon();
+      },
+    });
   }
 
   /** Connects and introduces itself. Throws 3106, with the system's word for it as `reason`. */
@@ -68,7 +82,10 @@ export class Connection {
     timeoutMs: number,
     tokenText = typeof to === 'string' ? '' : (to.token ?? ''),
   ): Promise<Connection> {
-    const connection = new Connection(typeof to === 'string' ? connectTcp(to) : dial(to));
+    const connection =
+      typeof to === 'string'
+        ? new Connection(connectTcp(to), true)
+        : new Connection(dial(to), false);
     connection.#output.addHello(Buffer.from(tokenText));
     connection.#flush();
     const timer = setTimeout(() => connection.#fail('no answer in time'), timeoutMs);
@@ -103,6 +120,7 @@ export class Connection {
   ): Promise<Uint8Array> {
     const address = this.#nextAddress(session);
     const answer = this.#answerTo(address, timeoutMs, onProgress);
+    this.#line?.sendAgain();
     this.#output.addJson(address, kind, body);
     this.#flushSoon();
     return (await answer).body;
@@ -110,10 +128,17 @@ export class Connection {
 
   /** A classic call. The body of its answer. */
   async call(session: number, request: CallRequest): Promise<Uint8Array> {
+    const isAlone = this.#asked.size === 0;
     const address = this.#nextAddress(session);
     const answer = this.#answerTo(address);
-    this.#output.addCall(address, request);
-    this.#flushSoon();
+    if (this.#line?.isFor(isAlone, request) === true) {
+      this.#direct.addCall(address, request);
+      this.#line.send(this.#direct.take());
+    } else {
+      this.#line?.sendAgain();
+      this.#output.addCall(address, request);
+      this.#flushSoon();
+    }
     return (await answer).body;
   }
 
@@ -172,27 +197,11 @@ export class Connection {
   }
 
   #take(bytes: Uint8Array): void {
-    this.#parts.push(bytes);
-    this.#partsSize += bytes.length;
-    if (this.#partsSize < this.#needed) return;
-    const [only] = this.#parts;
-    const all = this.#parts.length === 1 && only !== undefined ? only : Buffer.concat(this.#parts);
-    let at = 0;
-    for (;;) {
-      this.#needed = FRAME.size;
-      if (all.length - at < FRAME.size) break;
-      const size = 4 + u32(viewOf(all), at);
-      if (size < FRAME.size || size > FRAME_LIMIT + FRAME_LIMIT) {
-        this.#fail('what it sends makes no sense');
-        return;
-      }
-      this.#needed = size;
-      if (all.length - at < size) break;
-      this.#answer(frameAt(all, at));
-      at += size;
-    }
-    this.#parts = at === all.length ? [] : [all.subarray(at)];
-    this.#partsSize = all.length - at;
+    const isSound = this.#input.take(bytes, (frame) => {
+      this.#line?.note(frame);
+      this.#answer(frame);
+    });
+    if (!isSound) this.#fail('what it sends makes no sense');
   }
 
   #answer(frame: Frame): void {
@@ -201,6 +210,7 @@ export class Connection {
       this.#welcome = undefined;
       return;
     }
+    if (frame.kind === KIND.SEEN) return;
     const asked = this.#asked.get(frame.id);
     if (frame.kind === KIND.PROGRESS) {
       asked?.onProgress?.(frame.body);
@@ -218,6 +228,7 @@ export class Connection {
     const failure = new BtrieveError(Status.NL_CONNECTION_FAILURE, message, details);
     this.#failure = failure;
     this.#socket.destroy();
+    this.#line?.close();
     this.#welcome?.reject(failure);
     const asked = [...this.#asked.values()];
     this.#asked.clear();
@@ -237,6 +248,7 @@ export class Connection {
     this.#failure ??= new BtrieveError(Status.NL_NOT_CONNECTED, 'the connection was closed');
     for (const { reject } of this.#asked.values()) reject(this.#failure);
     this.#asked.clear();
+    this.#line?.close();
     this.#socket.destroySoon();
   }
 }

@@ -73,12 +73,18 @@ export const KIND = Object.freeze({
   CLOSE: 3,
   CALL: 4,
   ADMINISTER: 5,
+  /** Asks for the direct way; the answer is JSON of its socket and of the key to it. */
+  DIRECT: 6,
+  /** A CALL that has gone the direct way and was not answered there. */
+  AGAIN: 7,
   // Answers
   WELCOME: 0x81,
   DONE: 0x82,
   /** JSON of how far long work is, between a request that has asked for it and its answer. */
   PROGRESS: 0x83,
   RESULT: 0x84,
+  /** What was sent AGAIN had come the direct way, and is answered there. */
+  SEEN: 0x85,
   /** JSON of an error. */
   FAILED: 0x8f,
   // Between the thread of the socket and the engine; never on a socket
@@ -98,6 +104,11 @@ export const KEY_LIMIT = 0xffff;
 export const FRAME_LIMIT = DATA_LIMIT + 1024 * 1024;
 /** Requests of a connection that are not answered, at the most: what comes after waits in the socket. */
 export const IN_FLIGHT_LIMIT = 64;
+
+/** Bytes of a call, and of the data buffer that it brings back, at the most, for the direct way. */
+export const DIRECT_LIMIT = 16 * 1024;
+/** Between the engine and its ways: added to the number of a connection for its direct way. */
+export const DIRECT_WAY = 0x8000_0000;
 
 /** A frame as a view of the bytes that it came in. */
 export interface Frame {
@@ -298,6 +309,45 @@ export class FrameWriter {
     this.#bytes.set(data, at + RESULT.size);
     this.#bytes.set(key, at + RESULT.size + data.length);
     this.#bytes.set(error, at + RESULT.size + data.length + key.length);
+  }
+}
+
+/** Cuts what comes in into frames. */
+export class FrameReader {
+  readonly #limit: number;
+  #parts: Uint8Array[] = [];
+  #partsSize = 0;
+  #needed: number = FRAME.size;
+
+  /** Frames of more than so many bytes make no sense. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /**
+   * Bytes as they come. Each whole frame is given as a view of them, and as the bytes of which it consists.
+   * False if they make no sense; then no more can be read.
+   */
+  take(bytes: Uint8Array, onFrame: (frame: Frame, bytes: Uint8Array) => void): boolean {
+    this.#parts.push(bytes);
+    this.#partsSize += bytes.length;
+    if (this.#partsSize < this.#needed) return true;
+    const [only] = this.#parts;
+    const all = this.#parts.length === 1 && only !== undefined ? only : Buffer.concat(this.#parts);
+    let at = 0;
+    for (;;) {
+      this.#needed = FRAME.size;
+      if (all.length - at < FRAME.size) break;
+      const size = 4 + u32(viewOf(all), at);
+      if (size < FRAME.size || size > this.#limit) return false;
+      this.#needed = size;
+      if (all.length - at < size) break;
+      onFrame(frameAt(all, at), all.subarray(at, at + size));
+      at += size;
+    }
+    this.#parts = at === all.length ? [] : [all.subarray(at)];
+    this.#partsSize = all.length - at;
+    return true;
   }
 }
 

@@ -289,7 +289,11 @@ function requestOf(
   }
   const room = isUsed ? Math.min(data.length, dataLength) : 0;
   return {
-    ...{ op, keyNumber, block: block.subarray(0, BLOCK_BYTES), dataLength, room },
+    op,
+    keyNumber,
+    block: block.subarray(0, BLOCK_BYTES),
+    dataLength,
+    room,
     data: data.subarray(0, Math.min(room, inputSize(call, keyNumber, dataLength))),
     keyLength: Math.min(key.length, KEY_LIMIT),
     key: key.subarray(0, KEY_LIMIT),

@@ -2,6 +2,7 @@
 import { DiskError } from '../microkernel/disk-error.js';
 import type { FileSystem } from '../microkernel/ports.js';
 import type { AdministrationSteps } from './administration.js';
+import { DirectDoor } from './direct-door.js';
 import { FrameWriter, KIND } from './protocol.js';
 import { requesterPlace } from './runtime-directory.js';
 import { Server, type ServedEngine } from './server.js';
@@ -19,6 +20,7 @@ const LIMITS: RequesterLimits = { connections: 256, handshakeMs: 5000 };
 
 export class Requester {
   readonly #thread: SocketThread;
+  readonly #door: DirectDoor;
   readonly #server: Server;
   readonly #options: RequesterOptions;
   readonly #names: readonly string[];
@@ -28,13 +30,18 @@ export class Requester {
     const { root, engine, tcp, limits } = options;
     this.#options = options;
     const place = requesterPlace(root);
-    this.#names = place.first === '' ? [place.record] : [place.socket, place.record];
+    this.#names = place.first === '' ? [place.record] : [place.socket, place.record, place.direct];
     this.#thread = new SocketThread({
       ...{ place, tcp, limits: { ...LIMITS, ...limits } },
       onMessage: () => this.#server.serve(),
       onFailure: (message) => engine.warn(`Clients in other processes are not served: ${message}`),
     });
-    this.#server = new Server(engine, this.#thread);
+    this.#door = new DirectDoor({
+      path: place.direct,
+      thread: this.#thread,
+      onCalls: () => this.#server.serve(),
+    });
+    this.#server = new Server(engine, this.#door);
     engine.boundary.open(this.#thread.words, this.#server.serve);
   }
 
@@ -61,6 +68,7 @@ export class Requester {
   close(): void {
     this.#options.engine.boundary.close();
     this.#server.close();
+    this.#door.close();
     const end = new FrameWriter();
     end.add({ connection: 0, id: 0, session: 0 }, KIND.END);
     this.#thread.close(end.take(), () => {

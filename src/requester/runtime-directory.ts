@@ -2,6 +2,7 @@
  * Where the requester of a root is to be found.
  *
  *     root/run/engine.sock   the socket; a named pipe on Windows
+ *     root/run/direct.sock   the direct way of clients that have come in there
  *     root/run/engine.json   which process it is, and the path of the socket
  *
  * The path of a socket is short on every system. Where the root's is too long, the socket lies in a
@@ -21,6 +22,8 @@ export interface RequesterPlace {
   readonly socket: string;
   /** Where it is made before it gets that name; empty for a pipe. */
   readonly first: string;
+  /** The same of the direct way. */
+  readonly direct: string;
   /** The file that says where it is, and whose. */
   readonly record: string;
   /** To be made, and proved to be the user's alone; empty if the socket lies in the root. */
@@ -37,14 +40,18 @@ export function requesterPlace(root: string): RequesterPlace {
   const record = recordOf(root);
   const hash = createHash('sha256').update(root).digest('hex').slice(0, 32);
   if (process.platform === 'win32') {
-    return { socket: `\\\\.\\pipe\\isamite-${hash}`, first: '', record, directory: '' };
+    const socket = `\\\\.\\pipe\\isamite-${hash}`;
+    return { socket, first: '', direct: `${socket}-direct`, record, directory: '' };
   }
   const own = join(root, 'run', 'engine.sock');
   const isShort = Buffer.byteLength(own) <= PATH_LIMIT;
   const directory = isShort ? '' : runtimeDirectory();
   const socket = isShort ? own : join(directory, `${hash.slice(0, 16)}.sock`);
+  const direct = isShort
+    ? join(root, 'run', 'direct.sock')
+    : join(directory, `${hash.slice(0, 16)}.near`);
   const first = join(dirname(socket), `.${process.pid.toString(36)}-${++sockets}`);
-  return { socket, first, record, directory };
+  return { socket, first, direct, record, directory };
 }
 
 function recordOf(root: string): string {

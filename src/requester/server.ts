@@ -24,6 +24,7 @@ import { isSteps, type AdministrationSteps } from './administration.js';
 import { LongWork, type WorkAddress } from './long-work.js';
 import {
   decodeCall,
+  DIRECT_WAY,
   errorToJson,
   frameAt,
   FRAME,
@@ -67,11 +68,25 @@ export interface ServedEngine {
   warn(text: string): void;
 }
 
-/** Messages to and from the thread of the sockets. */
+/** Messages to and from the sockets, and who may use the direct way. */
 export interface Transport {
   receive(): Uint8Array | undefined;
   send(frames: Uint8Array<ArrayBuffer>): void;
+  /** Lets a connection in the direct way: what its client has to know for that. */
+  direct?(connection: number): Promise<unknown>;
+  /** The connection has ended, and so does its direct way. */
+  lost?(connection: number): void;
 }
+
+/** What came the direct way of a connection, and what was asked for again before that. */
+interface DirectWay {
+  last: number | undefined;
+  /** In the order in which they are still to come the direct way, where they are passed over. */
+  readonly again: number[];
+}
+
+/** Requests that are sent again and have not come the direct way, at the most. */
+const AGAIN_LIMIT = 64;
 
 /** Where an answer stands among those that have not left. */
 interface Answer {
@@ -94,6 +109,7 @@ export class Server {
   readonly #engine: ServedEngine;
   readonly #transport: Transport;
   readonly #connections = new Map<number, Map<number, Session>>();
+  readonly #directWays = new Map<number, DirectWay>();
   readonly #waiting = new WaitingRoom<WaitingCall>();
   readonly #buffers = new CallBuffers();
   readonly #output = new FrameWriter();
@@ -299,7 +315,13 @@ export class Server {
         this.#output.addJson({ connection, id, session }, KIND.DONE, null);
         break;
       case KIND.CALL:
-        this.#ask(connection, frame);
+        if (!this.#wasSentAgain(connection, id)) this.#ask(connection, frame);
+        break;
+      case KIND.AGAIN:
+        this.#askAgain(connection, frame);
+        break;
+      case KIND.DIRECT:
+        this.#openDirectWay({ connection, id, session });
         break;
       case KIND.ADMINISTER:
         this.#administer(connection, frame);
@@ -317,9 +339,47 @@ export class Server {
   }
 
   /** A connection that does not keep to the protocol. */
-  #drop(connection: number): void {
+  #drop(way: number): void {
+    const connection = connectionOf(way);
     this.#lost(connection);
     this.#output.add({ connection, id: 0, session: 0 }, KIND.DROP);
+  }
+
+  // -------------------------------------------------------------------------------------------
+  // The direct way
+
+  #openDirectWay(address: { connection: number; id: number; session: number }): void {
+    const { connection } = address;
+    this.#directWays.set(connection, { last: undefined, again: [] });
+    const opened = this.#transport.direct?.(connection);
+    this.#answerLater(address, opened ?? Promise.reject(new Error('there is no direct way')));
+  }
+
+  /** Whether a call that comes the direct way has been carried out, because it came again before. */
+  #wasSentAgain(way: number, id: number): boolean {
+    if (way < DIRECT_WAY) return false;
+    const direct = this.#directWays.get(connectionOf(way));
+    if (direct === undefined) return true;
+    direct.last = id;
+    if (direct.again[0] !== id) return false;
+    direct.again.shift();
+    return true;
+  }
+
+  /** A call that has gone the direct way and may have come, or be on its way. */
+  #askAgain(connection: number, frame: Frame): void {
+    const { id, session } = frame;
+    const direct = this.#directWays.get(connection);
+    if (direct === undefined || direct.again.length >= AGAIN_LIMIT) {
+      this.#drop(connection);
+      return;
+    }
+    if (direct.last === id) {
+      this.#output.add({ connection, id, session }, KIND.SEEN);
+      return;
+    }
+    direct.again.push(id);
+    this.#ask(connection, frame);
   }
 
   #open(connection: number, { id, session, body }: Frame): void {
@@ -347,17 +407,17 @@ export class Server {
   }
 
   #ask(connection: number, { id, session: number, body }: Frame): void {
-    const session = this.#connections.get(connection)?.get(number);
+    const session = this.#connections.get(connectionOf(connection))?.get(number);
     const call = decodeCall(body);
     if (session === undefined || call === undefined) {
       this.#drop(connection);
       return;
     }
     if (this.#waiting.has(session.client.classic.calls)) {
-      session.queue.push({ id, call });
+      session.queue.push({ id, connection, call });
       return;
     }
-    this.#run(session, { id, call });
+    this.#run(session, { id, connection, call });
   }
 
   /** Carries a call out, and answers, unless it waits from here on. */
@@ -376,10 +436,10 @@ export class Server {
       return;
     }
     if (before !== undefined) this.#waiting.leave(classic.calls);
-    this.#answer(session, asked.id, result);
+    this.#answer(session, asked, result);
   }
 
-  #answer({ connection, number }: Session, id: number, result: CallResult): void {
+  #answer({ number }: Session, { connection, id }: AskedCall, result: CallResult): void {
     this.#noteAnswer(connection, id, number);
     this.#output.addResult({ connection, id, session: number }, result);
   }
@@ -411,7 +471,7 @@ export class Server {
     if (this.#waiting.size === 0) return;
     for (const { session, asked, result } of this.#waiting.expire(this.#engine.clock.monotonic())) {
       session.client.classic.stopWaiting();
-      this.#answer(session, asked.id, result);
+      this.#answer(session, asked, result);
       this.#goOn(session);
     }
   }
@@ -433,6 +493,8 @@ export class Server {
     const sessions = this.#connections.get(connection);
     for (const number of sessions?.keys() ?? []) this.#closeSession(connection, number);
     this.#connections.delete(connection);
+    this.#directWays.delete(connection);
+    this.#transport.lost?.(connection);
   }
 
   #closeSession(connection: number, number: number): void {
@@ -497,6 +559,11 @@ export class Server {
 }
 
 const NAME_LIMIT = 200;
+
+/** The connection of a way. */
+function connectionOf(way: number): number {
+  return way >= DIRECT_WAY ? way - DIRECT_WAY : way;
+}
 
 function tooMany(): BtrieveError {
   const message = `a connection has ${SESSION_LIMIT} clients at the most`;

@@ -20,6 +20,8 @@ export interface ServedClient {
 /** A call that was asked for. */
 export interface AskedCall {
   readonly id: number;
+  /** Where the answer goes: the session's connection, or its direct way. */
+  readonly connection: number;
   readonly call: CallRequest;
 }
 

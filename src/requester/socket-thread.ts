@@ -87,6 +87,8 @@ export interface SocketThreadOptions {
 
 /** Bytes of requests that are not answered and their answers, for one connection, beside the first one. */
 const BYTES_LIMIT = 4 * 1024 * 1024;
+/** Up to so many bytes it is quicker to copy a message than to give it away. */
+const COPY_LIMIT = 4096;
 /** Longer nobody waits for the thread to let go; it needs microseconds. */
 const CLOSE_LIMIT_MS = 1000;
 
@@ -147,7 +149,8 @@ export class SocketThread {
 
   /** Frames for clients, each with its connection before it. */
   send(frames: Uint8Array<ArrayBuffer>): void {
-    this.#port.postMessage(frames, [frames.buffer]);
+    if (frames.length <= COPY_LIMIT) this.#port.postMessage(frames);
+    else this.#port.postMessage(frames, [frames.buffer]);
   }
 
   /** Whether clients can connect; it takes a moment after the start. */

@@ -83,14 +83,24 @@ const UNREAD_LIMIT = 1024 * 1024;
 /** A first frame is short. */
 const HELLO_LIMIT = 4096;
 
+/** Kinds that a client may send when it is known. @type {Set<number | undefined>} */
+const REQUESTS = new Set(
+  ['OPEN', 'CLOSE', 'CALL', 'ADMINISTER', 'DIRECT', 'AGAIN'].map((name) => KIND[name]),
+);
+
 /** @param {unknown} value */
 function numberOf(value) {
   return typeof value === 'number' ? value : 0;
 }
 
+/** Up to so many bytes it is quicker to copy a message than to give it away. */
+const COPY_LIMIT = 4096;
+
 /** What was cut out, and is to be handed on. @type {Buffer[]} */
 let outgoing = [];
 let isFlushDue = false;
+/** Requests of all connections that are not answered. */
+let unanswered = 0;
 
 function flush() {
   isFlushDue = false;
@@ -102,7 +112,8 @@ function flush() {
     at += part.length;
   }
   outgoing = [];
-  port.postMessage(bytes, [bytes.buffer]);
+  if (bytes.length <= COPY_LIMIT) port.postMessage(bytes);
+  else port.postMessage(bytes, [bytes.buffer]);
   Atomics.add(shared, numberOf(WORD['posted']), 1);
 }
 
@@ -159,6 +170,8 @@ class Connection {
     this.parts.push(bytes);
     this.partsSize += bytes.length;
     this.goOn();
+    // Nobody else is busy: there is nothing to be put together with.
+    if (isFlushDue && unanswered === this.costs.length) flush();
   }
 
   get isFull() {
@@ -211,12 +224,7 @@ class Connection {
     if (size > (this.isKnown ? limits.frame : HELLO_LIMIT)) return false;
     const kind = bytes[at + numberOf(FRAME['kind'])];
     if (!this.isKnown) return kind === KIND['HELLO'];
-    return (
-      kind === KIND['OPEN'] ||
-      kind === KIND['CLOSE'] ||
-      kind === KIND['CALL'] ||
-      kind === KIND['ADMINISTER']
-    );
+    return REQUESTS.has(kind);
   }
 
   /** @param {Buffer} frame */
@@ -226,7 +234,8 @@ class Connection {
       return;
     }
     let cost = frame.length;
-    if (frame[numberOf(FRAME['kind'])] === KIND['CALL']) {
+    const kind = frame[numberOf(FRAME['kind'])];
+    if (kind === KIND['CALL'] || kind === KIND['AGAIN']) {
       const at = numberOf(FRAME['size']) + numberOf(CALL['room']);
       const room = frame.length >= at + 4 ? frame.readUInt32LE(at) : Infinity;
       if (room > limits.data) {
@@ -237,6 +246,7 @@ class Connection {
     }
     this.costs.push(cost);
     this.cost += cost;
+    unanswered++;
     handOn(this.id, frame);
   }
 
@@ -276,7 +286,9 @@ class Connection {
     if (this.isOver) return;
     const at = numberOf(FRAME['kind']);
     const answered = frames.filter((frame) => frame[at] !== KIND['PROGRESS']).length;
-    for (const cost of this.costs.splice(0, answered)) this.cost -= cost;
+    const paid = this.costs.splice(0, answered);
+    for (const cost of paid) this.cost -= cost;
+    unanswered -= paid.length;
     const [only] = frames;
     this.socket.write(frames.length === 1 && only !== undefined ? only : Buffer.concat(frames));
     this.goOn();
@@ -287,9 +299,16 @@ class Connection {
     this.isOver = true;
     clearTimeout(this.timer);
     connections.delete(this.id);
+    this.forget();
     this.parts = [];
     this.socket.destroy();
     if (this.isKnown) handOn(this.id, control(numberOf(KIND['LOST'])));
+  }
+
+  /** Nobody waits for its answers any more. */
+  forget() {
+    unanswered -= this.costs.length;
+    this.costs.length = 0;
   }
 
   /** What was answered goes out still. */
@@ -297,6 +316,7 @@ class Connection {
     this.isOver = true;
     clearTimeout(this.timer);
     connections.delete(this.id);
+    this.forget();
     this.socket.destroySoon();
   }
 }

@@ -286,6 +286,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'requester/runtime-directory',
       'requester/socket-worker',
       'requester/socket-thread',
+      'requester/direct-door',
       'requester/requester',
       'requester/administration',
     ],
@@ -388,6 +389,7 @@ const LAYERS: readonly LayerDeclaration[] = [
     // The other end of a requester.
     layer: 'clients elsewhere',
     modules: [
+      'requester/direct-line',
       'requester/connection',
       'requester/remote-file',
       'requester/remote-client',
@@ -936,8 +938,10 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'requester/runtime-directory',
     'requester/socket-worker',
   ],
+  'requester/direct-door': ['requester/protocol', 'requester/server'],
   'requester/requester': [
     'requester/administration',
+    'requester/direct-door',
     'requester/protocol',
     'requester/runtime-directory',
     'requester/server',
@@ -1010,6 +1014,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'exchange/columns': ['exchange/field-declarations'],
   'exchange/row-text': ['exchange/columns', 'exchange/field-declarations'],
   'exchange/data-dictionary': ['exchange/field-declarations'],
+  'requester/connection': ['requester/direct-line'],
   'requester/remote-client': ['requester/connection', 'requester/remote-file'],
   'requester/connect': ['requester/connection', 'requester/remote-client'],
   'maintenance/administration': [
@@ -1160,6 +1165,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'microkernel/node-files',
     'microkernel/node-ports',
     'microkernel/io-worker',
+    'requester/direct-door',
     'requester/socket-worker',
     'archival/blog-watcher',
     'bin/backup-program',
