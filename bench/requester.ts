@@ -6,19 +6,23 @@
  * The machine's other work shows in every figure; run it on one that has none.
  */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { connect as connectSocket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connect, MicroKernel, Op, type RemoteClient } from '../src/index.js';
 import { createBuffer, dword } from '../test/support/caller.js';
-import { type Row } from './measure.js';
+import { median, type Row } from './measure.js';
 
 const SELF = fileURLToPath(import.meta.url);
 const RECORDS = 10_000;
 const SECONDS = Number(process.env['SECONDS'] ?? 3);
 const CLIENTS = 16;
 const IN_FLIGHT = 16;
+/** Of round trips, in turn with those of a bare echo. */
+const ROUNDS = 5;
 
 async function call(
   client: RemoteClient,
@@ -59,6 +63,43 @@ async function gets(root: string, clients: number, inFlight: number): Promise<nu
   );
   for (const { client } of all) await client.close();
   return count;
+}
+
+/** Echoes of so many bytes as a get takes, one at a time, for some seconds; how many. */
+async function echoes(path: string): Promise<number> {
+  const socket = connectSocket(path).setNoDelay(true);
+  await once(socket, 'connect');
+  const until = performance.now() + SECONDS * 1000;
+  const bytes = new Uint8Array(100);
+  let count = 0;
+  await new Promise((resolve) => {
+    socket.on('data', () => {
+      count++;
+      if (performance.now() < until) socket.write(bytes);
+      else resolve(undefined);
+    });
+    socket.write(bytes);
+  });
+  socket.destroy();
+  return count;
+}
+
+/** Microseconds of a round trip of one client and of a bare echo between the same processes. */
+async function roundTrips(root: string): Promise<{ ours: number[]; echo: number[] }> {
+  const path = join(root, 'echo.sock');
+  const server = createServer((socket) => {
+    socket.setNoDelay(true);
+    socket.on('data', (bytes) => socket.write(bytes));
+  });
+  await once(server.listen(path), 'listening');
+  const ours: number[] = [];
+  const echo: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    ours.push((SECONDS * 1e6) / (await worker('gets', root, 1, 1)));
+    echo.push((SECONDS * 1e6) / (await worker('echoes', path)));
+  }
+  server.close();
+  return { ours, echo };
 }
 
 /** Transactions of one insert for some seconds; how many. */
@@ -116,7 +157,7 @@ export async function requesterBenchmarks(): Promise<Row[]> {
   const many = await Promise.all([1, 2].map(() => worker('gets', root, half, IN_FLIGHT)));
   const cpu = process.cpuUsage(used);
   const sum = many.reduce((a, b) => a + b, 0);
-  const one = await worker('gets', root, 1, 1);
+  const { ours, echo } = await roundTrips(root);
   engine.configure({ transactionDurability: true });
   const alone = (await worker('commits', root, 1, 1_000_000)) / SECONDS;
   const together = (await worker('commits', root, CLIENTS, 2_000_000)) / SECONDS;
@@ -128,7 +169,10 @@ export async function requesterBenchmarks(): Promise<Row[]> {
     },
     {
       name: 'round trip of one client',
-      ...{ value: (SECONDS * 1e6) / one, unit: 'µs', goal: ['<=', 60] },
+      ...{ value: median(ours), unit: 'µs', goal: ['<=', 60] },
+      note:
+        `${Math.min(...ours).toFixed(0)} at best; a bare echo between the same processes ` +
+        `${median(echo).toFixed(0)}, ${Math.min(...echo).toFixed(0)} at best`,
     },
     {
       name: `durable transactions, ${CLIENTS} clients, in those of one`,
@@ -145,6 +189,7 @@ const [self, what, root = '', clients = '1', other = '1'] = process.argv.slice(1
 if (self === SELF && what === 'gets') {
   console.log(await gets(root, Number(clients), Number(other)));
 }
+if (self === SELF && what === 'echoes') console.log(await echoes(root));
 if (self === SELF && what === 'commits') {
   console.log(await commits(root, Number(clients), Number(other)));
 }

@@ -72,6 +72,11 @@ export class DirectDoor implements Transport {
     this.#options = options;
   }
 
+  /** Connections that have come in. */
+  get size(): number {
+    return this.#sockets.size;
+  }
+
   receive(): Uint8Array | undefined {
     return this.#received.shift() ?? this.#options.thread.receive();
   }

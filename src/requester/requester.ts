@@ -45,8 +45,9 @@ export class Requester {
     engine.boundary.open(this.#thread.words, this.#server.serve);
   }
 
-  get statistics(): Server['statistics'] {
-    return this.#server.statistics;
+  /** What the server has, and how many connections have a direct way. */
+  get statistics(): Server['statistics'] & { readonly direct: number } {
+    return { ...this.#server.statistics, direct: this.#door.size };
   }
 
   /** Sleeps until clients can connect, for so many milliseconds at the most. */

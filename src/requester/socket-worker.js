@@ -99,8 +99,6 @@ const COPY_LIMIT = 4096;
 /** What was cut out, and is to be handed on. @type {Buffer[]} */
 let outgoing = [];
 let isFlushDue = false;
-/** Requests of all connections that are not answered. */
-let unanswered = 0;
 
 function flush() {
   isFlushDue = false;
@@ -170,8 +168,6 @@ class Connection {
     this.parts.push(bytes);
     this.partsSize += bytes.length;
     this.goOn();
-    // Nobody else is busy: there is nothing to be put together with.
-    if (isFlushDue && unanswered === this.costs.length) flush();
   }
 
   get isFull() {
@@ -246,7 +242,6 @@ class Connection {
     }
     this.costs.push(cost);
     this.cost += cost;
-    unanswered++;
     handOn(this.id, frame);
   }
 
@@ -286,9 +281,7 @@ class Connection {
     if (this.isOver) return;
     const at = numberOf(FRAME['kind']);
     const answered = frames.filter((frame) => frame[at] !== KIND['PROGRESS']).length;
-    const paid = this.costs.splice(0, answered);
-    for (const cost of paid) this.cost -= cost;
-    unanswered -= paid.length;
+    for (const cost of this.costs.splice(0, answered)) this.cost -= cost;
     const [only] = frames;
     this.socket.write(frames.length === 1 && only !== undefined ? only : Buffer.concat(frames));
     this.goOn();
@@ -299,16 +292,9 @@ class Connection {
     this.isOver = true;
     clearTimeout(this.timer);
     connections.delete(this.id);
-    this.forget();
     this.parts = [];
     this.socket.destroy();
     if (this.isKnown) handOn(this.id, control(numberOf(KIND['LOST'])));
-  }
-
-  /** Nobody waits for its answers any more. */
-  forget() {
-    unanswered -= this.costs.length;
-    this.costs.length = 0;
   }
 
   /** What was answered goes out still. */
@@ -316,7 +302,6 @@ class Connection {
     this.isOver = true;
     clearTimeout(this.timer);
     connections.delete(this.id);
-    this.forget();
     this.socket.destroySoon();
   }
 }

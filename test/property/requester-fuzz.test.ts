@@ -139,6 +139,7 @@ it('any frame ends its own connection at the most', async () => {
   expect(await client.administer('requester'), `seed ${SEED}`).toEqual({
     connections: 1,
     sessions: 1,
+    direct: expect.any(Number) as number,
     waiting: 0,
   });
   expect(served.engine.statistics().clients).toBe(1);

@@ -1,10 +1,11 @@
 /**
  * A program with an engine of its own, as `butil` and other clients meet it.
  *
- *     node --import tsx test/requester/program.ts <root> <file> busy|idle|stuck|writing|yielding
+ *     node --import tsx test/requester/program.ts <root> <file> busy|idle|stuck|writing|yielding|moody
  *
  * busy: works with the engine and never yields; idle: yields; stuck: does neither; writing: inserts the keys from
- * 2 on, one after the other, and never yields; yielding: the same, and yields.
+ * 2 on, one after the other, and never yields; yielding: the same, and yields; moody: works, and yields for some
+ * milliseconds only now and then.
  */
 import { writeSync } from 'node:fs';
 import { MicroKernel } from '../../src/index.js';
@@ -43,6 +44,15 @@ if (mode === 'writing') {
   const timer = setInterval(() => {
     for (let each = 0; each < 10; each++) if (!writeNext()) clearInterval(timer);
   }, 1);
+} else if (mode === 'moody') {
+  const work = (): void => {
+    const until = performance.now() + 25;
+    while (performance.now() < until) {
+      if (caller.call(Op.GET_FIRST, { block, room: 8 }).status === 20) return;
+    }
+    setTimeout(work, 15);
+  };
+  work();
 } else if (mode === 'idle') {
   setInterval(() => undefined, 1000);
 } else if (mode === 'stuck') {

@@ -65,7 +65,8 @@ export class Desk {
   ask(
     connection: number,
     op: number,
-    given: { data?: number[]; key?: string | number[]; room?: number } = {},
+    given: { data?: number[]; key?: string | number[]; room?: number; id?: number } = {},
+    isAgain = false,
   ): void {
     const key = Uint8Array.from(
       typeof given.key === 'string' ? Buffer.from(`${given.key}\0`) : (given.key ?? []),
@@ -77,7 +78,14 @@ export class Desk {
     const call: CallRequest = {
       ...{ op, keyNumber: 0, block, dataLength: room, room, data, keyLength, key },
     };
-    this.#input.addCall({ connection, id: op, session: 1 }, call);
+    const address = { connection, id: given.id ?? op, session: 1 };
+    if (!isAgain) {
+      this.#input.addCall(address, call);
+      return;
+    }
+    const asCall = new FrameWriter();
+    asCall.addCall(address, call);
+    this.#input.add(address, KIND.AGAIN, frameAt(asCall.take(), 4).body);
   }
 
   administer(connection: number, name: string, args: Readonly<Record<string, unknown>>): void {
