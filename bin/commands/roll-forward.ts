@@ -153,7 +153,12 @@ function reach({ earliest, latest }: RolledFile): string[] {
   return [`  It can be had from ${earliest.time} to ${latest.time}.`];
 }
 
-function notes({ file, participants, leavesTimeline, isAheadOfLog }: RolledFile): string[] {
+function notes(rolled: RolledFile): string[] {
+  const { file, participants, leavesTimeline, isAheadOfLog, createdAgain } = rolled;
+  const created =
+    createdAgain === undefined
+      ? []
+      : [`${file} is the file that was created over the restored one at ${createdAgain}.`];
   const others = participants.map(
     ({ file: other, transactions }) =>
       `${other} was changed by ${counted(transactions, 'transaction')} of ${file}, and is not rolled forward with it.`,
@@ -164,5 +169,5 @@ function notes({ file, participants, leavesTimeline, isAheadOfLog }: RolledFile)
   const ahead = isAheadOfLog
     ? [`${file} has more than its archival log; make a new backup of it.`]
     : [];
-  return [...others, ...left, ...ahead];
+  return [...created, ...others, ...left, ...ahead];
 }

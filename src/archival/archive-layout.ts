@@ -157,7 +157,7 @@ export const GAP_REASONS = Object.freeze([
 
 export type GapReason = Exclude<(typeof GAP_REASONS)[number], ''>;
 
-/** An index or owner change; or that another file was created over this one, which takes no number. Data, a key (both of no bytes so far), and the file's definition afterwards follow. */
+/** An index or owner change; or that another file was created over this one, which takes no number. Data, a key (of no bytes so far), and a definition follow: that of the file afterwards, or of the one created over it. */
 export const ARCHIVE_STRUCTURE = layout(48, {
   recordSize: [4, 'bytes of the record with all that follows, a multiple of 8'],
   kind: [1, '5'],
@@ -166,7 +166,10 @@ export const ARCHIVE_STRUCTURE = layout(48, {
     '1 create index, 2 drop index, 3 set owner, 4 clear owner, 5 the file was created over',
   ],
   client: [2, 'index of the client'],
-  dataSize: [4, 'bytes of data; 0'],
+  dataSize: [
+    4,
+    'bytes of data: 16 of the identity of a file that was created over this one, else 0',
+  ],
   keySize: [4, 'bytes of a key; 0'],
   definitionSize: [4, 'bytes of the definition as it is stored in the file'],
   keyNumber: [4, 'of the index that was made or dropped, else -1; plus 32768'],

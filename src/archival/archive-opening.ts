@@ -27,6 +27,7 @@ import {
   encodeArchiveHead,
   finishedSegments,
   notALog,
+  readArchiveHead,
   type ArchiveHead,
 } from './archive-segment.js';
 import type { ReadArchiveFrame } from './archive-frames.js';
@@ -50,6 +51,7 @@ export function openArchive(opening: ArchiveOpening): ArchivePosition {
   const { ports, path } = opening;
   for (const each of finishedSegments(ports.files, path)) endSettingAside(ports.files, path, each);
   if (!ports.files.exists(path)) return beginAnew(opening);
+  if (isOfAnother(opening)) return begin(opening, 0, 'not-archived', 0);
   const handle = ports.files.open(path, 'write');
   try {
     const position = goOn(opening, handle);
@@ -237,6 +239,24 @@ function begin(
   return { segment, lastTime };
 }
 
+/**
+ * The log is that of a file which was created over this one, and this one was rolled forward to before that, or taken as
+ * it is: its own log begins anew. Throws 148 if neither was done.
+ */
+function isOfAnother(opening: ArchiveOpening): boolean {
+  const { ports, path, control } = opening;
+  const head = readArchiveHead(ports.files, path);
+  if (typeof head === 'string' || Buffer.compare(head.uuid, control.uuid) === 0) return false;
+  const own = finishedSegments(ports.files, path).flatMap((each) => {
+    const found = readArchiveHead(ports.files, each);
+    return typeof found !== 'string' && Buffer.compare(found.uuid, control.uuid) === 0
+      ? [found.timeline]
+      : [];
+  });
+  if (own.includes(control.timeline)) throw createdOver(opening);
+  return own.includes(control.timelineParent);
+}
+
 function assertOwn({ path, filePath, control }: ArchiveOpening, head: ArchiveHead): void {
   if (Buffer.compare(head.uuid, control.uuid) === 0) return;
   const message =
@@ -266,6 +286,18 @@ function older({ path, filePath, control }: ArchiveOpening, last: number): Btrie
     file: filePath,
     expected: `change ${last}, as in ${path}`,
     found: `change ${control.changeSeq}`,
+  });
+}
+
+function createdOver({ path, filePath, control }: ArchiveOpening): BtrieveError {
+  const message =
+    'another file was created over this one, which is a copy that was put back; roll it forward (butil -rollfwd), ' +
+    'which creates that file again, or take it as it is (butil -rollfwd --accept), which begins a new timeline';
+  return new BtrieveError(Status.ROLL_FORWARD_ERROR, message, {
+    reason: 'older-than-archive',
+    file: filePath,
+    expected: `the file that ${path} is of`,
+    found: `change ${control.changeSeq} of the one before it`,
   });
 }
 

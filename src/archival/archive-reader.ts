@@ -19,6 +19,7 @@ import { ArchiveFrameReader, type ReadArchiveFrame } from './archive-frames.js';
 import {
   ArchiveRecordError,
   ArchiveRecordReader,
+  type ArchivedStructure,
   type ArchiveEntry,
   type ArchiveRecord,
 } from './archive-records.js';
@@ -52,6 +53,8 @@ export interface ArchiveSegmentInfo {
   readonly isCut: boolean;
   readonly end: 'whole' | 'torn' | 'damaged';
   readonly damage?: { readonly offset: number; readonly message: string };
+  /** The last that it says: another file was created over this one. */
+  readonly createdOver?: ArchivedStructure;
 }
 
 export interface ArchiveRange {
@@ -99,7 +102,7 @@ function exhaust(each: Iterable<unknown>): void {
 
 function infoOf(path: string, walk: ArchiveWalk): ArchiveSegmentInfo {
   const { uuid, timeline, timelineParent, timelineLeftAt, afterChangeSeq, createdAt } = walk.head;
-  const { damage } = walk;
+  const { damage, createdOver } = walk;
   const isWhole = walk.end === walk.size;
   return {
     path,
@@ -110,6 +113,7 @@ function infoOf(path: string, walk: ArchiveWalk): ArchiveSegmentInfo {
     isCut: walk.isCut,
     end: damage !== undefined ? 'damaged' : isWhole ? 'whole' : 'torn',
     ...(damage === undefined ? {} : { damage }),
+    ...(createdOver === undefined ? {} : { createdOver }),
   };
 }
 
@@ -147,7 +151,7 @@ function isWanted(entry: ArchiveEntry, after: number): boolean {
 }
 
 /** A file was created over this one: unless something follows, which says that it was not. It has no number. */
-function isCreatedOver(entry: ArchiveRecord): boolean {
+function isCreatedOver(entry: ArchiveRecord): entry is ArchivedStructure {
   return entry.kind === 'structure' && entry.what === 'create-over';
 }
 
@@ -176,6 +180,8 @@ export class ArchiveWalk {
   damage: { readonly offset: number; readonly message: string } | undefined;
   /** It was cut: nothing may follow. */
   isCut = false;
+  /** Nothing came behind it. */
+  createdOver: ArchivedStructure | undefined;
   readonly #reader: ArchiveFrameReader;
   #pieces: Uint8Array[] = [];
   #total = 0;
@@ -252,6 +258,7 @@ export class ArchiveWalk {
     this.lastChangeSeq = last;
     this.lastTime = entry.time;
     if (entry.kind === 'cut') this.isCut = true;
+    this.createdOver = isCreatedOver(entry) ? entry : undefined;
   }
 
   #damaged(offset: number, message: string): void {

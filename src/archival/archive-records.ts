@@ -86,11 +86,14 @@ export interface ArchivedStructure {
   readonly time: number;
   readonly client: string;
   readonly what: StructureKind;
-  /** Empty: what is to be done follows from the definition, and an owner name is not kept. */
+  /**
+   * Empty: what is to be done follows from the definition, and an owner name is not kept. Of `create-over`: which
+   * file was created, 16 bytes.
+   */
   readonly data: Uint8Array;
   readonly keyNumber: number;
   readonly key: Uint8Array;
-  /** As it is stored in the file afterwards (`definition/definition-codec.ts`). */
+  /** As it is stored in the file afterwards (`definition/definition-codec.ts`); of `create-over`, in the new file. */
   readonly definition: Uint8Array;
 }
 

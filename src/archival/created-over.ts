@@ -1,23 +1,36 @@
 /**
- * The end of a file that another one is created over: its archival log says so, before that happens.
+ * The end of a file that another one is created over: its archival log says so, and which one, before that happens.
  *
  * Invariants:
  * - What is said is behind everything that the file has, and takes no number: should the creation fail, or a crash
  *   end it, the file goes on, and what follows in its log makes it void.
  * - It is on disk when the call returns. A log that is not the one of the file as it is says nothing.
+ * - That it has happened is proved by a log of the new file, which begins when that has its name: without one nobody
+ *   takes an entry for it.
  */
+import {
+  decodeDefinition,
+  encodeDefinition,
+  newStoredDefinition,
+} from '../microkernel/definition/definition-codec.js';
+import type { FileDefinition } from '../microkernel/definition/file-definition.js';
 import { chooseFcr } from '../microkernel/fcr-choice.js';
 import type { ControlRecord } from '../microkernel/fcr.js';
 import { closeQuietly } from '../microkernel/page-device.js';
 import type { FileSystem, Ports } from '../microkernel/ports.js';
 import { BtrieveError } from '../microkernel/status.js';
-import { ArchiveWalk } from './archive-reader.js';
+import { ArchiveWalk, type ArchivedStructure } from './archive-reader.js';
 import { ArchiveRecordWriter } from './archive-records.js';
 import { appendFrames } from './frame-append.js';
 import { OpenArchiveSegment } from './open-segment.js';
 
 /** Returns whether it is said. Throws `DiskError`. */
-export function noteCreatedOver({ files, clock }: Ports, log: string, dataFile: string): boolean {
+export function noteCreatedOver(
+  { files, clock }: Ports,
+  log: string,
+  dataFile: string,
+  { uuid, definition, lsn }: Omit<Successor, 'time'>,
+): boolean {
   if (!files.exists(log)) return false;
   const handle = files.open(log, 'write');
   try {
@@ -32,10 +45,9 @@ export function noteCreatedOver({ files, clock }: Ports, log: string, dataFile: 
     if (walk.end < walk.size) handle.truncate(walk.end);
     handle.sync();
     const writer = new ArchiveRecordWriter();
-    const nothing = new Uint8Array(0);
     writer.addStructure({
-      ...{ what: 'create-over', keyNumber: -1, client: '', lsn: 0 },
-      ...{ data: nothing, key: nothing, definition: nothing },
+      ...{ what: 'create-over', keyNumber: -1, client: '', lsn },
+      ...{ data: uuid, key: new Uint8Array(0), definition: definitionBytes(definition) },
       changeSeq: control.changeSeq,
       time: Math.max(walk.lastTime, clock.now()),
     });
@@ -51,8 +63,14 @@ export function noteCreatedOver({ files, clock }: Ports, log: string, dataFile: 
   }
 }
 
-/** What the file says of itself that is about to go. */
-function controlOf(files: FileSystem, path: string): ControlRecord {
+/** Where its trees begin is not known yet, and says nothing about it. */
+function definitionBytes(definition: FileDefinition): Uint8Array {
+  const count = definition.keys.length + (definition.hasSystemData ? 1 : 0);
+  return encodeDefinition(newStoredDefinition(definition, new Array<number>(count).fill(0)));
+}
+
+/** What a file says of itself. */
+export function controlOf(files: FileSystem, path: string): ControlRecord {
   const handle = files.open(path, 'read');
   try {
     return chooseFcr(handle).control;
@@ -60,3 +78,31 @@ function controlOf(files: FileSystem, path: string): ControlRecord {
     handle.close();
   }
 }
+
+/** A file that was created over another one, as the log of that one says. */
+export interface Successor {
+  readonly uuid: Uint8Array;
+  readonly definition: FileDefinition;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  /** The last LSN given out before it was created; 0: not known. */
+  readonly lsn: number;
+}
+
+/** Undefined if the entry does not say which file it was, as those of earlier versions, or makes no sense. */
+export function successorOf({
+  data,
+  definition,
+  time,
+  lsn,
+}: ArchivedStructure): Successor | undefined {
+  if (data.length !== UUID_SIZE) return undefined;
+  try {
+    return { uuid: data, definition: decodeDefinition(definition).file, time, lsn };
+  } catch (error) {
+    if (error instanceof BtrieveError) return undefined;
+    throw error;
+  }
+}
+
+const UUID_SIZE = 16;

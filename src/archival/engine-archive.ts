@@ -5,14 +5,14 @@
  */
 import type { FileArchive } from '../microkernel/archive-sink.js';
 import { DiskError } from '../microkernel/disk-error.js';
-import type { ArchiveUse, FileArchives } from '../microkernel/files/file-table.js';
+import type { ArchiveUse, FileArchives, FileSuccessor } from '../microkernel/files/file-table.js';
 import type { OpenFile } from '../microkernel/files/open-file.js';
-import { fileError } from '../microkernel/page-device.js';
+import { closeQuietly, fileError } from '../microkernel/page-device.js';
 import type { FileIdentity, Ports } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { ArchiveLog, type ArchiveFailurePolicy, type ArchiveStatistics } from './archive-log.js';
 import { openArchive } from './archive-opening.js';
-import { noteCreatedOver } from './created-over.js';
+import { controlOf, noteCreatedOver } from './created-over.js';
 import { setAside } from './open-segment.js';
 
 /** Which files are archived, and where to. */
@@ -151,18 +151,37 @@ export class EngineArchive implements FileArchives {
    * What its log has of the file that goes is kept as a finished segment, which says if another file is created
    * over it.
    */
-  beforeReplace(path: string, isCreatedOver: boolean): void {
-    const { selection, ports } = this.#options;
-    const identity = ports.files.identify(path);
-    if (selection === undefined || identity === undefined) return;
-    const log = selection.logFor(path, identity);
+  beforeReplace(path: string, successor?: FileSuccessor): void {
+    const { ports } = this.#options;
+    const log = this.#logFor(path);
     if (log === undefined) return;
     try {
-      if (isCreatedOver) noteCreatedOver(ports, log, path);
+      if (successor !== undefined) noteCreatedOver(ports, log, path, successor);
       setAside(ports.files, log);
     } catch (error) {
       throw fileError('the archival log cannot be set aside', error, log);
     }
+  }
+
+  /** The log of a file that was created over another one begins with it: so that one is known to have happened. */
+  created(path: string): void {
+    const { ports } = this.#options;
+    const log = this.#logFor(path);
+    if (log === undefined) return;
+    try {
+      const control = controlOf(ports.files, path);
+      closeQuietly(openArchive({ ports, path: log, filePath: path, control }).segment.handle);
+    } catch (error) {
+      // The file is there, and its log begins when it is opened; whoever opens it is told what is wrong.
+      if (!(error instanceof BtrieveError) && !(error instanceof DiskError)) throw error;
+    }
+  }
+
+  #logFor(path: string): string | undefined {
+    const { selection, ports } = this.#options;
+    const identity = ports.files.identify(path);
+    if (selection === undefined || identity === undefined) return undefined;
+    return selection.logFor(path, identity);
   }
 }
 

@@ -75,6 +75,8 @@ export interface Chain {
   readonly fork: number | undefined;
   /** The timelines that end somewhere, to choose from. */
   readonly ends: readonly number[];
+  /** With what its last segment ends, if it says that another file was created over this one. */
+  readonly createdOver: ArchivedStructure | undefined;
 }
 
 /** An entry, and where it comes from. */
@@ -126,6 +128,7 @@ export function chainOf(
     steps,
     fork: wanted === undefined ? forkOf(steps, reachable) : undefined,
     ends: reachable.map(({ timeline }) => timeline),
+    createdOver: steps.at(-1)?.segments.at(-1)?.createdOver,
   };
 }
 

@@ -2,129 +2,36 @@
  * What a roll-forward would do, found out before anything is changed: for each file from where to where, by
  * which logs, and why not.
  *
+ * A file that others were created over has several lives: its own, and theirs. It is rolled forward along the last
+ * one that the target lies in.
+ *
  * Invariants:
  * - Transactions are whole over all files that are given: where one file cannot have its part, no file gets
  *   its own.
- * - What would be applied follows the file number by number (`changeSeq`): a gap is never crossed.
  * - Nothing is written, and no lock is taken.
  */
 import { uuidText } from '../microkernel/bytes.js';
-import { decodeDefinition } from '../microkernel/definition/definition-codec.js';
-import type { RootKey } from '../microkernel/files/owner.js';
 import { lookAtFile } from '../logging/file-standing.js';
+import { OPERATIONS_OF_CREATION } from '../microkernel/files/create-file.js';
 import { fileError } from '../microkernel/page-device.js';
 import type { FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
-import { ArchiveKeys, ownerNeeded } from './archive-keys.js';
-import type {
-  ArchivedSteps,
-  ArchivedStructure,
-  ArchivedTransaction,
-  ArchiveEntry,
-  ArchiveGap,
-  ArchiveSegmentInfo,
-  Participant,
-} from './archive-reader.js';
+import type { ArchiveSegmentInfo } from './archive-reader.js';
+import { chainOf, refusal, type ArchiveSource, type FileStand } from './roll-forward-chain.js';
 import {
-  chainEntries,
-  chainOf,
-  isCounted,
-  refusal,
-  type ArchiveSource,
-  type Chain,
-  type FileStand,
-  type LogTail,
-} from './roll-forward-chain.js';
-import {
-  isWithin,
-  proves,
-  targetText,
-  type Moment,
-  type RollForwardTarget,
-} from './roll-forward-target.js';
-
-/** A place in the history of one file. */
-export interface Place extends Moment {
-  readonly changeSeq: number;
-}
-
-/** A file of the same transactions that was not given. */
-export interface MissingParticipant {
-  /** Where it was when it was changed. */
-  readonly file: string;
-  readonly uuid: string;
-  /** In how many of the transactions that would be applied. */
-  readonly transactions: number;
-}
-
-/** What a file would get. */
-export interface FilePlan {
-  readonly file: string;
-  readonly stand: FileStand;
-  readonly chain: Chain;
-  readonly from: Place;
-  readonly to: Place;
-  /** Transactions, and operations outside of any. */
-  readonly transactions: number;
-  /** Changes of records in them. */
-  readonly operations: number;
-  /** Bytes of those. */
-  readonly bytes: number;
-  /** Indexes made and dropped, owner names set and cleared. */
-  readonly structures: number;
-  /** The time of the first that would be applied. */
-  readonly firstTime: number | undefined;
-  readonly participants: readonly MissingParticipant[];
-  /** Segments, and the transaction log, that something is taken from. */
-  readonly sources: readonly string[];
-  /** The log has more than this. */
-  readonly hasMore: boolean;
-  /** The file has more than its log: what came from the transaction log when it was rolled forward before. */
-  readonly isAhead: boolean;
-}
-
-/** A file that nothing can be done with, and why. */
-export interface RefusedFile {
-  readonly file: string;
-  readonly error: BtrieveError;
-  /** From where to where it could be rolled forward, as far as that is known. */
-  readonly earliest?: Place | undefined;
-  readonly latest?: Place | undefined;
-}
+  isRefused,
+  Scan,
+  type FilePlan,
+  type PlanParts,
+  type PlanStep,
+  type RefusedFile,
+} from './roll-forward-scan.js';
+import type { RollForwardTarget } from './roll-forward-target.js';
 
 export interface RollForwardPlan {
   readonly target: RollForwardTarget;
   /** In the order they were given. */
   readonly files: readonly (FilePlan | RefusedFile)[];
-}
-
-export interface PlanParts {
-  readonly files: FileSystem;
-  readonly source: ArchiveSource;
-  /** What the transaction log of the root has; undefined if that is not to be used. */
-  readonly tail: LogTail | undefined;
-  /** Logs or directories of logs that are given for all files; empty: `logFor` says. */
-  readonly logs: readonly string[];
-  /** The archival log of a file. Throws 110, 111. */
-  readonly logFor: (path: string) => string;
-  /** Goes on to the damaged place, or the gap, as if the log ended there. */
-  readonly upToDamage: boolean;
-  readonly timeline: number | undefined;
-  /** Owner names, tried with every file and with every owner that its log says it had. */
-  readonly owners: readonly string[];
-  readonly rootKey: RootKey;
-}
-
-/** Told now and then how many bytes of changes have been looked at. */
-export interface PlanStep {
-  readonly file: string;
-  readonly bytes: number;
-}
-
-const ENTRIES_PER_STEP = 1024;
-
-export function isRefused(each: FilePlan | RefusedFile): each is RefusedFile {
-  return 'error' in each;
 }
 
 /** Plans for several files. Failures with one are in what is returned. */
@@ -133,36 +40,191 @@ export function* planRollForward(
   paths: readonly string[],
   target: RollForwardTarget,
 ): Generator<PlanStep, RollForwardPlan, void> {
-  const plans: (Scan | RefusedFile)[] = [];
+  const plans: (Lives | RefusedFile)[] = [];
   for (const path of paths) {
-    const scan = begin(parts, path, target);
-    plans.push(scan instanceof BtrieveError ? { file: path, error: scan } : scan);
+    const lives = begin(parts, path, target);
+    plans.push(lives instanceof BtrieveError ? { file: path, error: lives } : lives);
   }
-  const scans = plans.filter((each) => each instanceof Scan);
-  assertEachOnce(scans);
-  for (const scan of scans) yield* scan.run(Infinity, scans);
-  const reached = scans.some(({ isReached }) => isReached);
-  for (const scan of scans) scan.judge(reached);
-  const sound = scans.filter(({ error }) => error === undefined);
+  const given = plans.filter((each) => each instanceof Lives);
+  assertEachOnce(given);
+  const scans = scansOf(given);
+  for (const lives of given) yield* lives.run(scans);
+  const reached = given.some(({ isReached }) => isReached);
+  for (const lives of given) lives.judge(reached);
+  const sound = given.filter(({ error }) => error === undefined);
   // What cannot be had is as if it had not been given.
-  if (sound.length < scans.length) for (const scan of sound) yield* scan.again(sound);
+  if (sound.length < given.length) for (const lives of sound) yield* lives.again(scansOf(sound));
   yield* wholeTransactions(sound);
-  return { target, files: plans.map((each) => (each instanceof Scan ? each.result() : each)) };
+  return { target, files: plans.map((each) => (each instanceof Lives ? each.result() : each)) };
+}
+
+function scansOf(files: readonly Lives[]): Scan[] {
+  return files.flatMap(({ scans }) => scans);
+}
+
+/** A file, and those that were created over it one after the other. */
+class Lives {
+  readonly scans: readonly Scan[];
+  readonly #first: Scan;
+  /** Where it is left. */
+  #last: Scan;
+
+  constructor(first: Scan, others: readonly Scan[]) {
+    this.scans = [first, ...others];
+    this.#first = first;
+    this.#last = first;
+  }
+
+  get error(): BtrieveError | undefined {
+    return this.#last.error;
+  }
+
+  refuse(error: BtrieveError): void {
+    this.#last.error = error;
+  }
+
+  get isReached(): boolean {
+    return this.#lived().some(({ isReached }) => isReached);
+  }
+
+  /** Those that it goes through. */
+  #lived(): readonly Scan[] {
+    return this.scans.slice(0, this.scans.indexOf(this.#last) + 1);
+  }
+
+  *run(given: readonly Scan[]): Generator<PlanStep, void, void> {
+    if (this.error !== undefined) return;
+    for (const scan of this.scans) {
+      this.#last = scan;
+      yield* scan.run(Infinity, given);
+      if (!scan.passesOn) break;
+    }
+    this.settle();
+  }
+
+  /** What lies behind the life that it is left in does not come to be. */
+  settle(): void {
+    this.#last = this.scans.find(({ passesOn }) => !passesOn) ?? this.#last;
+    for (const scan of this.scans.slice(this.scans.indexOf(this.#last) + 1)) scan.leaveOut();
+  }
+
+  judge(isReached: boolean): void {
+    const last = this.#last;
+    for (const scan of this.#lived()) {
+      if (scan !== last) scan.assertOneWay();
+      if (scan.error !== undefined) last.error ??= scan.error;
+    }
+    last.judge(isReached);
+  }
+
+  *again(given: readonly Scan[]): Generator<PlanStep, void, void> {
+    for (const scan of this.#lived()) yield* scan.again(given);
+    this.settle();
+  }
+
+  /** Whether something was taken back, of which another file cannot have its part. */
+  *takeBack(given: readonly Scan[]): Generator<PlanStep, boolean, void> {
+    for (const scan of this.#lived()) {
+      if (!scan.needsMoreThan(given)) continue;
+      yield* scan.takeBack(given);
+      this.settle();
+      return true;
+    }
+    return false;
+  }
+
+  result(): FilePlan | RefusedFile {
+    const own = this.#last.result();
+    if (isRefused(own)) return { ...own, earliest: this.#first.from };
+    const { successor } = this.#last;
+    const before = this.#lived().slice(0, -1);
+    if (successor === undefined || before.length === 0) return own;
+    const earlier = before.flatMap((scan) => {
+      const each = scan.result();
+      return isRefused(each) ? [] : [each];
+    });
+    return { ...own, creation: { successor, over: this.#first.stand, earlier } };
+  }
 }
 
 /** Everything that can be known of a file before its logs are gone through; or why not. */
-function begin(parts: PlanParts, path: string, target: RollForwardTarget): Scan | BtrieveError {
+function begin(parts: PlanParts, path: string, target: RollForwardTarget): Lives | BtrieveError {
   try {
     const stand = lookAtFile(parts.files, path);
     const logs = parts.logs.length > 0 ? parts.logs : [parts.logFor(path)];
-    const chain = chainOf(path, stand, readSegments(parts, path, logs), parts.timeline);
-    return new Scan(parts, path, stand, chain, target);
+    const found = readSegments(parts, path, logs);
+    const first = beginLife(parts, path, stand, found, target);
+    const others = nextLives(parts, first, found, target);
+    assertTimeline(parts, first, [first, ...others], found);
+    return new Lives(first, others);
   } catch (error) {
     const shown = fileError('the file or its log cannot be read', error, path);
     if (shown instanceof BtrieveError) return shown;
     throw shown;
   }
 }
+
+/** Of several lives a timeline that is asked for belongs to one. */
+function beginLife(
+  parts: PlanParts,
+  path: string,
+  stand: FileStand,
+  found: readonly ArchiveSegmentInfo[],
+  target: RollForwardTarget,
+): Scan {
+  const own = found.filter(({ uuid }) => Buffer.compare(uuid, stand.uuid) === 0);
+  const isOwn = own.some(({ timeline }) => timeline === parts.timeline);
+  const chain = chainOf(path, stand, found, isOwn ? parts.timeline : undefined);
+  return new Scan(parts, path, stand, chain, target);
+}
+
+/** Throws 148 `no-such-timeline`. */
+function assertTimeline(
+  { timeline }: PlanParts,
+  { file, stand }: Scan,
+  lives: readonly Scan[],
+  found: readonly ArchiveSegmentInfo[],
+): void {
+  if (timeline === undefined) return;
+  if (!lives.some((scan) => scan.hasTimeline(timeline))) chainOf(file, stand, found, timeline);
+}
+
+/** The files that were created over one, as far as their logs are given. */
+function nextLives(
+  parts: PlanParts,
+  first: Scan,
+  found: readonly ArchiveSegmentInfo[],
+  target: RollForwardTarget,
+): Scan[] {
+  const lives = [first];
+  for (const last of lives) {
+    const { next } = last;
+    if (next === undefined) break;
+    const { uuid } = next;
+    const isNew = !lives.some(({ stand }) => Buffer.compare(stand.uuid, uuid) === 0);
+    const isGiven = found.some((each) => Buffer.compare(each.uuid, uuid) === 0);
+    if (!isNew || !isGiven) break;
+    const stand = { uuid, ...NEW_FILE };
+    try {
+      const scan = beginLife(parts, last.file, stand, found, target);
+      scan.successor = next;
+      last.isFollowed = true;
+      lives.push(scan);
+    } catch (error) {
+      if (!(error instanceof BtrieveError)) throw error;
+      last.notFollowed = error.message;
+    }
+  }
+  return lives.slice(1);
+}
+
+/** What a file says of itself when it was created. */
+const NEW_FILE = Object.freeze({
+  timeline: 1,
+  timelineParent: 0,
+  timelineLeftAt: 0,
+  changeSeq: OPERATIONS_OF_CREATION,
+});
 
 /** Throws 113 if there is none. */
 function readSegments(
@@ -193,15 +255,17 @@ function segmentsAt(
 }
 
 /** A file that is given twice, by two paths, would be rolled forward twice. */
-function assertEachOnce(scans: readonly Scan[]): void {
-  const known = new Map<string, Scan>();
-  for (const scan of scans) {
-    const key = uuidText(scan.stand.uuid);
-    const other = known.get(key);
-    if (other !== undefined && scan.isSameFile(other)) {
-      scan.error = refusal('given-twice', scan.file, `this is the same file as ${other.file}`);
+function assertEachOnce(given: readonly Lives[]): void {
+  const known = new Map<string, string>();
+  for (const lives of given) {
+    for (const { file, stand } of lives.scans) {
+      const key = uuidText(stand.uuid);
+      const other = known.get(key);
+      if (other !== undefined) {
+        lives.refuse(refusal('given-twice', file, `this is the same file as ${other}`));
+      }
+      known.set(key, file);
     }
-    known.set(key, scan);
   }
 }
 
@@ -209,383 +273,10 @@ function assertEachOnce(scans: readonly Scan[]): void {
  * Until no file has a transaction of which another one of them cannot have its part: each round takes a file
  * back to before the first such transaction.
  */
-function* wholeTransactions(scans: readonly Scan[]): Generator<PlanStep, void, void> {
+function* wholeTransactions(files: readonly Lives[]): Generator<PlanStep, void, void> {
+  const scans = scansOf(files);
   for (let isStable = false; !isStable;) {
     isStable = true;
-    for (const scan of scans) {
-      if (scan.error !== undefined || !scan.needsMoreThan(scans)) continue;
-      yield* scan.takeBack(scans);
-      isStable = false;
-    }
+    for (const lives of files) if (yield* lives.takeBack(scans)) isStable = false;
   }
-}
-
-/** One file while it is planned for. */
-class Scan {
-  readonly file: string;
-  readonly stand: FileStand;
-  error: BtrieveError | undefined;
-  isReached = false;
-  readonly #parts: PlanParts;
-  readonly #chain: Chain;
-  readonly #target: RollForwardTarget;
-  readonly #keys: ArchiveKeys;
-  /** Where the file is, as the log knows it. */
-  #from: Place;
-  #knowsFrom = false;
-  #to: Place;
-  #hasMore = false;
-  #isAhead = false;
-  /** Why it does not go on, with the target ahead. */
-  #stop: BtrieveError | undefined;
-  /** Where the log says that a file was created over this one, as long as nothing follows. */
-  #createdOver: number | undefined;
-  #transactions = 0;
-  #operations = 0;
-  #bytes = 0;
-  #structures = 0;
-  #firstTime: number | undefined;
-  #sources = new Set<string>();
-  #missing = new Map<string, { file: string; uuid: string; transactions: number }>();
-  /** The highest number that the transactions within want of each other file that is given. */
-  #wanted = new Map<string, number>();
-
-  constructor(
-    parts: PlanParts,
-    file: string,
-    stand: FileStand,
-    chain: Chain,
-    target: RollForwardTarget,
-  ) {
-    this.file = file;
-    this.stand = stand;
-    this.#parts = parts;
-    this.#chain = chain;
-    this.#target = target;
-    this.#keys = new ArchiveKeys(stand.uuid, parts.owners, parts.rootKey);
-    const [first] = chain.steps[0]?.segments ?? [];
-    this.#from = { changeSeq: stand.changeSeq, lsn: 0, time: first?.createdAt ?? 0 };
-    this.#to = this.#from;
-  }
-
-  isSameFile({ stand }: Scan): boolean {
-    return Buffer.compare(stand.uuid, this.stand.uuid) === 0;
-  }
-
-  get key(): string {
-    return keyOf(this.stand.uuid);
-  }
-
-  get reach(): number {
-    return this.#to.changeSeq;
-  }
-
-  /** Goes through the log up to the target, but not above `limit`. */
-  *run(limit: number, given: readonly Scan[]): Generator<PlanStep, void, void> {
-    if (this.error !== undefined) return;
-    this.#clear();
-    const others = new Set(given.map(({ key }) => key));
-    const { files, source, tail } = this.#parts;
-    const after = Math.max(0, this.stand.changeSeq - 1);
-    let seen = 0;
-    try {
-      for (const { entry, path } of chainEntries(files, source, this.#chain, after, tail)) {
-        if (!this.#take(entry, path, limit, others)) break;
-        if (++seen % ENTRIES_PER_STEP === 0) yield { file: this.file, bytes: this.#bytes };
-      }
-    } catch (error) {
-      const shown = fileError('the log cannot be read', error, this.file);
-      if (!(shown instanceof BtrieveError)) throw shown;
-      this.#stop = this.#damaged(shown);
-    }
-    if (this.#hasMore || this.#stop !== undefined) return;
-    this.#checkTail();
-    if (this.#createdOver !== undefined && this.#target.kind === 'end') {
-      this.#stop ??= this.#endedByAnother(this.#createdOver);
-    }
-  }
-
-  #clear(): void {
-    this.#to = this.#from;
-    this.#hasMore = false;
-    this.#stop = undefined;
-    this.#createdOver = undefined;
-    this.isReached = this.#target.kind === 'end';
-    this.#transactions = this.#operations = this.#bytes = this.#structures = 0;
-    this.#firstTime = undefined;
-    this.#sources = new Set();
-    this.#missing = new Map();
-    this.#wanted = new Map();
-  }
-
-  /** False if nothing behind it matters. */
-  #take(entry: ArchiveEntry, path: string, limit: number, given: ReadonlySet<string>): boolean {
-    if (entry.kind === 'mark') return this.#passMark(entry.name, entry.changeSeq);
-    if (entry.kind === 'gap') return this.#passGap(entry);
-    const { changeSeq, time } = entry;
-    if (!isCounted(entry)) return this.#passCreation(time);
-    this.#createdOver = undefined;
-    const lsn = lsnOf(entry);
-    if (changeSeq === this.stand.changeSeq) return this.#begin({ changeSeq, lsn, time });
-    if (!this.#follows(entry)) return false;
-    const isTooFar = changeSeq > limit || !isWithin(this.#target, { lsn, time });
-    if (isTooFar || proves(this.#target, { lsn, time })) this.isReached = true;
-    // The transaction before which it ends is to be there.
-    if (isTooFar && this.#target.kind === 'before-tx') {
-      this.isReached = proves(this.#target, { lsn, time });
-    }
-    if (isTooFar) {
-      this.#hasMore = true;
-      return false;
-    }
-    this.#count(entry, path, given);
-    return true;
-  }
-
-  #begin(place: Place): boolean {
-    this.#from = place;
-    this.#knowsFrom = true;
-    this.#to = place;
-    if (this.#target.kind === 'end' || this.#target.kind === 'name') return true;
-    if (!isWithin(this.#target, place))
-      this.#stop = this.#unreachable('the file is past that already');
-    else if (proves(this.#target, place)) this.isReached = true;
-    return this.#stop === undefined;
-  }
-
-  #passCreation(time: number): boolean {
-    this.#createdOver = time;
-    if (this.#target.kind === 'time' && time >= this.#target.time) this.isReached = true;
-    return true;
-  }
-
-  #endedByAnother(time: number): BtrieveError {
-    const message =
-      `at ${new Date(time).toISOString()} another file was created over this one: what there was afterwards is in ` +
-      'the log of that one, and takes a backup of it; --up-to-damage goes up to there';
-    return refusal('created-over', this.file, message);
-  }
-
-  #passMark(name: string, changeSeq: number): boolean {
-    if (this.#target.kind !== 'name' || this.#target.name !== name) return true;
-    if (changeSeq < this.stand.changeSeq) return true;
-    this.isReached = true;
-    this.#hasMore = true;
-    return false;
-  }
-
-  #passGap({ changeSeq, lastChangeSeq, reason }: ArchiveGap): boolean {
-    if (lastChangeSeq <= this.#to.changeSeq) return true;
-    this.#stop = this.#gap(`changes ${changeSeq} to ${lastChangeSeq} are not in it (${reason})`);
-    return false;
-  }
-
-  #follows(entry: Counted): boolean {
-    const at = this.#to.changeSeq;
-    const first = entry.kind === 'steps' ? entry.firstChangeSeq : entry.changeSeq;
-    if (first > at + 1) this.#stop = this.#gap(`change ${first} follows ${at}`);
-    else if (!this.#opens(entry)) this.#stop = ownerNeeded(this.file, entry);
-    else return true;
-    return false;
-  }
-
-  /** Whether the owner names that are given are enough for what is encrypted from here on. */
-  #opens(entry: Counted): boolean {
-    if (entry.kind === 'structure') {
-      return (
-        entry.what !== 'set-owner' || this.#keys.learn(decodeDefinition(entry.definition).owner)
-      );
-    }
-    if (entry.kind === 'steps' || entry.sealedBy === undefined) return true;
-    return this.#keys.learn(entry.sealedBy);
-  }
-
-  #count(entry: Counted, path: string, given: ReadonlySet<string>): void {
-    const { changeSeq, time } = entry;
-    this.#to = { changeSeq, lsn: lsnOf(entry) || this.#to.lsn, time };
-    this.#firstTime ??= time;
-    this.#sources.add(path);
-    if (entry.kind === 'structure') this.#structures++;
-    if (entry.kind !== 'transaction') return;
-    this.#transactions++;
-    this.#operations += entry.count;
-    this.#bytes += entry.changes.length;
-    for (const each of entry.participants) this.#meet(each, given);
-  }
-
-  #meet({ uuid, changeSeq, path }: Participant, given: ReadonlySet<string>): void {
-    const key = keyOf(uuid);
-    if (given.has(key)) {
-      this.#wanted.set(key, changeSeq);
-      return;
-    }
-    const known = this.#missing.get(key);
-    if (known === undefined)
-      this.#missing.set(key, { file: path, uuid: uuidText(uuid), transactions: 1 });
-    else known.transactions++;
-  }
-
-  /** What the transaction log does not have that it should have. */
-  #checkTail(): void {
-    const { tail } = this.#parts;
-    const step = this.#chain.steps.at(-1);
-    if (tail === undefined || step === undefined) return;
-    const problem = tail.problemFor(this.#chain.uuid, step.timeline, this.#to.lsn);
-    if (problem === undefined) return;
-    const message =
-      `the transaction log ${tail.path} may have more of this file, and cannot be read: ${problem}; ` +
-      '--archive-only does without it';
-    this.#stop = refusal('log-damaged', this.file, message);
-  }
-
-  #gap(what: string): BtrieveError {
-    const message = `the log has a gap: ${what}; --up-to-damage goes up to there, a newer backup from behind it on`;
-    return refusal('gap', this.file, message);
-  }
-
-  #damaged(error: BtrieveError): BtrieveError {
-    const { status, message, file: segment, offset, cause } = error;
-    if (status !== Status.ARCH_LOGFILE_INVALID) return error;
-    const text = message.replace(/ \(status \d+, .*$/s, '');
-    return new BtrieveError(
-      status,
-      `the log is damaged: ${text}; --up-to-damage goes up to there`,
-      {
-        reason: 'damaged',
-        ...(segment === undefined ? {} : { file: segment }),
-        ...(offset === undefined ? {} : { offset }),
-        cause: cause ?? error,
-      },
-    );
-  }
-
-  /** When all files have been gone through. `isReached`: one of them has come to the target. */
-  judge(isReached: boolean): void {
-    if (this.error !== undefined) return;
-    if (this.#stop !== undefined && !this.#mayStop()) {
-      this.error = this.#stop;
-      return;
-    }
-    if (this.#stop === undefined && !isReached) {
-      this.error = this.#unreachable('the log does not go as far');
-      return;
-    }
-    // A point that has a name has it in each file.
-    if (this.#target.kind === 'name' && !this.isReached) {
-      this.error = this.#unreachable('the log of this file has no such point');
-      return;
-    }
-    this.#assertNotAhead();
-    this.#assertOneWay();
-  }
-
-  #mayStop(): boolean {
-    // What ends with a transaction needs nothing behind it.
-    if (this.#target.kind === 'lsn' && this.isReached) return true;
-    const canBeLeft = ['gap', 'damaged', 'created-over'].includes(this.#stop?.reason ?? '');
-    return this.#parts.upToDamage && canBeLeft;
-  }
-
-  /**
-   * A file is ahead of its log only where it was rolled forward by the transaction log as well. Of segments that
-   * were chosen it is to be said that they are too old.
-   */
-  #assertNotAhead(): void {
-    const { changeSeq } = this.stand;
-    const { tail } = this.#parts;
-    const last = Math.max(
-      tail?.lastChangeSeq(this.#chain.uuid, this.#chain.steps.at(-1)?.timeline ?? 0) ?? 0,
-      ...this.#chain.steps.flatMap(({ segments }) =>
-        segments.map((each) => Math.max(each.lastChangeSeq, each.afterChangeSeq)),
-      ),
-    );
-    if (changeSeq <= last || this.#to.changeSeq > changeSeq || this.#knowsFrom) return;
-    this.#isAhead = true;
-    if (this.#parts.logs.length === 0 && this.#target.kind === 'end') return;
-    const message =
-      `the log ends with change ${last} of the file, which has ${changeSeq}: it is older than the file; ` +
-      'give the newer segments (--log)';
-    this.error = refusal('log-older', this.file, message);
-  }
-
-  #assertOneWay(): void {
-    const { fork, ends } = this.#chain;
-    if (fork === undefined || this.#to.changeSeq <= fork) return;
-    const message =
-      `the file went on in more than one way after change ${fork}; say by --timeline which is meant: ` +
-      ends.join(', ');
-    this.error = refusal('several-timelines', this.file, message);
-  }
-
-  #unreachable(why: string): BtrieveError {
-    const message = `${targetText(this.#target)} cannot be reached: ${why}`;
-    return new BtrieveError(Status.ROLL_FORWARD_ERROR, message, {
-      reason: 'unreachable',
-      file: this.file,
-      expected: `from ${placeText(this.#from)} to ${placeText(this.#to)}`,
-    });
-  }
-
-  /** Whether another file ends before its part of a transaction that this one has. */
-  needsMoreThan(others: readonly Scan[]): boolean {
-    return others.some((other) => (this.#wanted.get(other.key) ?? 0) > other.reach);
-  }
-
-  /** Back to before the first transaction that another file cannot have its part of. */
-  *takeBack(others: readonly Scan[]): Generator<PlanStep, void, void> {
-    const reach = new Map(others.map((other) => [other.key, other.reach]));
-    const { files, source, tail } = this.#parts;
-    const after = this.stand.changeSeq;
-    for (const { entry } of chainEntries(files, source, this.#chain, after, tail)) {
-      if (entry.kind !== 'transaction') continue;
-      const isTorn = entry.participants.some(
-        ({ uuid, changeSeq }) => changeSeq > (reach.get(keyOf(uuid)) ?? Infinity),
-      );
-      if (!isTorn) continue;
-      yield* this.again(others, entry.changeSeq - 1);
-      return;
-    }
-  }
-
-  /** With fewer files, or not so far; whether it was good is not asked again. */
-  *again(given: readonly Scan[], limit = Infinity): Generator<PlanStep, void, void> {
-    const stop = this.#stop;
-    yield* this.run(limit, given);
-    this.#stop = stop;
-  }
-
-  result(): FilePlan | RefusedFile {
-    const { file, stand } = this;
-    if (this.error !== undefined) {
-      return { file, error: this.error, earliest: this.#from, latest: this.#to };
-    }
-    return {
-      ...{ file, stand, chain: this.#chain, from: this.#from, to: this.#to },
-      ...{ transactions: this.#transactions, operations: this.#operations, bytes: this.#bytes },
-      structures: this.#structures,
-      firstTime: this.#firstTime,
-      participants: [...this.#missing.values()],
-      sources: [...this.#sources],
-      hasMore: this.#hasMore || this.#stop !== undefined,
-      isAhead: this.#isAhead,
-    };
-  }
-}
-
-type Counted = ArchivedTransaction | ArchivedStructure | ArchivedSteps;
-
-/** Steps have none: they belong to what is before them. */
-function lsnOf(entry: Counted): number {
-  return entry.kind === 'steps' ? 0 : entry.lsn;
-}
-
-/** The identity of a file, to look it up by. */
-function keyOf({ buffer, byteOffset, length }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, length).toString('latin1');
-}
-
-/** For people. */
-function placeText({ changeSeq, lsn, time }: Place): string {
-  const transaction = lsn === 0 ? '' : `, transaction ${lsn}`;
-  return `${new Date(time).toISOString()}${transaction} (change ${changeSeq} of the file)`;
 }

@@ -152,3 +152,13 @@ export function proves(target: RollForwardTarget, { lsn, time }: Moment): boolea
       return false;
   }
 }
+
+/**
+ * Whether a target lies behind something that is no transaction: at its time, or behind the transaction that was given
+ * its LSN last before it (0: not known, then no transaction lies behind it). Of a point with a name this says nothing: true.
+ */
+export function liesBehind(target: RollForwardTarget, { lsn, time }: Moment): boolean {
+  if (target.kind === 'time') return target.time >= time;
+  if (target.kind === 'lsn' || target.kind === 'before-tx') return lsn > 0 && target.lsn > lsn;
+  return true;
+}

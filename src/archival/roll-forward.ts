@@ -18,18 +18,20 @@ import type { OpenFile } from '../microkernel/files/open-file.js';
 import { fileError } from '../microkernel/page-device.js';
 import type { EventLog, Ports } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
+import { lookAtFile } from '../logging/file-standing.js';
 import { ArchiveKeys, ownerNeeded } from './archive-keys.js';
 import type { ArchivedStructure, ArchivedTransaction } from './archive-reader.js';
 import { DumpFile, type DumpOptions } from './dump-file.js';
-import { chainEntries, isCounted, type ChainStep } from './roll-forward-chain.js';
+import { chainEntries, isCounted, type ChainStep, type FileStand } from './roll-forward-chain.js';
+import { planRollForward } from './roll-forward-plan.js';
 import {
   isRefused,
-  planRollForward,
+  type Creation,
   type FilePlan,
   type Place,
   type PlanParts,
   type RefusedFile,
-} from './roll-forward-plan.js';
+} from './roll-forward-scan.js';
 import {
   localTime,
   parseTarget,
@@ -105,6 +107,8 @@ export interface RolledFile {
     readonly uuid: string;
     readonly transactions: number;
   }[];
+  /** When the file was created over the one that was there: it is created again first; ISO 8601, UTC. */
+  readonly createdAgain?: string;
   /** The log has more; the file goes on under a timeline of its own when it is written to. */
   readonly leavesTimeline: boolean;
   /** Transactions that only the transaction log had, and the archival log of the file has now, too. */
@@ -252,7 +256,8 @@ class RollForward {
 
   *#one(plan: FilePlan): Generator<RollForwardStep, void, void> {
     try {
-      const isNothing = plan.to.changeSeq === plan.stand.changeSeq;
+      const isThere = plan.creation === undefined;
+      const isNothing = isThere && plan.to.changeSeq === plan.stand.changeSeq;
       if (this.#options.dump?.only === true) yield* this.#dumpOnly(plan);
       else if (isNothing) this.#note(plan, { ...described(plan), outcome: 'nothing-to-do' });
       else yield* this.#apply(plan);
@@ -267,6 +272,7 @@ class RollForward {
 
   *#apply(plan: FilePlan): Generator<RollForwardStep, void, void> {
     const { table, events, settled } = this.#parts;
+    if (plan.creation !== undefined) this.#createAgain(plan.file, plan.creation);
     const file = this.#open(plan);
     let isDone = false;
     try {
@@ -285,6 +291,21 @@ class RollForward {
     events.write({ severity: 'I', id: 'file-rolled-forward', fields, text });
     const result = { ...described(plan), ...this.#tailState(plan) };
     this.#note(plan, { ...result, outcome: 'rolled-forward' });
+  }
+
+  /** Durable when it returns: from then on the file is the one that was created over what was there. Throws 112, 148. */
+  #createAgain(path: string, { successor, over }: Creation): void {
+    const { table, events, files } = this.#parts;
+    assertSame(path, over, lookAtFile(files, path));
+    try {
+      table.createAgain(path, successor.definition, successor.uuid);
+    } catch (error) {
+      throw inUse(path, error);
+    }
+    const fields = { file: path, time: new Date(successor.time).toISOString() };
+    const text =
+      'The file that was created over this one is there again, without its records so far.';
+    events.write({ severity: 'I', id: 'file-created-again', fields, text });
   }
 
   /** For this alone, with the owner name that opens it. Throws 112, 51. */
@@ -374,20 +395,25 @@ class RollForward {
   *#dumpOnly(plan: FilePlan): Generator<RollForwardStep, void, void> {
     const { table } = this.#parts;
     const file = this.#open(plan);
-    const keys = this.#keysOf(plan, file);
     try {
-      for (const { entry } of this.#entries(plan)) {
-        if (entry.kind !== 'steps') {
-          this.#dump?.put(plan.file, entry, plainOf(plan.file, keys, entry));
-        }
-        if (entry.changeSeq >= plan.to.changeSeq) break;
-        if (entry.kind === 'transaction') this.#done += entry.count;
-        yield { file: plan.file, done: this.#done, total: this.#total, unit: 'operations' };
-      }
+      const earlier = plan.creation?.earlier ?? [];
+      for (const each of [...earlier, plan]) yield* this.#dumpEntries(each, file);
     } finally {
       table.close(file, false);
     }
     this.#note(plan, { ...described(plan), outcome: 'planned' });
+  }
+
+  *#dumpEntries(plan: FilePlan, file: OpenFile): Generator<RollForwardStep, void, void> {
+    const keys = this.#keysOf(plan, file);
+    for (const { entry } of this.#entries(plan)) {
+      if (entry.kind !== 'steps') {
+        this.#dump?.put(plan.file, entry, plainOf(plan.file, keys, entry));
+      }
+      if (entry.changeSeq >= plan.to.changeSeq) break;
+      if (entry.kind === 'transaction') this.#done += entry.count;
+      yield { file: plan.file, done: this.#done, total: this.#total, unit: 'operations' };
+    }
   }
 
   /** Those that end before their logs do have left the history that these go on with. */
@@ -483,7 +509,14 @@ function plainOf(
 
 /** What was planned for is what was opened. */
 function assertUnchanged({ stand, file }: FilePlan, { pages }: OpenFile): void {
-  const { uuid, timeline, changeSeq } = pages.control;
+  assertSame(file, stand, pages.control);
+}
+
+function assertSame(
+  file: string,
+  stand: FileStand,
+  { uuid, timeline, changeSeq }: FileStand,
+): void {
   const isSame =
     Buffer.compare(uuid, stand.uuid) === 0 &&
     timeline === stand.timeline &&
@@ -526,6 +559,10 @@ function logOrNone(path: string, logFor: (path: string) => string): string | und
   }
 }
 
+function isoTime(time: number): string {
+  return new Date(time).toISOString();
+}
+
 function placeOf({ changeSeq, lsn, time }: Place): RollForwardPlace {
   return {
     changeSeq,
@@ -544,6 +581,7 @@ function described(plan: FilePlan): Omit<RolledFile, 'outcome'> {
     to: placeOf(to),
     ...{ transactions, operations, bytes, structures },
     ...(firstTime === undefined ? {} : { firstTime: new Date(firstTime).toISOString() }),
+    ...(plan.creation === undefined ? {} : { createdAgain: isoTime(plan.creation.successor.time) }),
     sources: plan.sources,
     participants: plan.participants,
     leavesTimeline: plan.hasMore,

@@ -18,6 +18,8 @@ import { BtrieveError, Status } from './status.js';
 export interface NewFileOptions {
   /** Bytes: 512·k to 4096, 8192 or 16384. */
   readonly pageSize: number;
+  /** Which file it is; 16 bytes. Default: random ones. */
+  readonly uuid?: Uint8Array | undefined;
 }
 
 /**
@@ -43,7 +45,7 @@ export function createFile(
   }
   try {
     refuseExisting(files, path);
-    writeNewFile(files, path, newFileImage(pageSize, random));
+    writeNewFile(files, path, newFileImage(pageSize, random, options.uuid));
     syncName(files, path);
   } catch (error) {
     throw creationError(error, path);
@@ -133,12 +135,17 @@ function creationError(error: unknown, path: string): Error {
   });
 }
 
-function newFileImage(pageSize: number, random: Random): Uint8Array {
+/** An identity for a new file. */
+export function newUuid(random: Random): Uint8Array {
+  const uuid = new Uint8Array(16);
+  random.fill(uuid);
+  return uuid;
+}
+
+function newFileImage(pageSize: number, random: Random, uuid = newUuid(random)): Uint8Array {
   const geometry = PatGeometry.of(pageSize);
   const image = new Uint8Array(geometry.smallestFile * pageSize);
   const view = new DataView(image.buffer);
-  const uuid = new Uint8Array(16);
-  random.fill(uuid);
   const seed = new Uint8Array(4);
   random.fill(seed);
   const record = newControlRecord(pageSize, uuid, new DataView(seed.buffer).getUint32(0, true));

@@ -325,6 +325,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'archival/roll-forward-target',
       'archival/roll-forward-chain',
       'archival/log-tail',
+      'archival/roll-forward-scan',
       'archival/roll-forward-plan',
       'archival/structure-redo',
       'archival/dump-file',
@@ -957,9 +958,14 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'contops/backup-agent': ['contops/continuous-operations'],
   'archival/logs-by-blog': ['archival/found-archived'],
   'archival/log-tail': ['archival/roll-forward-chain'],
-  'archival/roll-forward-plan': [
+  'archival/roll-forward-scan': [
     'archival/archive-keys',
     'archival/roll-forward-chain',
+    'archival/roll-forward-target',
+  ],
+  'archival/roll-forward-plan': [
+    'archival/roll-forward-chain',
+    'archival/roll-forward-scan',
     'archival/roll-forward-target',
   ],
   'archival/tail-append': ['archival/roll-forward-chain'],
@@ -968,6 +974,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'archival/dump-file',
     'archival/roll-forward-chain',
     'archival/roll-forward-plan',
+    'archival/roll-forward-scan',
     'archival/roll-forward-target',
     'archival/structure-redo',
     'archival/tail-append',

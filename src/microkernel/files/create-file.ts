@@ -27,7 +27,12 @@ export interface CreateOptions {
   readonly holder: Holder;
   /** Put it in the place of a file that nobody has open; else an existing one is status 59. */
   readonly replace: boolean;
+  /** Which file it is; 16 bytes. Default: random ones. */
+  readonly uuid?: Uint8Array;
 }
+
+/** The number of changes (`changeSeq`) that a file has when it is created. */
+export const OPERATIONS_OF_CREATION = 1;
 
 const TEMPORARY = '.isamite-made';
 /** A name can be as long on every file system that matters, in bytes. */
@@ -63,7 +68,7 @@ export function createDataFile(
     const temporary = temporaryName(path);
     removeSecondName(files, temporary, old);
     removeLeftover(files, temporary);
-    PageFile.create(ports, temporary, { pageSize: definition.pageSize });
+    PageFile.create(ports, temporary, { pageSize: definition.pageSize, uuid: options.uuid });
     const place = { path, isNew: old === undefined };
     fill(ports, cache, temporary, place, definition, options.holder);
     files.syncDirectory(dirname(path));

@@ -5,7 +5,8 @@
  * and in which mode, and when it is opened and closed for good.
  */
 import { dirname } from 'node:path';
-import { createDataFile, holdAlone } from './create-file.js';
+import { newUuid } from '../file-creation.js';
+import { createDataFile, holdAlone, OPERATIONS_OF_CREATION } from './create-file.js';
 import type { ClientFile } from './client-file.js';
 import { OriginalFiles, type OpenOriginal } from './original-files.js';
 import type { FileDefinition } from '../definition/file-definition.js';
@@ -37,8 +38,19 @@ export interface FileArchives {
   isAsWanted(file: OpenFile): boolean;
   /** The file is closed, or archived no more. */
   close(archive: FileArchive): void;
-  /** The file at a path is about to be created over, or removed. */
-  beforeReplace(path: string, isCreatedOver: boolean): void;
+  /** The file at a path is about to be created over by a successor, or removed. */
+  beforeReplace(path: string, successor?: FileSuccessor): void;
+  /** A file was created over another one. What keeps its log from being begun now does not keep it from it later. */
+  created(path: string): void;
+}
+
+/** A file that is about to be created over another one. */
+export interface FileSuccessor {
+  /** 16 bytes. */
+  readonly uuid: Uint8Array;
+  readonly definition: FileDefinition;
+  /** The last LSN given out before; 0: none. */
+  readonly lsn: number;
 }
 
 /** How a file is to be used that is or may be archived. */
@@ -62,9 +74,6 @@ interface Entry {
   /** It is being rolled forward: what it gets is in its archival log. */
   readonly isRollForward: boolean;
 }
-
-/** Of a file that has more behind it the name is on disk. */
-const OPERATIONS_OF_CREATION = 1;
 
 /** More files at a time are status 86. */
 const FILE_LIMIT = 65_535;
@@ -407,6 +416,7 @@ export class FileTable {
 
   /** Whoever created a file may have been killed before its name was on disk. */
   #syncName({ pages }: OpenFile): void {
+    // Of a file that has more behind it the name is on disk.
     if (pages.control.changeSeq > OPERATIONS_OF_CREATION) return;
     try {
       this.#options.ports.files.syncDirectory(dirname(pages.path));
@@ -531,19 +541,34 @@ export class FileTable {
 
   /** Creates a file; see `createDataFile`. 85 if the old one is open here. */
   create(path: string, definition: FileDefinition, replace: boolean): void {
-    const { ports, cache, holder, archives } = this.#options;
+    const { ports, cache, holder, archives, log } = this.#options;
     this.gate.assertOpen(path);
     this.assertNotOpen(path);
-    if (replace) archives?.beforeReplace(path, true);
+    const uuid = newUuid(ports.random);
+    const lsn = log?.changes?.lastLsn ?? 0;
+    if (replace) archives?.beforeReplace(path, { uuid, definition, lsn });
     this.#options.continuous?.assertFree(path);
-    createDataFile(ports, cache, path, definition, { holder, replace });
+    createDataFile(ports, cache, path, definition, { holder, replace, uuid });
+    if (replace) archives?.created(path);
+  }
+
+  /**
+   * Creates a file over another one as it was created before: so it is not said in any log. Durable when it returns.
+   * Throws as `create`.
+   */
+  createAgain(path: string, definition: FileDefinition, uuid: Uint8Array): void {
+    const { ports, cache, holder } = this.#options;
+    this.gate.assertOpen(path);
+    this.assertNotOpen(path);
+    this.#options.continuous?.assertFree(path);
+    createDataFile(ports, cache, path, definition, { holder, replace: true, uuid });
   }
 
   /** Removes a data file that nobody has open. Throws 12, 30 (it is none), 85, 94. */
   remove(path: string): void {
     const { files } = this.#options.ports;
     this.#alone(path, () => {
-      this.#options.archives?.beforeReplace(path, false);
+      this.#options.archives?.beforeReplace(path);
       files.remove(path);
       files.syncDirectory(dirname(path));
     });
