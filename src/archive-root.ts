@@ -109,8 +109,12 @@ export function* readArchive(
   options: ReadArchiveOptions = {},
 ): Generator<ListedEntry, void, undefined> {
   const { log, root, files = nodePorts({ worker: 'never' }).files, ...rest } = options;
-  const { owners = [], onSealed, ...query } = rest;
-  const keys = { owners, ...(onSealed === undefined ? {} : { onSealed }) };
+  const { owners = [], onSealed, onProgress, ...query } = rest;
+  const keys = {
+    owners,
+    ...(onSealed === undefined ? {} : { onSealed }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  };
   const place = resolve(path);
   const logFor = root === undefined ? defaultLogOf : logsByBlog(files, resolve(root));
   try {

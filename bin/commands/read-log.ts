@@ -26,17 +26,23 @@ export async function command(session: Session): Promise<Outcome> {
   const { root } = chooseRoot(session.value('root'), session.console);
   const owners = await ownerNames(session);
   const sealed = new SealedEntries();
-  const keys = { owners, onSealed: sealed.add };
+  const progress = session.progress('Reading', 'bytes');
+  const keys = { owners, onSealed: sealed.add, onProgress: progress.tell };
   const options = { ...queryOf(session), ...keys, root, ...(log === undefined ? {} : { log }) };
   const entries: ListedEntry[] = [];
   let count = 0;
   let isCut = false;
-  for (const entry of readArchive(path, options)) {
-    isCut = count === limit;
-    if (isCut) break;
-    count++;
-    if (session.isJson) entries.push(entry);
-    else session.console.out(shown(entry, fields));
+  try {
+    for (const entry of readArchive(path, options)) {
+      isCut = count === limit;
+      if (isCut) break;
+      count++;
+      progress.end();
+      if (session.isJson) entries.push(entry);
+      else session.console.out(shown(entry, fields));
+    }
+  } finally {
+    progress.end();
   }
   const text = `${count === 0 ? '' : '\n'}${count} ${count === 1 ? 'entry' : 'entries'}`;
   const cut = isCut ? [`The log has more than these ${count}; --limit asks for more.`] : [];

@@ -74,6 +74,8 @@ export interface ListingKeys {
   readonly owners?: readonly string[];
   /** Told of each entry that none of them opens: it is shown without its changes, or left out if these decide. */
   readonly onSealed?: (place: SealedPlace) => void;
+  /** Told now and then how many bytes of the log were read, and how many there are. */
+  readonly onProgress?: (done: number, total: number) => void;
 }
 
 const OPERATIONS: Readonly<Record<number, ListedOperation>> = {
@@ -105,18 +107,34 @@ export function* listArchive(
   files: FileSystem,
   segments: readonly string[],
   query: ArchiveQuery = {},
-  { owners = [], onSealed }: ListingKeys = {},
+  { owners = [], onSealed, onProgress }: ListingKeys = {},
 ): Generator<ListedEntry, void, undefined> {
+  const total = onProgress === undefined ? 0 : totalSize(files, segments);
+  let before = 0;
   for (const segment of segments) {
     const keys = new ArchiveKeys(archiveFileOf(files, segment), owners);
-    for (const entry of archiveEntries(files, segment)) {
+    const onRead = (end: number): void => onProgress?.(before + end, total);
+    for (const entry of archiveEntries(files, segment, { onRead })) {
       if (!isWanted(entry, query)) continue;
       const plain = entry.kind === 'transaction' ? keys.changesOf(entry) : undefined;
       if (entry.kind === 'transaction' && plain === undefined) onSealed?.(entry);
       const listed = listedOf(segment, entry, plain, query);
       if (listed !== undefined) yield listed;
     }
+    if (onProgress !== undefined) before += totalSize(files, [segment]);
   }
+}
+
+/** Bytes of segments. */
+function totalSize(files: FileSystem, segments: readonly string[]): number {
+  return segments.reduce((sum, segment) => {
+    const handle = files.open(segment, 'read');
+    try {
+      return sum + handle.size();
+    } finally {
+      handle.close();
+    }
+  }, 0);
 }
 
 function isWanted(entry: ArchiveEntry, query: ArchiveQuery): boolean {

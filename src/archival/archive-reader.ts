@@ -62,6 +62,8 @@ export interface ArchiveRange {
   readonly afterChangeSeq?: number;
   /** Entries above this one are left out. */
   readonly upTo?: number;
+  /** Told after each frame where it ended, in bytes from the beginning of the segment. */
+  readonly onRead?: (end: number) => void;
 }
 
 /** Bytes of pieces put together that are believed to be one change. */
@@ -124,14 +126,15 @@ function infoOf(path: string, walk: ArchiveWalk): ArchiveSegmentInfo {
 export function* archiveEntries(
   files: FileSystem,
   path: string,
-  { afterChangeSeq = -1, upTo = Infinity }: ArchiveRange = {},
+  { afterChangeSeq = -1, upTo = Infinity, onRead }: ArchiveRange = {},
 ): Generator<ArchiveEntry, void, undefined> {
   const handle = files.open(path, 'read');
   try {
     const walk = new ArchiveWalk(handle, path);
     const gap = gapBefore(walk.head);
     if (gap !== undefined && gap.lastChangeSeq > afterChangeSeq && gap.changeSeq <= upTo) yield gap;
-    for (const { records } of walk.frames()) {
+    for (const { at, frame, records } of walk.frames()) {
+      onRead?.(at + frame.frameSize);
       for (const entry of records) {
         if (entry.kind === 'cut') continue;
         if (entry.changeSeq > upTo) return;

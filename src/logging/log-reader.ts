@@ -14,7 +14,12 @@ import { crc32, uuidText } from '../microkernel/bytes.js';
 import type { FileSystem } from '../microkernel/ports.js';
 import { FRAME_KIND, SEGMENT_HEAD_SIZE } from './log-layout.js';
 import { FrameReader, type ReadFrame } from './log-frames.js';
-import { LogRecordError, RecordReader, type ReadTransaction } from './log-records.js';
+import {
+  LogRecordError,
+  RecordReader,
+  type ReadPart,
+  type ReadTransaction,
+} from './log-records.js';
 import {
   frameSeed,
   readSegmentHead,
@@ -76,6 +81,9 @@ export class LogReader {
   readonly strangers: string[] = [];
   lastLsn = 0;
   readonly #files: FileSystem;
+  #known: { uuid: Uint8Array | undefined; timeline: number; key: string } = {
+    ...{ uuid: undefined, timeline: 0, key: '' },
+  };
 
   constructor(files: FileSystem) {
     this.#files = files;
@@ -179,8 +187,9 @@ export class LogReader {
   }
 
   #note(segment: number, at: number, { lsn, parts }: ReadTransaction): void {
-    for (const { uuid, timeline, path, changeSeq } of parts) {
-      const key = LogReader.historyKey(uuid, timeline);
+    for (const part of parts) {
+      const { uuid, timeline, path, changeSeq } = part;
+      const key = this.#keyOf(part);
       let history = this.histories.get(key);
       if (history === undefined) {
         history = {
@@ -200,6 +209,14 @@ export class LogReader {
       const last = history.places.at(-1);
       if (last?.segment !== segment || last.at !== at) history.places.push({ segment, at });
     }
+  }
+
+  /** Transactions of one file mostly follow one another; the identity of a file is one object for a whole frame. */
+  #keyOf({ uuid, timeline }: ReadPart): string {
+    if (uuid !== this.#known.uuid || timeline !== this.#known.timeline) {
+      this.#known = { uuid, timeline, key: LogReader.historyKey(uuid, timeline) };
+    }
+    return this.#known.key;
   }
 
   /** The transactions of a file above an LSN, in order. */

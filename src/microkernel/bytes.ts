@@ -56,7 +56,7 @@ export function isBlank(bytes: Uint8Array): boolean {
 
 /** 32 hexadecimal digits in the usual groups. */
 export function uuidText(uuid: Uint8Array): string {
-  const hex = Array.from(uuid, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const hex = Buffer.from(uuid).toString('hex');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 

@@ -389,3 +389,18 @@ test('a crash in between: the old file goes on, and what was said is void; or th
   expect(points.length).toBeGreaterThan(10);
   expect(old).toBeGreaterThan(10);
 });
+
+test('reading a log of several segments tells how far it is, up to all of it', () => {
+  writeAnew();
+  engine.stop();
+  const told: (readonly [number, number])[] = [];
+  const onProgress = (done: number, total: number): void => void told.push([done, total]);
+  const entries = [...readArchive(LOG, { files: world.ports.files, onProgress })];
+  expect(entries.length).toBeGreaterThan(4);
+  const sizes = findSegments(world.disk, LOG).map((path) => copyOf(world, path).length);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  expect(told.at(-1)).toEqual([total, total]);
+  const done = told.map(([each]) => each);
+  expect(done).toEqual([...done].sort((a, b) => a - b));
+  expect(new Set(told.map(([, all]) => all))).toEqual(new Set([total]));
+});
