@@ -374,7 +374,7 @@ export class Server {
       this.#drop(connection);
       return;
     }
-    if (direct.last === id) {
+    if (direct.last !== undefined && !isAfter(id, direct.last)) {
       this.#output.add({ connection, id, session }, KIND.SEEN);
       return;
     }
@@ -559,6 +559,14 @@ export class Server {
 }
 
 const NAME_LIMIT = 200;
+
+/**
+ * Numbers of requests grow, and what goes the direct way comes in its order: whatever is not after the last
+ * that came has come too, and is not carried out a second time.
+ */
+function isAfter(id: number, other: number): boolean {
+  return ((id - other) | 0) > 0;
+}
 
 /** The connection of a way. */
 function connectionOf(way: number): number {

@@ -64,7 +64,12 @@ describe('a call that comes twice', () => {
     expect(made.serve().map(({ connection, status }) => [connection, status])).toEqual([
       ...[1, 1, 1 + DIRECT_WAY].map((connection) => [connection, 0]),
     ]);
-    expect(count()).toBe(4);
+    made.ask(1 + DIRECT_WAY, Op.INSERT, record(9));
+    made.ask(1 + DIRECT_WAY, Op.INSERT, record(10));
+    made.ask(1, Op.INSERT, record(9), true);
+    expect(made.serve()).toHaveLength(2);
+    expect(made.sent.at(-1)).toMatchObject({ connection: 1, frame: { id: 9, kind: KIND.SEEN } });
+    expect(count()).toBe(6);
   });
 
   test('without a direct way is the end of a connection, and so is too much of it', () => {
