@@ -2,7 +2,7 @@
  * A process with some engines, each of which puts its files into continuous operation and takes them out again, and
  * works in them all the time, until it is killed. So one kill meets several engines, each somewhere else.
  *
- *     node --import tsx test/crash/contops/kill-child.ts <seed> <first> <directory> ...
+ *     <seed> <first> <directory> ...
  *
  * Prints `t <directory> <serial>` for each transaction once it was answered, and `p <directory> <phase>` when
  * one begins: `start`, `inside`, `end`, `outside`.

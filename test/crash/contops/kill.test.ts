@@ -12,11 +12,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { checkFile, MicroKernel, type ContinuousFile } from '../../../src/index.js';
+import { compileProgram } from '../../support/compiled-tree.js';
 import { FILES, Item, settingsOf } from '../log/kill-files.js';
 import { randomFrom } from '../world.js';
 
 const CHILD = fileURLToPath(new URL('kill-child.ts', import.meta.url));
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const SEED = Number(process.env['SEED'] ?? 1);
 const RUNS = Number(process.env['RUNS'] ?? 120);
 const ENGINES = 4;
@@ -34,14 +34,12 @@ interface Killed {
  * is, it has got somewhere.
  */
 async function runAndKill(
+  program: string,
   words: readonly string[],
   lines: number,
   delay: number,
 ): Promise<Killed[]> {
-  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, ...words], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
   let [text, complaint] = ['', ''];
   child.stderr.on('data', (data: Buffer) => (complaint += data.toString()));
   const ready = new Promise<void>((resolve) => {
@@ -159,6 +157,7 @@ class Site {
 test(`killed in continuous operation, nothing that was answered is lost (SEED=${SEED})`, async () => {
   const random = randomFrom(SEED);
   const directory = mkdtempSync(join(tmpdir(), 'isamite-contops-kill-'));
+  const program = compileProgram(CHILD, join(directory, 'program'));
   const phases = new Map<string, number>();
   let [inside, resumed, kills] = [0, 0, 0];
   let [sites, answered]: [Site[], number] = [[], 0];
@@ -174,6 +173,7 @@ test(`killed in continuous operation, nothing that was answered is lost (SEED=${
       const from = String(Math.max(0, ...sites.map((site) => site.answered.at(-1) ?? 0)) + 10);
       const words = [String(SEED * 1000 + kills), from, ...sites.map((site) => site.directory)];
       const killed = await runAndKill(
+        program,
         words,
         Math.floor(random() * LINES),
         Math.floor(random() * 30),

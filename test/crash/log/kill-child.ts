@@ -2,7 +2,7 @@
  * A process with an engine, several files and clients, that works until it is killed, and prints each
  * commit once it has been answered. Each line goes to the system before the next operation begins.
  *
- *     node --import tsx test/crash/log/kill-child.ts <directory> <seed> <mode> <first>
+ *     <directory> <seed> <mode> <first>
  *
  * Records have a serial number; transaction n puts it into every file, an operation by itself into one.
  */
@@ -19,6 +19,7 @@ function say(line: string): void {
   writeSync(1, `${line}\n`);
 }
 
+say('begin');
 const settings = settingsOf(mode as KillMode);
 const engine = MicroKernel.start({ root: join(directory, 'root'), settings });
 const clients = [engine.client({ name: 'one' }), engine.client({ name: 'two' })] as const;

@@ -5,28 +5,32 @@
  *
  * Of the environment: `SEED`, `RUNS` (kills).
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkFile, MicroKernel } from '../../../src/index.js';
+import { compileProgram } from '../../support/compiled-tree.js';
 import { randomFrom } from '../world.js';
 import { ALONE, FILES, Item, settingsOf, type KillMode } from './kill-files.js';
 
 const CHILD = fileURLToPath(new URL('kill-child.ts', import.meta.url));
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const SEED = Number(process.env['SEED'] ?? 1);
-const RUNS = Number(process.env['RUNS'] ?? 24);
+const RUNS = Number(process.env['RUNS'] ?? 200);
 const MODES: readonly KillMode[] = ['logging', 'durable', 'small'];
+/** Operations answered before a kill, at the most: however slow the machine is, it has got somewhere. */
+const LINES = 40;
 /** A process that prints nothing for so long never will. */
 const PATIENCE_MS = 60_000;
 
 let directory = '';
+let program = '';
 
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'isamite-kill-'));
+  program = compileProgram(CHILD, join(directory, 'program'));
 });
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -38,45 +42,30 @@ interface Answered {
   last: number;
 }
 
-/** Runs the child until so long after it is ready, or, `whileRecovering`, after it was begun. */
+/** Runs the child until so long after it has printed so many lines; the first says that recovery begins. */
 async function runAndKill(
   order: readonly string[],
   answered: Answered,
+  lines: number,
   delay: number,
-  whileRecovering: boolean,
 ): Promise<void> {
-  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, ...order], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(process.execPath, [program, ...order], { stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   let complaint = '';
   child.stderr.on('data', (data: Buffer) => (complaint += data.toString()));
-  const ready = new Promise<void>((resolve) => {
+  const printed = new Promise<void>((resolve) => {
     child.stdout.on('data', (data: Buffer) => {
       text += data.toString();
-      if (text.includes('ready')) resolve();
+      if (text.split('\n').length > lines) resolve();
     });
   });
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
-  if (whileRecovering) await eventLogBegins(child, ended, delay);
-  else await Promise.race([ready, ended, timeout(PATIENCE_MS)]).then(() => timeout(delay));
+  await Promise.race([printed, ended, timeout(PATIENCE_MS)]);
+  await timeout(delay);
   child.kill('SIGKILL');
   await ended;
   if (child.signalCode !== 'SIGKILL') throw new Error(`the process has ended: ${complaint}`);
   for (const line of text.split('\n').slice(0, -1)) note(line, answered);
-}
-
-/** The start of a process takes most of a second, recovery some milliseconds at the end of it. */
-async function eventLogBegins(
-  child: ChildProcess,
-  ended: Promise<void>,
-  delay: number,
-): Promise<void> {
-  const began = new Promise<void>((resolve) => {
-    child.stdout?.once('data', () => resolve());
-  });
-  await Promise.race([began, ended, timeout(500 + delay * 2)]);
 }
 
 function timeout(milliseconds: number): Promise<void> {
@@ -158,7 +147,8 @@ test('killed processes lose nothing that was answered', async () => {
       const before = answered.last;
       const first = String(before + 10);
       const order = [place, String(SEED * 1000 + kills), mode, first];
-      await runAndKill(order, answered, 5 + Math.floor(random() * 115), kill === 2);
+      const lines = kill === 2 ? 1 : 2 + Math.floor(random() * LINES);
+      await runAndKill(order, answered, lines, random() * (kill === 2 ? 30 : 10));
       // The third comes while the process recovers from the second, or just after.
       if (kill === 1) continue;
       if (kill === 2 && answered.last === before) hits++;
