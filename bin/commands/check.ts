@@ -5,6 +5,7 @@ import {
   identifyFile,
   isOriginalFile,
   type CheckFinding,
+  type FileIdentity,
   type FileReport,
   type LegacyFinding,
 } from '../../src/index.js';
@@ -14,6 +15,8 @@ import type { Session } from '../session.js';
 
 /** So many findings fit a screen. */
 const FINDINGS_SHOWN = 20;
+const DOUBTFUL =
+  'Nothing contradicts itself, but something is as in no sound file (see the notes).';
 
 export async function command(session: Session): Promise<Outcome> {
   const file = session.operand(0);
@@ -32,16 +35,28 @@ function originalOf(file: string, owner: string): Outcome | undefined {
   const options = owner === '' ? {} : { owner };
   if (!isOriginalFile(file)) return undefined;
   const identity = identifyFile(file, options);
-  const { refusal, findings = [], findingCount = 0, warnings } = identity;
+  const { refusal, findingCount = 0, warnings } = identity;
   if (refusal !== undefined) {
     const { status, reason, message } = refusal;
     throw new BtrieveError(status as 2, plain(message, status), { reason, file });
   }
-  const isWhole = findingCount === 0;
+  const isDamaged = findingCount > 0;
+  const isDoubtful = warnings.some(({ reason }) => reason === 'variable-page');
+  return {
+    exitCode: isDamaged || isDoubtful ? EXIT.FINDINGS : EXIT.DONE,
+    reason: isDamaged ? 'damaged' : isDoubtful ? 'doubtful' : 'whole',
+    result: isDamaged ? { ...identity, advice: adviceOnDamage(file) } : identity,
+    text: describeOriginal(identity, isDoubtful),
+    warnings: warnings.map(({ message }) => `${message}.`),
+  };
+}
+
+function describeOriginal(identity: FileIdentity, isDoubtful: boolean): string {
+  const { path, findings = [], findingCount = 0 } = identity;
   const more = findingCount - FINDINGS_SHOWN;
-  const advice = adviceOnDamage(file);
-  const lines = [
-    `File:            ${file}`,
+  const verdict = isDoubtful ? DOUBTFUL : 'Nothing is wrong with this file.';
+  return [
+    `File:            ${path}`,
     `Format:          Btrieve ${identity.format ?? '?'}`,
     `Page size:       ${identity.pageSize ?? 0} bytes`,
     `Closed cleanly:  ${identity.isUnclean === true ? 'no' : 'yes'}`,
@@ -49,17 +64,10 @@ function originalOf(file: string, owner: string): Outcome | undefined {
     '',
     ...findings.slice(0, FINDINGS_SHOWN).map(describeLegacy),
     ...(more > 0 ? [`… and ${more} more; --json lists up to 100.`] : []),
-    ...(isWhole
-      ? ['Nothing is wrong with this file.']
-      : ['', `${findingCount} findings. Nothing was changed.`, advice]),
-  ];
-  return {
-    exitCode: isWhole ? EXIT.DONE : EXIT.FINDINGS,
-    reason: isWhole ? 'whole' : 'damaged',
-    result: isWhole ? identity : { ...identity, advice },
-    text: lines.join('\n'),
-    warnings: warnings.map(({ message }) => `${message}.`),
-  };
+    ...(findingCount === 0
+      ? [verdict]
+      : ['', `${findingCount} findings. Nothing was changed.`, adviceOnDamage(path)]),
+  ].join('\n');
 }
 
 /** A message without what its class has added. */

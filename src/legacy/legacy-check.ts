@@ -10,6 +10,7 @@
 import { u16 } from '../microkernel/bytes.js';
 import { BtrieveError } from '../microkernel/status.js';
 import type { LegacyKey } from './legacy-definition.js';
+import { doubtOfVariablePage } from './legacy-doubts.js';
 import { LEGACY_PAGE } from './legacy-layout.js';
 import { LEGACY_FAMILY } from './legacy-family.js';
 import type { LegacyHeader, LegacyWarning } from './legacy-fcr.js';
@@ -49,6 +50,8 @@ export interface CheckedFile {
   /** Where the header that counts begins in the file. */
   readonly headerAt: number;
   index(number: number): LegacyIndex;
+  /** Takes what is no damage, and what the user should know. */
+  warn(warning: LegacyWarning): void;
 }
 
 /** How far a check is. */
@@ -103,6 +106,9 @@ class ContentCheck {
   readonly #onRecord: ((address: number) => void) | undefined;
   readonly #findings: LegacyFinding[] = [];
   #findingCount = 0;
+  /** Variable pages that are as in no sound file, and what is strange about the first. */
+  #doubts = 0;
+  #firstDoubt = '';
   readonly #fragments = new BitSet();
   /** Pages that an index leads to. */
   readonly #indexPages = new BitSet();
@@ -131,6 +137,7 @@ class ContentCheck {
     for (const [position, index] of this.#indexes.entries())
       yield* this.#guardSteps(this.#checkIndex(index, this.#expected[position] ?? 0), index.number);
     yield* this.#checkPages();
+    this.#tellDoubts();
     // They may have come while the pages were read.
     for (const { reason, message } of this.#file.warnings)
       if (WARNINGS_OF_DAMAGE.has(reason)) this.#add({ reason, message, offset: headerAt });
@@ -322,6 +329,21 @@ class ContentCheck {
     else this.#addUnused(page);
   }
 
+  #tellDoubts(): void {
+    if (this.#doubts === 0) return;
+    const others = this.#doubts === 1 ? '' : ` (and ${this.#doubts - 1} more)`;
+    const message = `${this.#firstDoubt}${others}: no sound file is like that, and a record may be too long or too short`;
+    this.#file.warn({ reason: 'variable-page', message });
+  }
+
+  #doubt(page: number, at: number): void {
+    const what = doubtOfVariablePage(this.#file.records.pages, at);
+    if (what === undefined) return;
+    const { offset } = this.#placeOf(page);
+    if (this.#doubts++ === 0)
+      this.#firstDoubt = `variable page ${page} at offset ${offset ?? '?'}: ${what}`;
+  }
+
   #addUnused(page: number): void {
     const message = 'a page of an index belongs to no key: the header may count too few';
     this.#add({ reason: 'index-page', message, ...this.#placeOf(page) });
@@ -343,6 +365,7 @@ class ContentCheck {
           ...this.#placeOf(page),
         });
     }
+    this.#doubt(page, at);
   }
 }
 

@@ -93,7 +93,7 @@ export class LegacyFile {
     this.#volumes = volumes;
     this.#warnings = [...warnings];
     this.format = header.version.name;
-    const warn = (warning: LegacyWarning): void => this.#warn(warning);
+    const warn = (warning: LegacyWarning): void => this.warn(warning);
     const pages = new LegacyPages(header, volumes, warn, cacheSize, {
       isSalvage,
       lostHeaderAt: lostCopyAt,
@@ -247,7 +247,8 @@ export class LegacyFile {
     });
   }
 
-  #warn(warning: LegacyWarning): void {
+  /** Takes something that a user should know; told twice it counts once. */
+  warn(warning: LegacyWarning): void {
     const isKnown = this.#warnings.some(({ message }) => message === warning.message);
     if (!isKnown && this.#warnings.length < WARNINGS_MOST) this.#warnings.push(warning);
   }
@@ -257,7 +258,7 @@ export class LegacyFile {
     let isUnclean = this.#warnings.some(({ reason }) => reason === 'unfinished-change');
     const note = (reason: string, message: string): void => {
       isUnclean = true;
-      this.#warn({ reason, message });
+      this.warn({ reason, message });
     };
     if (header.isUnclean)
       note('not-closed', 'the file was not closed: its last complete state is read');
@@ -280,25 +281,25 @@ export class LegacyFile {
   #warnOfCounts(): void {
     const { header, records, keys } = this;
     if (header.records > records.capacity)
-      this.#warn({
+      this.warn({
         reason: 'record-count',
         message: `the header counts ${header.records} records, and there is room for ${records.capacity}`,
       });
     if (header.keys !== header.keysAgain)
-      this.#warn({
+      this.warn({
         reason: 'keys',
         message: `the header counts ${header.keys} keys and, elsewhere, ${header.keysAgain}`,
       });
     for (const { definition, entries } of keys)
       if (entries > header.records)
-        this.#warn({
+        this.warn({
           reason: 'key-count',
           message: `the header counts ${entries} values of key ${definition.number}, and ${header.records} records`,
         });
     const linked = keys.filter(({ isLinked }) => isLinked).length;
     const isReserved = hasFlag(this.definition, FILE_FLAG.RESERVE_POINTERS);
     if (records.plan.pointerCount > linked && !isReserved)
-      this.#warn({
+      this.warn({
         reason: 'spare-pointers',
         message: `slots have room for ${records.plan.pointerCount} pairs of duplicate pointers, and keys use ${linked}: keys were dropped, or lengths are wrong`,
       });
@@ -308,15 +309,17 @@ export class LegacyFile {
   #demandProof(): void {
     const { findings } = checkLegacyContent(this);
     const [first] = findings;
-    if (first !== undefined || this.#warnings.length > 0) {
-      const why = first?.message ?? this.#warnings[0]?.message ?? '';
+    // What other files are like on their variable pages proves nothing of the layout.
+    const warning = this.#warnings.find(({ reason }) => reason !== 'variable-page');
+    if (first !== undefined || warning !== undefined) {
+      const why = first?.message ?? warning?.message ?? '';
       throw notReadable(
         this.path,
         'layout-unproven',
         `format ${this.format} with pages of ${this.header.pageSize} bytes is read only if all of it fits what is known of it: ${why}`,
       );
     }
-    this.#warn({
+    this.warn({
       reason: 'layout-claimed',
       message: `no file of format ${this.format} with pages of ${this.header.pageSize} bytes was ever seen; all of this one fits the rules of its neighbour`,
     });

@@ -207,6 +207,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'legacy/legacy-steps',
       'legacy/legacy-definition',
       'legacy/legacy-index',
+      'legacy/legacy-doubts',
       'legacy/legacy-check',
       'legacy/legacy-file',
       'legacy/identify',
@@ -826,8 +827,15 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'legacy/legacy-pages',
     'legacy/legacy-records',
   ],
+  'legacy/legacy-doubts': [
+    'legacy/legacy-family',
+    'legacy/legacy-layout',
+    'legacy/legacy-numbers',
+    'legacy/legacy-pages',
+  ],
   'legacy/legacy-check': [
     'legacy/legacy-definition',
+    'legacy/legacy-doubts',
     'legacy/legacy-family',
     'legacy/legacy-fcr',
     'legacy/legacy-free-slots',
