@@ -232,6 +232,15 @@ export const MADE: Readonly<Record<string, MadeRequest>> = {
     records: madeRecords(45),
     holes: 6,
   },
+  '9.5-blanks': {
+    ...wide,
+    flags: FILE_FLAG.VARIABLE | FILE_FLAG.BLANK_TRUNCATION,
+    keys: [NUMBER, WORD, NULLABLE],
+    records: madeRecords(20, 400),
+    holes: 3,
+    fragmentMost: 150,
+    owner: { name: 'secret', access: 0 },
+  },
   '9.5-vat': {
     ...wide,
     flags: FILE_FLAG.VARIABLE | FILE_FLAG.VATS | FILE_FLAG.BLANK_TRUNCATION,
