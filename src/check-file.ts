@@ -50,7 +50,7 @@ export function checkFile(path: string, options: CheckFileOptions = {}): FileRep
         throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'locked', file: path });
       }
       const found = checkPages(handle, options);
-      const report = { ...found, ...(continuous && { delta: continuous.delta }) };
+      const report = { ...found, ...(continuous && asLive(continuous, found.notes)) };
       return report.findingCount > 0 ? report : withContent(report, path, options, files);
     } finally {
       handle.close();
@@ -70,8 +70,28 @@ export interface CheckFileOptions extends CheckOptions {
 export interface FileReport extends CheckReport {
   /** The delta of a file in continuous operation, which was looked at too. */
   readonly delta?: string;
+  /** Whether that delta is being rolled in. */
+  readonly isEnding?: boolean;
   /** What it holds; missing if its pages are damaged or cannot be read without the owner name. */
   readonly content?: ContentReport;
+}
+
+interface Continuous {
+  readonly files: FileSystem;
+  readonly delta: string;
+  readonly isEnding: boolean;
+}
+
+/** What a report says of a file that was checked with its delta. */
+function asLive(
+  { delta, isEnding }: Continuous,
+  notes: readonly CheckFinding[],
+): Pick<FileReport, 'delta' | 'isEnding' | 'notes'> {
+  if (!isEnding) return { delta, isEnding, notes };
+  const message =
+    'the end of continuous operation was interrupted: its delta is being rolled in, and nothing is lost; ' +
+    'that goes on when the file is opened, or by butil -endbu';
+  return { delta, isEnding, notes: [...notes, { reason: 'ending', message }] };
 }
 
 const CACHE_SIZE = 32 * 1024 * 1024;
@@ -82,10 +102,7 @@ const HOLDER = Object.freeze({ log: new Uint8Array(16), session: 0, root: '' });
  * The disk with the delta of a file laid over it; undefined if the root that the delta names does not have the file in
  * continuous operation. Throws 2 if its list cannot be read.
  */
-function continuousUse(
-  disk: FileSystem,
-  file: string,
-): { files: FileSystem; delta: string } | undefined {
+function continuousUse(disk: FileSystem, file: string): Continuous | undefined {
   const path = resolve(file);
   const delta = deltaPathOf(path);
   if (delta === path || !disk.exists(delta)) return undefined;
@@ -95,7 +112,8 @@ function continuousUse(
     if (typeof header === 'string') return undefined;
     const active = readActiveFiles(disk, activeSetsFileOf(header.root));
     const files = new DeltaFileSystem(disk, () => active);
-    return files.find(path) === undefined ? undefined : { files, delta };
+    const entry = files.find(path);
+    return entry === undefined ? undefined : { files, delta, isEnding: entry.state === 'ending' };
   } finally {
     handle.close();
   }

@@ -109,6 +109,7 @@ function describe(report: FileReport): string {
     `Pages:           ${report.physicalPages} (${report.dataPages} data, ${report.otherPages} index and variable, ${report.freePhysicalPages} free)`,
     ...describeContent(report),
     '',
+    ...report.notes.map((note) => `Note: ${describeFinding(note)}.`),
   ];
   if (report.findingCount === 0) return [...lines, 'Nothing is wrong with this file.'].join('\n');
   lines.push(...report.findings.slice(0, FINDINGS_SHOWN).map(describeFinding));

@@ -52,6 +52,8 @@ export interface CheckReport {
   /** At most `FINDINGS_SHOWN` of them. */
   readonly findings: readonly CheckFinding[];
   readonly findingCount: number;
+  /** What is no damage and not as a clean close leaves it: of a crash, and gone when the file is used next. */
+  readonly notes: readonly CheckFinding[];
 }
 
 /** How a check is run. */
@@ -86,6 +88,7 @@ class PageCheck {
   readonly #device: PageDevice;
   readonly #geometry: PatGeometry;
   readonly #findings: CheckFinding[] = [];
+  readonly #notes: CheckFinding[] = [];
   #findingCount = 0;
   /** Bits of usable physical pages that some entry maps to, by region. */
   readonly #mapped = new Map<number, DataView>();
@@ -142,16 +145,17 @@ class PageCheck {
   }
 
   #tellFcrProblem(problem: FcrProblem): void {
-    // Of a file in use, a copy may be torn by a crash: still a finding, and an explained one.
-    const inUse = this.#control.holder !== undefined;
-    const cause = inUse ? ' (by a crash, or by damage)' : '';
-    this.#find({
+    const isNote = problem.isLeftover === true;
+    const cause = isNote ? ', as a crash leaves it' : '';
+    const finding: CheckFinding = {
       reason: 'fcr-copy',
       message: `a copy of the file control record cannot be used${cause}: ${problem.message}`,
       offset: problem.offset,
       ...(problem.expected === undefined ? {} : { expected: problem.expected }),
       ...(problem.found === undefined ? {} : { found: problem.found }),
-    });
+    };
+    if (isNote) this.#notes.push(finding);
+    else this.#find(finding);
   }
 
   /** A file that was closed cleanly has no byte that nobody knows. */
@@ -423,6 +427,7 @@ class PageCheck {
       freePhysicalPages: this.#geometry.usablePages(physicalPages) - this.#physicalUsed,
       findings: this.#findings,
       findingCount: this.#findingCount,
+      notes: this.#notes,
     };
   }
 }

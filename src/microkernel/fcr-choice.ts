@@ -55,8 +55,9 @@ export function chooseFcr(handle: FileHandle): {
     newest.find((each) => newest.some((other) => other.slot === each.decoded.durableSlot)) ??
     newest[0];
   if (current === undefined) throw noFcr(handle.path, problems);
-  problems.push(...staleCopies(current, good));
-  return { control: current.decoded, slot: current.slot, fcrProblems: problems };
+  const fcrProblems = withTorn(problems, current);
+  fcrProblems.push(...staleCopies(current, good));
+  return { control: current.decoded, slot: current.slot, fcrProblems };
 }
 
 /** What tells a file from others, as far as its FCR knows. */
@@ -93,6 +94,18 @@ function strangerProblem(stranger: GoodCandidate, owner: GoodCandidate | undefin
   };
 }
 
+/** One copy of a file in use can be one that was being written: none that the current one relies on. */
+function withTorn(problems: readonly FcrProblem[], { decoded }: GoodCandidate): FcrProblem[] {
+  const [only] = problems;
+  const { holder, durableSlot, claiming, pageSize } = decoded;
+  const isTorn =
+    only !== undefined &&
+    problems.length === 1 &&
+    holder !== undefined &&
+    (claiming || only.offset !== durableSlot * pageSize);
+  return isTorn ? [{ ...only, isLeftover: true }] : [...problems];
+}
+
 /** The copy of a file closed cleanly that is older than what was written last in its place. */
 function staleCopies(current: GoodCandidate, good: readonly GoodCandidate[]): FcrProblem[] {
   const { generation, holder, pageSize } = current.decoded;
@@ -105,8 +118,15 @@ function staleCopies(current: GoodCandidate, good: readonly GoodCandidate[]): Fc
   const isSound = others.length <= 1 && oldest?.decoded.generation === generation - 1;
   if (oldest === undefined || isSound) return [];
   const message = 'the copy of the file control record is older than what was written there last';
+  // Killed after the first of the two writes of a clean close.
+  const isHalf = others.length === 2 && others[1]?.decoded.generation === generation - 1;
+  const isLeftover =
+    isHalf &&
+    oldest.decoded.generation === generation - 2 &&
+    others[1]?.decoded.holder !== undefined;
   return [
     {
+      ...(isLeftover && { isLeftover }),
       kind: 'damaged',
       message,
       offset: oldest.slot * pageSize,

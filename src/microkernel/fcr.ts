@@ -77,6 +77,8 @@ export interface FcrProblem {
   readonly offset: number;
   readonly expected?: string;
   readonly found?: string;
+  /** As a crash leaves it in a file that has lost nothing; the next change writes it anew. */
+  readonly isLeftover?: boolean;
 }
 
 const CHECKED_FROM = FCR.formatVersion;

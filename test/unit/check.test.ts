@@ -205,6 +205,7 @@ describe('a good file', () => {
             freePhysicalPages: control.freePhysical,
             findings: [],
             findingCount: 0,
+            notes: [],
           });
         },
       ),
