@@ -13,6 +13,7 @@ import { BtrieveError, Status } from '../microkernel/status.js';
 import { ArchiveLog, type ArchiveFailurePolicy, type ArchiveStatistics } from './archive-log.js';
 import { openArchive } from './archive-opening.js';
 import { controlOf, noteCreatedOver } from './created-over.js';
+import { readArchiveHead } from './archive-segment.js';
 import { setAside } from './open-segment.js';
 
 /** Which files are archived, and where to. */
@@ -67,6 +68,9 @@ export class EngineArchive implements FileArchives {
     if (path === undefined) return undefined;
     this.#assertAlone(file, path);
     try {
+      // That a file goes on under a timeline of its own is for those to say who write to it.
+      const isLooking = use.readOnly && pages.control.holder === undefined;
+      if (isLooking && this.#isOfOtherTimeline(file, path)) return undefined;
       return this.#open(file, path);
     } catch (error) {
       const shown = fileError('the archival log cannot be opened', error, path);
@@ -77,6 +81,15 @@ export class EngineArchive implements FileArchives {
       this.#accept(file, path);
       return undefined;
     }
+  }
+
+  #isOfOtherTimeline({ pages }: OpenFile, path: string): boolean {
+    const { files } = this.#options.ports;
+    if (!files.exists(path)) return false;
+    const { uuid, timeline } = pages.control;
+    const head = readArchiveHead(files, path);
+    if (typeof head === 'string' || Buffer.compare(head.uuid, uuid) !== 0) return false;
+    return head.timeline !== timeline;
   }
 
   #tellEnd({ path: log }: ArchiveLog, file: string): void {

@@ -73,10 +73,20 @@ export interface Chain {
   readonly steps: readonly ChainStep[];
   /** Behind this number of the file there is another way, too; undefined if there is none. */
   readonly fork: number | undefined;
+  /** Segments that go on behind it in other ways. */
+  readonly others: readonly string[];
   /** The timelines that end somewhere, to choose from. */
-  readonly ends: readonly number[];
+  readonly ends: readonly TimelineEnd[];
   /** With what its last segment ends, if it says that another file was created over this one. */
   readonly createdOver: ArchivedStructure | undefined;
+}
+
+/** How far a timeline goes. */
+export interface TimelineEnd {
+  readonly timeline: number;
+  readonly lastChangeSeq: number;
+  /** Milliseconds since 1970. */
+  readonly lastTime: number;
 }
 
 /** An entry, and where it comes from. */
@@ -127,7 +137,8 @@ export function chainOf(
     uuid: stand.uuid,
     steps,
     fork: wanted === undefined ? forkOf(steps, reachable) : undefined,
-    ends: reachable.map(({ timeline }) => timeline),
+    others: otherWays(steps, reachable),
+    ends: reachable.map(endOf),
     createdOver: steps.at(-1)?.segments.at(-1)?.createdOver,
   };
 }
@@ -224,6 +235,23 @@ function forkOf(steps: readonly ChainStep[], reachable: readonly Timeline[]): nu
     return [...others.map(({ leftAt }) => leftAt), ...(goesOn ? [upTo] : [])];
   });
   return forks.length === 0 ? undefined : Math.min(...forks);
+}
+
+/** Segments of which the chain has nothing, or not the end. */
+function otherWays(steps: readonly ChainStep[], reachable: readonly Timeline[]): string[] {
+  const others = reachable.filter(
+    ({ timeline }) => !steps.some((step) => step.timeline === timeline),
+  );
+  const ends = steps.flatMap(({ segments, upTo }) =>
+    segments.filter(({ lastChangeSeq }) => lastChangeSeq > upTo),
+  );
+  return [...others.flatMap(({ segments }) => segments), ...ends].map(({ path }) => path);
+}
+
+function endOf({ timeline, segments }: Timeline): TimelineEnd {
+  const lastChangeSeq = Math.max(...segments.map((each) => each.lastChangeSeq));
+  const lastTime = Math.max(...segments.map((each) => each.lastTime));
+  return { timeline, lastChangeSeq, lastTime };
 }
 
 function assertBegins(file: string, { changeSeq }: FileStand, [first]: readonly ChainStep[]): void {

@@ -140,14 +140,13 @@ export class Scan {
   /** That one can be had, too; else why not. */
   isFollowed = false;
   notFollowed = 'its log is not among those that are given';
-  /** How this one was created, if it is not there yet. */
-  successor: Successor | undefined;
   readonly #parts: PlanParts;
   readonly #chain: Chain;
   readonly #target: RollForwardTarget;
   readonly #keys: ArchiveKeys;
   /** Where the file is, as the log knows it. */
   #from: Place;
+  #successor: Successor | undefined;
   #knowsFrom = false;
   #to: Place;
   #hasMore = false;
@@ -192,6 +191,16 @@ export class Scan {
 
   get from(): Place {
     return this.#from;
+  }
+
+  /** How this one was created, if it is not there yet. */
+  get successor(): Successor | undefined {
+    return this.#successor;
+  }
+
+  set successor(successor: Successor | undefined) {
+    this.#successor = successor;
+    if (successor !== undefined) this.#from = { ...this.#from, time: successor.time };
   }
 
   hasTimeline(timeline: number): boolean {
@@ -410,17 +419,25 @@ export class Scan {
       this.error = this.#stop;
       return;
     }
-    if (this.#stop === undefined && !isReached) {
+    if (!this.assertOneWay()) return;
+    if (this.#stop === undefined && !isReached && !this.isReached) {
       this.error = this.#unreachable('the log does not go as far');
       return;
     }
+    this.#assertBegun();
     // A point that has a name has it in each file.
     if (this.#target.kind === 'name' && !this.isReached) {
       this.error = this.#unreachable('the log of this file has no such point');
       return;
     }
     this.#assertNotAhead();
-    this.assertOneWay();
+  }
+
+  /** What the file was before its log begins nobody knows; with the first change of it, somebody does. */
+  #assertBegun(): void {
+    if (this.#target.kind !== 'time' || this.#knowsFrom) return;
+    if (this.#target.time >= this.#from.time) return;
+    this.error ??= this.#unreachable('the log begins later');
   }
 
   #mayStop(): boolean {
@@ -452,13 +469,36 @@ export class Scan {
     this.error = refusal('log-older', this.file, message);
   }
 
-  assertOneWay(): void {
+  /** False, with the reason in `error`, if it is not clear which way is meant. */
+  assertOneWay(): boolean {
     const { fork, ends } = this.#chain;
-    if (fork === undefined || (this.#to.changeSeq <= fork && !this.passesOn)) return;
+    if (fork === undefined || this.#to.changeSeq < fork) return true;
+    const isBehind = this.#to.changeSeq > fork || this.#target.kind === 'end';
+    if (!isBehind && !this.#hasOtherWay(fork)) return true;
+    const ways = ends.map(({ timeline, lastChangeSeq, lastTime }) => {
+      const end = lastChangeSeq > fork ? `to change ${lastChangeSeq}` : 'nothing so far';
+      return `${timeline} (${end}, ${new Date(lastTime).toISOString()})`;
+    });
     const message =
       `the file went on in more than one way after change ${fork}; say by --timeline which is meant: ` +
-      ends.join(', ');
+      ways.join(', ');
     this.error = refusal('several-timelines', this.file, message);
+    return false;
+  }
+
+  /** Whether something that goes on there in another way than the chain does lies within the target, too. */
+  #hasOtherWay(fork: number): boolean {
+    const { files, source } = this.#parts;
+    for (const path of this.#chain.others) {
+      for (const entry of source.archiveEntries(files, path, { afterChangeSeq: fork })) {
+        if (!isCounted(entry) || entry.changeSeq <= fork) continue;
+        const moment = { lsn: lsnOf(entry), time: entry.time };
+        if (isWithin(this.#target, moment)) return true;
+        this.isReached ||= proves(this.#target, moment);
+        break;
+      }
+    }
+    return false;
   }
 
   #unreachable(why: string): BtrieveError {
