@@ -5,6 +5,11 @@ function word(path: string): string {
   return /\s/.test(path) ? `"${path}"` : path;
 }
 
+/** For a command that is for files of this engine only. */
+export const ADVICE_ON_ORIGINAL =
+  'It is a file of the original engine, which is read and never written: butil -identify says what it is, ' +
+  'and butil -rebuild makes a file of this engine of it.';
+
 /** Behind the findings of a check. */
 export function adviceOnDamage(file: string): string {
   return (

@@ -1,6 +1,6 @@
 /** What went wrong, as an outcome: numbered messages for people, status and reason for programs. */
 import type { BtrieveError } from '../src/index.js';
-import { adviceOnReadError } from './advice.js';
+import { ADVICE_ON_ORIGINAL, adviceOnReadError } from './advice.js';
 import { RootInUse } from './engine-for-command.js';
 import type { Holder } from './holder.js';
 import { MESSAGE, message, type MessageNumber } from './messages.js';
@@ -139,12 +139,25 @@ async function engineOutcome(
   }
   const holder = error.reason === 'locked' ? await holderOf(error.file) : undefined;
   if (holder !== undefined) lines.push(holder.text);
-  const advice = status === 2 ? adviceOnReadError(command, file, error.message) : undefined;
+  const advice = await adviceOn(error, file, command);
   if (advice !== undefined) lines.push(advice);
   if (isVerbose) lines.push('', error.stack ?? '');
   const details = Object.entries({ file, key, expected, found, advice, holder: holder?.holder });
   const known = Object.fromEntries(details.filter(([, value]) => value !== undefined));
   return notDone(reasonOf(error), status, lines, known);
+}
+
+/** What may be done about it; undefined where nothing is known that the message has not said. */
+async function adviceOn(
+  { status, message: said }: BtrieveError,
+  file: string | undefined,
+  command: string,
+): Promise<string | undefined> {
+  if (status === 2) return adviceOnReadError(command, file, said);
+  if (file === undefined || status !== 30 || !said.includes('data file of this engine'))
+    return undefined;
+  const { isOriginalFile } = await import('../src/index.js');
+  return isOriginalFile(file) ? ADVICE_ON_ORIGINAL : undefined;
 }
 
 /** Who has a file that is open elsewhere, if that is known. */

@@ -14,6 +14,7 @@ import type { Session } from '../session.js';
 const PAGE_LEAST = 512;
 const PAGE_MOST = 16384;
 const DISK_FULL = 18;
+const WRONG_OWNER = 51;
 /** As people call them, and as Create knows them. */
 const FORMATS: Readonly<Record<string, number>> = {
   '6.0': 0x60,
@@ -114,6 +115,9 @@ async function ofDirectory(
         ...(files.some(isForWantOfRoom)
           ? ['The disk is full: make room, and the same command goes on with the rest.']
           : []),
+        ...(files.some(isLocked)
+          ? ['With the owner names (--owner-file) the same command goes on with the locked files.']
+          : []),
         `${counted(count('rebuilt'), 'file')} ${session.dryRun ? 'would be ' : ''}rebuilt, ${count('there')} there already, ${failed} failed, ${count('other')} left out as no data files.`,
       ].join('\n'),
     },
@@ -123,6 +127,10 @@ async function ofDirectory(
 
 function isForWantOfRoom(file: RebuiltFile): boolean {
   return file.outcome === 'failed' && file.status === DISK_FULL;
+}
+
+function isLocked(file: RebuiltFile): boolean {
+  return file.outcome === 'failed' && file.status === WRONG_OWNER;
 }
 
 /** What the user should know of a file. */

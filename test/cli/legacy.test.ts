@@ -369,6 +369,20 @@ describe('what would change or replace one', () => {
     );
   });
 
+  test('commands for files of this engine only say what to do', async () => {
+    const path = put('6-fixed');
+    for (const words of [
+      ['-dump', path, '1'],
+      ['-startbu', path],
+    ]) {
+      const { exitCode, status, result } = await json(...words);
+      expect([words, exitCode, status]).toEqual([words, 2, 30]);
+      expect(result['advice']).toContain('butil -rebuild makes a file of this engine of it');
+    }
+    writeFileSync(at('other'), 'a text');
+    expect((await json('-dump', at('other'), '1')).result).not.toHaveProperty('advice');
+  });
+
   test('a damaged definition of a key: no file is made like it', async () => {
     const path = put('3-fixed');
     const bytes = readFileSync(path);
