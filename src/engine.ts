@@ -50,7 +50,7 @@ import { Freezing, type FreezeOptions, type Frozen } from './contops/freezing.js
 import * as ARCHIVE from './archival/archive-reader.js';
 import { archivedFilesIn } from './archival/found-archived.js';
 import { isDirectoryAt } from './microkernel/file-kinds.js';
-import { logsByBlog } from './archival/logs-by-blog.js';
+import { logsByBlog, namedByBlog } from './archival/logs-by-blog.js';
 import { TransactionLogTail } from './archival/log-tail.js';
 import type { LogTail } from './archival/roll-forward-chain.js';
 import {
@@ -810,17 +810,18 @@ export class MicroKernel {
     const { files, events } = this.#ports;
     const { log } = this.#log;
     const logFor = logsByBlog(files, this.root);
+    const { archiveOnly = false, upToDamage = false, timeline } = options;
+    const logs = (options.logs ?? []).map((each) => resolve(each));
+    const search = { logFor, isNamed: namedByBlog(files, this.root), logs };
     const given = paths.map((path) => resolve(path));
     const all = given.flatMap((path) =>
-      isDirectoryAt(files, path) ? archivedFilesIn(files, path, logFor) : [path],
+      isDirectoryAt(files, path) ? archivedFilesIn(files, path, search) : [path],
     );
-    const { logs = [], archiveOnly = false, upToDamage = false, timeline } = options;
     const work = rollForwardFiles(
       {
         ...{ files, events, ports: this.#ports, source: ARCHIVE, table: this.#files },
         tail: archiveOnly ? undefined : TransactionLogTail.read(files, log),
-        logs: logs.map((each) => resolve(each)),
-        ...{ logFor, upToDamage, timeline },
+        ...{ logs, logFor, upToDamage, timeline },
         owners: options.owners ?? [],
         rootKey: () => rootKey(this.#ports, this.root),
         settled: ({ pages }) => {

@@ -130,7 +130,7 @@ function line(file: RolledFile): string {
     case 'planned':
       return `${file.file}: ${count}, ${grouped(file.bytes)} bytes, to be applied${end}`;
     case 'nothing-to-do':
-      return `${file.file}: 0 applied, it has everything${end}`;
+      return `${file.file}: 0 applied, it ${file.leavesTimeline ? 'is there already' : 'has everything'}${end}`;
     case 'not-tried':
       return `${file.file}: not tried`;
     case 'refused':
@@ -154,7 +154,8 @@ function reach({ earliest, latest }: RolledFile): string[] {
 }
 
 function notes(rolled: RolledFile): string[] {
-  const { file, participants, leavesTimeline, isAheadOfLog, createdAgain } = rolled;
+  const { file, participants, leavesTimeline, isAheadOfLog, createdAgain, tornLog, appended } =
+    rolled;
   const created =
     createdAgain === undefined
       ? []
@@ -169,5 +170,12 @@ function notes(rolled: RolledFile): string[] {
   const ahead = isAheadOfLog
     ? [`${file} has more than its archival log; make a new backup of it.`]
     : [];
-  return [...created, ...others, ...left, ...ahead];
+  const torn =
+    tornLog === undefined || appended > 0
+      ? []
+      : [
+          `${tornLog.path} ends in the middle of an entry, at byte ${grouped(tornLog.offset)}: a crash leaves that, ` +
+            'and so does a copy that is not whole.',
+        ];
+  return [...torn, ...created, ...others, ...left, ...ahead];
 }

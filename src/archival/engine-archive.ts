@@ -13,7 +13,7 @@ import { BtrieveError, Status } from '../microkernel/status.js';
 import { ArchiveLog, type ArchiveFailurePolicy, type ArchiveStatistics } from './archive-log.js';
 import { openArchive } from './archive-opening.js';
 import { controlOf, noteCreatedOver } from './created-over.js';
-import { readArchiveHead } from './archive-segment.js';
+import { finishedSegments, readArchiveHead } from './archive-segment.js';
 import { setAside } from './open-segment.js';
 
 /** Which files are archived, and where to. */
@@ -88,8 +88,13 @@ export class EngineArchive implements FileArchives {
     if (!files.exists(path)) return false;
     const { uuid, timeline } = pages.control;
     const head = readArchiveHead(files, path);
-    if (typeof head === 'string' || Buffer.compare(head.uuid, uuid) !== 0) return false;
-    return head.timeline !== timeline;
+    if (typeof head === 'string') return false;
+    if (Buffer.compare(head.uuid, uuid) === 0) return head.timeline !== timeline;
+    // That of a file which was created over this one.
+    return finishedSegments(files, path).some((each) => {
+      const own = readArchiveHead(files, each);
+      return typeof own !== 'string' && Buffer.compare(own.uuid, uuid) === 0;
+    });
   }
 
   #tellEnd({ path: log }: ArchiveLog, file: string): void {

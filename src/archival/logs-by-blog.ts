@@ -30,6 +30,21 @@ export function logsByBlog(files: FileSystem, root: string): (path: string) => s
   };
 }
 
+/** Whether `blog.cfg` names a data file, by its absolute path; false if it cannot be read. */
+export function namedByBlog(files: FileSystem, root: string): (path: string) => boolean {
+  let selection: ArchivedSelection | undefined;
+  return (path) => {
+    try {
+      selection ??= readBlog(files, blogPlaces(files, root)).selection;
+      return selection.logFor(path) !== undefined;
+    } catch (error) {
+      // Whoever looks for the log of a file that was found otherwise says why.
+      if (error instanceof DiskError || error instanceof BtrieveError) return false;
+      throw error;
+    }
+  };
+}
+
 function hasSegments(files: FileSystem, log: string): boolean {
   try {
     return findSegments(files, log).length > 0;

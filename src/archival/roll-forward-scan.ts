@@ -78,6 +78,8 @@ export interface FilePlan {
   readonly hasMore: boolean;
   /** The file has more than its log: what came from the transaction log when it was rolled forward before. */
   readonly isAhead: boolean;
+  /** Where the last segment ends in the middle of an entry, if it is gone through up to there. */
+  readonly tornLog: { readonly path: string; readonly offset: number } | undefined;
   /** The file is created first, in the place of the one that is there. */
   readonly creation?: Creation;
 }
@@ -538,6 +540,12 @@ export class Scan {
     this.#stop = stop;
   }
 
+  #tornLog(): FilePlan['tornLog'] {
+    const last = this.#chain.steps.at(-1)?.segments.at(-1);
+    if (this.#hasMore || last?.end !== 'torn') return undefined;
+    return { path: last.path, offset: last.bytes };
+  }
+
   result(): FilePlan | RefusedFile {
     const { file, stand } = this;
     if (this.error !== undefined) {
@@ -552,6 +560,7 @@ export class Scan {
       sources: [...this.#sources],
       hasMore: this.#hasMore || this.#stop !== undefined,
       isAhead: this.#isAhead,
+      tornLog: this.#tornLog(),
     };
   }
 }

@@ -39,7 +39,7 @@ import {
   type RollForwardTarget,
 } from './roll-forward-target.js';
 import { passTo, redoStructure } from './structure-redo.js';
-import { appendTail } from './tail-append.js';
+import { appendTail, type TailToAppend } from './tail-append.js';
 
 /** All of it can be written as JSON. */
 export interface RollForwardOptions {
@@ -115,6 +115,11 @@ export interface RolledFile {
   readonly appended: number;
   /** The file has more than its log, which could not get what the transaction log has: a new backup is due. */
   readonly isAheadOfLog: boolean;
+  /**
+   * The last segment ends in the middle of an entry, as after a crash; or the log was cut short, as by a copy that is not
+   * whole. At which byte.
+   */
+  readonly tornLog?: { readonly path: string; readonly offset: number };
   /** Of one that was refused or failed: what can be reached, a stable word, and what to do. */
   readonly earliest?: RollForwardPlace;
   readonly latest?: RollForwardPlace;
@@ -378,7 +383,7 @@ class RollForward {
     if (tail === undefined || this.#appended.has(path)) return;
     const log = logOrNone(path, logFor);
     const { owner } = file.stored;
-    const count = log === undefined ? undefined : appendTail({ ports, log, chain, tail, owner });
+    const count = log === undefined ? undefined : append({ ports, log, chain, tail, owner });
     this.#appended.set(path, count);
     if (log === undefined || count === undefined || count === 0) return;
     const text = `${count} transactions that only the transaction log had are in the archival log now.`;
@@ -452,6 +457,16 @@ class RollForward {
       files,
       ...(this.#dump === undefined ? {} : { dump: this.#dump.path }),
     };
+  }
+}
+
+/** As `appendTail`; what fails names the log. */
+function append(wanted: TailToAppend): number | undefined {
+  try {
+    return appendTail(wanted);
+  } catch (error) {
+    const what = 'the archival log cannot take what only the transaction log has';
+    throw fileError(what, error, wanted.log);
   }
 }
 
@@ -587,6 +602,7 @@ function described(plan: FilePlan): Omit<RolledFile, 'outcome'> {
     leavesTimeline: plan.hasMore,
     appended: 0,
     isAheadOfLog: plan.isAhead,
+    ...(plan.tornLog === undefined ? {} : { tornLog: plan.tornLog }),
   };
 }
 

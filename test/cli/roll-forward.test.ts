@@ -5,7 +5,10 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
+  statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -180,6 +183,36 @@ describe('-rollfwd', () => {
     expect((await run('-rollfwd', `@${at('empty.lst')}`)).code).toBe(3);
     expect((await run('-rollfwd', `@${at('none.lst')}`)).code).toBe(2);
   });
+});
+
+describe('a directory', () => {
+  test('a file that blog.cfg names is not passed over because its log is gone', async () => {
+    prepare();
+    mkdirSync(join(root, 'blog'), { recursive: true });
+    writeFileSync(join(root, 'blog', 'blog.cfg'), `${at('a.btr')} ${at('b.btr')}\n`);
+    rmSync(at('a.log'));
+    const { code, reason, result } = await json('-rollfwd', directory);
+    expect({ code, reason }).toEqual({ code: 2, reason: 'no-log' });
+    expect(result.files.map(({ outcome }) => outcome)).toEqual(['refused', 'not-tried']);
+    expect(numbers('b.btr')).toEqual([]);
+  });
+
+  test('with logs from elsewhere, the files that they are of', async () => {
+    prepare();
+    mkdirSync(at('old'));
+    renameSync(at('a.log'), at('old/a.log'));
+    rmSync(at('b.log'));
+    const { result } = await json('-rollfwd', directory, '--log', at('old'));
+    expect(result.files).toMatchObject([{ file: 'a.btr', outcome: 'rolled-forward' }]);
+  });
+});
+
+test('a log that is cut short is said to be', async () => {
+  prepare();
+  truncateSync(at('a.log'), statSync(at('a.log')).size - 20);
+  const { out, code } = await run('-rollfwd', at('a.btr'), '--archive-only');
+  expect(code).toBe(0);
+  expect(out).toMatch(/Note: a\.log ends in the middle of an entry, at byte [\d,]+: a crash/);
 });
 
 describe('-readlog', () => {

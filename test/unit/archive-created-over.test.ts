@@ -259,6 +259,20 @@ test('a crash while it is created again, at any point: the old file or the new o
   expect(points.length).toBeGreaterThan(20);
 });
 
+test('who only looks at the old file leaves the logs as they are', () => {
+  writeAnew();
+  restore();
+  const [first] = [...readArchive(LOG, { files: world.ports.files })];
+  roll({ until: `lsn:${first?.lsn ?? ''}` });
+  const before = findSegments(world.disk, LOG);
+  const file = engine.client().openFile(A, Line, { mode: 'read-only' });
+  expect([...file.scan('byN')].map(({ n }) => n)).toEqual([1, 2]);
+  file.close();
+  expect(findSegments(world.disk, LOG)).toEqual(before);
+  expect(roll()).toMatchObject({ outcome: 'rolled-forward', transactions: 2 });
+  expect(words()).toEqual(['word 7', 'word 8']);
+});
+
 test('a copy of the old file is not written to before somebody says what is to become of it', () => {
   writeAnew();
   restore();
