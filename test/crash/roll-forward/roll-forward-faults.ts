@@ -29,7 +29,7 @@ export const SEEDED_ROLL_FORWARD_FAULTS: readonly RecordFault[] = [
     file: PLAN,
     edits: [
       {
-        find: 'if (scan.error !== undefined || !scan.needsMoreThan(scans)) continue;',
+        find: 'if (!scan.needsMoreThan(given)) continue;',
         put: 'if (scan.error !== null) continue;',
       },
     ],
