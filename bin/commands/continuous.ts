@@ -109,11 +109,16 @@ export async function list(session: Session): Promise<Outcome> {
 }
 
 function describe(each: ContinuousFile): string {
-  const { file, since, by, state, deltaBytes, growthBytes, ending, failure } = each;
-  const grown = growthBytes === undefined ? '' : `, grown by ${grouped(growthBytes)} bytes`;
+  const { file, since, by, state, ending, failure } = each;
+  const { deltaBytes, deltaPages, growthBytes, grownPages = 0 } = each;
+  const size = `delta ${grouped(deltaBytes)} bytes (${counted(deltaPages, 'page')})`;
+  const grown =
+    growthBytes === undefined
+      ? ''
+      : `, grown by ${grouped(growthBytes)} bytes (${counted(grownPages, 'page')})`;
   const more = state === 'active' ? '' : `, ${STATES[state]}${describeEnding(ending)}`;
   const failed = failure === undefined ? '' : `\n  could not be taken out: ${failure}`;
-  return `${file}  since ${since}, by ${by}, delta ${grouped(deltaBytes)} bytes${grown}${more}${failed}`;
+  return `${file}  since ${since}, by ${by}, ${size}${grown}${more}${failed}`;
 }
 
 /** For instance `: 45 %, 120 MB/s`. */

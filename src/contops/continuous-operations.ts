@@ -29,6 +29,8 @@ import { isDataFile } from '../microkernel/fcr-choice.js';
 import type { ContinuousUse, FileTable } from '../microkernel/files/file-table.js';
 import { isForWantOfRoom, type OpenFile } from '../microkernel/files/open-file.js';
 import { closeQuietly, fileError } from '../microkernel/page-device.js';
+import { chooseFcr } from '../microkernel/fcr-choice.js';
+import type { PageFile } from '../microkernel/page-file.js';
 import type { FileHandle, FileSystem, Ports } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import {
@@ -68,8 +70,12 @@ export interface ContinuousFile {
   readonly state: 'active' | 'ending' | 'missing' | 'replaced';
   /** Length of the delta, holes included. */
   readonly deltaBytes: number;
-  /** By how many bytes the file has grown since, if it is open. */
+  /** The same in pages. */
+  readonly deltaPages: number;
+  /** By how many bytes the file has grown since, if its delta counts and can be read. */
   readonly growthBytes?: number;
+  /** The same in pages. */
+  readonly grownPages?: number;
   /** How far rolling it in is, in the pass under way; while it is being taken out. */
   readonly ending?: RollInState;
   /** Why it could not be taken out, if that was last tried by this engine. */
@@ -605,10 +611,8 @@ export class ContinuousOperations implements ContinuousUse {
     const open = new Map(this.#parts.table().files.map(({ pages }) => [pages.path, pages]));
     return this.#parts.sets.all.map((entry) => {
       const { path, by, set, since } = entry;
-      const pages = open.get(path);
-      const overlay = pages?.overlay;
-      const frozenSize = overlay?.frozen.control.physicalPages ?? 0;
-      const grown = ((pages?.control.physicalPages ?? 0) - frozenSize) * entry.pageSize;
+      const deltaBytes = this.#deltaBytes(path);
+      const grownPages = this.#grownPages(path, open.get(path));
       return {
         file: path,
         delta: deltaPathOf(path),
@@ -616,9 +620,12 @@ export class ContinuousOperations implements ContinuousUse {
         by,
         set,
         state: this.#stateOf(entry),
-        deltaBytes: this.#deltaBytes(path),
+        deltaBytes,
+        deltaPages: Math.ceil(deltaBytes / entry.pageSize),
         ...this.#standingOfEnding(path),
-        ...(overlay === undefined ? {} : { growthBytes: grown }),
+        ...(grownPages === undefined
+          ? {}
+          : { growthBytes: grownPages * entry.pageSize, grownPages }),
       };
     });
   }
@@ -637,6 +644,29 @@ export class ContinuousOperations implements ContinuousUse {
     if (!disk.exists(deltaPathOf(entry.path))) return 'missing';
     if (!disk.exists(entry.path) || this.#standing(entry) === 'other') return 'replaced';
     return entry.state;
+  }
+
+  /** Of an open file, or as its delta on disk says; undefined if there is none that counts. */
+  #grownPages(path: string, pages: PageFile | undefined): number | undefined {
+    if (pages !== undefined) {
+      const { overlay, control } = pages;
+      return overlay && control.physicalPages - overlay.frozen.control.physicalPages;
+    }
+    const { disk, laidOver } = this.#parts;
+    const sizeOf = (files: FileSystem): number => {
+      const handle = files.open(path, 'read');
+      try {
+        return chooseFcr(handle).control.physicalPages;
+      } finally {
+        handle.close();
+      }
+    };
+    try {
+      return sizeOf(laidOver) - sizeOf(disk);
+    } catch (error) {
+      if (error instanceof DiskError || error instanceof BtrieveError) return undefined;
+      throw error;
+    }
   }
 
   #deltaBytes(path: string): number {

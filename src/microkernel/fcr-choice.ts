@@ -55,7 +55,8 @@ export function chooseFcr(handle: FileHandle): {
     newest.find((each) => newest.some((other) => other.slot === each.decoded.durableSlot)) ??
     newest[0];
   if (current === undefined) throw noFcr(handle.path, problems);
-  const fcrProblems = withTorn(problems, current);
+  const isOne = sound.length === good.length;
+  const fcrProblems = isOne ? withTorn(problems, current) : [...problems];
   fcrProblems.push(...staleCopies(current, good));
   return { control: current.decoded, slot: current.slot, fcrProblems };
 }
@@ -94,15 +95,10 @@ function strangerProblem(stranger: GoodCandidate, owner: GoodCandidate | undefin
   };
 }
 
-/** One copy of a file in use can be one that was being written: none that the current one relies on. */
+/** In a file in use one copy can be one that was being written. */
 function withTorn(problems: readonly FcrProblem[], { decoded }: GoodCandidate): FcrProblem[] {
   const [only] = problems;
-  const { holder, durableSlot, claiming, pageSize } = decoded;
-  const isTorn =
-    only !== undefined &&
-    problems.length === 1 &&
-    holder !== undefined &&
-    (claiming || only.offset !== durableSlot * pageSize);
+  const isTorn = only !== undefined && problems.length === 1 && decoded.holder !== undefined;
   return isTorn ? [{ ...only, isLeftover: true }] : [...problems];
 }
 

@@ -106,6 +106,31 @@ test('files of a list go in, are copied and worked in, and come out', async () =
   expect(await json('-endbu', at('a.btr'))).toMatchObject({ code: 2, status: 41 });
 });
 
+test('-contops shows delta and growth in bytes and pages, as -stat does, of closed files too', async () => {
+  await run('-startbu', at('a.btr'));
+  insert('a.btr', 21, 2000);
+  const { result: stat } = await json('-stat', at('a.btr'));
+  const { pageSize, continuous } = stat as {
+    pageSize: number;
+    continuous: { deltaBytes: number; grownPages: number };
+  };
+  const { deltaBytes, grownPages } = continuous;
+  expect(grownPages).toBeGreaterThan(10);
+  expect(await json('-contops')).toMatchObject({
+    result: {
+      files: [
+        {
+          ...{ deltaBytes, grownPages, growthBytes: grownPages * pageSize },
+          deltaPages: deltaBytes / pageSize,
+        },
+      ],
+    },
+  });
+  const { out } = await run('-contops');
+  expect(out).toContain(` bytes (${deltaBytes / pageSize} pages), grown by `);
+  expect(out).toContain(` bytes (${grownPages} pages)`);
+});
+
 test('-A ends what butil has put in, --all everything', async () => {
   const engine = MicroKernel.start({ root });
   engine.startContinuous([at('b.btr')]);
