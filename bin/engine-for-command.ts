@@ -56,8 +56,8 @@ export interface EngineOptions {
 const OWN = { requester: false };
 
 /**
- * A client of the engine that runs already: at the root of the command, or where one of the files says that
- * it is open. Undefined if there is none that serves others. Throws 3106 naming the process and the file if it does
+ * A client of the engine that runs already: where one of the files says that it is open, or at the root of the
+ * command. Undefined if there is none that serves others. Throws 3106 naming the process and the file if it does
  * not answer.
  */
 export async function reachEngine(
@@ -68,7 +68,8 @@ export async function reachEngine(
   const { BtrieveError, connect, engineOfFile, findEngine } = await import('../src/index.js');
   const own = chooseRoot(options.root, console).root;
   const held = paths.map((path) => ({ file: path, root: engineOfFile(path) }));
-  const places = [{ file: paths[0], root: own }, ...held];
+  // Whoever has a file is the only one who can open it, also where the command's root has an engine.
+  const places = [...held, { file: paths[0], root: own }];
   const place = places.find((each) => each.root !== undefined && findEngine(each.root));
   if (place?.root === undefined) return undefined;
   const { file, root } = place;

@@ -1,7 +1,7 @@
 /** `butil` and an engine that runs already, in a program of its own: one that yields, one that never does. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Programs, type Ended } from '../support/programs.js';
 
@@ -65,3 +65,21 @@ test('one that was killed is no engine: the command has its own', async () => {
   expect(stat.err).toContain(`By an engine of the command, at ${root}.`);
   expect(stat.code).toBe(0);
 });
+
+test('a file leads to its engine past another one at the root of the command, by whatever name', async () => {
+  const { child } = await begin('idle');
+  const other = join(root, 'other');
+  const { child: second } = await programs.begin(
+    'test/requester/program.ts',
+    ...[other, join(root, 'b.btr'), 'idle'],
+  );
+  const link = join(root, 'link.btr');
+  symlinkSync(file, link);
+  for (const name of [file, link, relative(process.cwd(), file)]) {
+    const stat = await butil('-stat', name, '--verbose', '--root', other);
+    expect(stat.err).toContain(`By the engine of ${root}, in process ${child.pid}.`);
+    expect(stat.code).toBe(0);
+  }
+  const own = await butil('-stat', join(root, 'b.btr'), '--verbose', '--root', other);
+  expect(own.err).toContain(`By the engine of ${other}, in process ${second.pid}.`);
+}, 60_000);
