@@ -138,8 +138,7 @@ export class Caller {
     const key = typeof input.key === 'string' ? Buffer.from(`${input.key}\0`) : (input.key ?? []);
     const dataBuffer = this.#buffer('data', room, data);
     const keyBuffer = this.#buffer('key', keyRoom, key);
-    const length = new Uint32Array(1);
-    length[0] = room;
+    const length = new Uint32Array([room]);
     const { bytes } = dataBuffer;
     const status = this.client.btrcall(op, block, bytes, length, keyBuffer.bytes, keyNumber);
     dataBuffer.check('data');

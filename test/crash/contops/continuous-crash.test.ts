@@ -1,34 +1,10 @@
-/**
- * The ci tier of the crash states of continuous operation. Of the environment: `SEED`, `LIMIT` (states of one
- * scenario; for the long tier some thousands), `SCENARIO` and `STATE` (as a failure printed them).
- */
-import { expect, test } from 'vitest';
-import { runLogTier } from '../log/log-tiers.js';
+/** The ci tier of the crash states of continuous operation. */
+import { testCrashStates } from '../log/log-suite.js';
 import { CONTINUOUS_SCENARIOS } from './continuous-scenarios.js';
 
-const LIMIT = 680;
-
-test('continuous operation survives every crash', () => {
-  const { SEED, LIMIT: wanted, SCENARIO, STATE } = process.env;
-  const limit = Number(wanted ?? LIMIT);
-  const lines: string[] = [];
-  try {
-    const tally = runLogTier(
-      {
-        seed: Number(SEED ?? 1),
-        limit,
-        ...(SCENARIO === undefined ? {} : { scenario: SCENARIO }),
-        ...(STATE === undefined ? {} : { state: STATE }),
-        print: (line) => void lines.push(line),
-      },
-      CONTINUOUS_SCENARIOS,
-    );
-    if (SCENARIO !== undefined) return;
-    expect(tally.scenarios).toBe(CONTINUOUS_SCENARIOS.length);
-    expect(tally.states).toBeGreaterThanOrEqual(0.8 * limit * CONTINUOUS_SCENARIOS.length);
-    expect(tally.deeper).toBeGreaterThanOrEqual(0.15 * tally.states);
-    expect(tally.kills).toBeGreaterThanOrEqual(0.05 * tally.states);
-  } finally {
-    console.log(lines.join('\n'));
-  }
+testCrashStates({
+  title: 'continuous operation survives every crash',
+  scenarios: CONTINUOUS_SCENARIOS,
+  limit: 600,
+  least: { states: 50_000, deeper: 12_000, kills: 2_000 },
 });

@@ -57,6 +57,10 @@ export interface LogTally {
   milliseconds: number;
 }
 
+export function noTally(): LogTally {
+  return { states: 0, distinct: 0, repeated: 0, deeper: 0, kills: 0, run: 0, milliseconds: 0 };
+}
+
 export class LogLabFailure extends Error {
   constructor(scenario: string, seed: number, state: string, cause: unknown) {
     const text = cause instanceof Error ? cause.message : String(cause);
@@ -112,15 +116,7 @@ export function prepare(
 }
 
 export class LogLab {
-  readonly tally: LogTally = {
-    states: 0,
-    distinct: 0,
-    repeated: 0,
-    deeper: 0,
-    kills: 0,
-    run: 0,
-    milliseconds: 0,
-  };
+  readonly tally: LogTally = noTally();
   readonly #scenario: LogScenario;
   readonly #options: LogLabOptions;
   readonly #seen = new Set<string>();

@@ -117,7 +117,8 @@ export class RollForwardLab {
     this.#seen.add(key);
     this.tally.states++;
     if (depth < DEPTH) this.tally.deeper++;
-    const isDeeper = depth > 1 && this.tally.states % DEEPER_ONE_IN === 0;
+    const { states, deeper } = this.tally;
+    const isDeeper = depth > 1 && 2 * deeper <= states && states % DEEPER_ONE_IN === 0;
     const points = isDeeper ? this.#record(disk.powerCut()) : [];
     try {
       if (!this.#isKnown(disk)) this.#comeBack(disk);
