@@ -27,7 +27,7 @@ const LABS = new Map([
 ]);
 /** Of `--lab`: states in all, and of one scenario with one seed. */
 const STATES = 1_000_000;
-const LIMIT = 3000;
+const LIMIT = 3300;
 
 const { values } = parseArgs({
   options: {

@@ -6,5 +6,5 @@ testCrashStates({
   title: 'what a file holds its archival log holds, after every crash',
   scenarios: ARCHIVE_SCENARIOS,
   limit: 860,
-  least: { states: 35_000, deeper: 8_000, kills: 1_500 },
+  least: { states: 34_000, deeper: 8_000, kills: 1_500 },
 });

@@ -30,7 +30,7 @@ export const SEEDED_CONTINUOUS_FAULTS: readonly RecordFault[] = [
     file: SPACE,
     edits: [{ find: 'this.#frozen?.uses(first + bit) === true', put: 'first < 0' }],
     why: 'rolling in would write over the frozen file',
-    first: END,
+    first: 'endbu after a kill, 1 file',
   },
   {
     name: 'files are listed one after the other',
@@ -62,7 +62,7 @@ export const SEEDED_CONTINUOUS_FAULTS: readonly RecordFault[] = [
     file: OPERATIONS,
     edits: [{ find: 'this.#parts.disk.syncDirectory(directory);', put: '' }],
     why: 'what is listed must be there',
-    first: START,
+    first: 'in and out, twice, 1 file',
   },
   {
     name: 'a delta gets its name before it is on disk',

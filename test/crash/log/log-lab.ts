@@ -85,8 +85,10 @@ const BRIEF_BUT_ONE_IN = 8;
 const AUDITED_ONE_IN = 64;
 /** Moments looked at of a recovery that is crashed again, at the most. */
 const DEEPER_POINTS = 8;
-/** States of each of them: few if few are looked at in all, else one for so many, up to a bound. */
-const DEEPER_STATES = { few: 2, upTo: 400, oneFor: 6, most: 128 } as const;
+/** Less than this is a small limit: each recovery counts then. */
+const SMALL_LIMIT = 400;
+/** States of each of them: few with a small limit, else one for so many, up to a bound. */
+const DEEPER_STATES = { few: 2, oneFor: 6, most: 128 } as const;
 /** Of its own states of a scenario, so many at least are for what a kill and a cut leave of each moment. */
 const FIRST_STATES = 200;
 /** Looked at of one moment before it is the turn of the next. */
@@ -229,7 +231,7 @@ export class LogLab {
       ...{ step: moment.index, isKill, seed: seed + 1000 * (DEPTH - depth + 1) },
       settings: this.#scenario.settingsAfter ?? this.#scenario.settings ?? {},
       verify: this.#scenario.verify,
-      goesOn: (shapes) => recording !== undefined || this.#goesOn(shapes),
+      goesOn: (shape) => recording !== undefined || this.#goesOn(shape),
     };
     let after: History | undefined;
     try {
@@ -260,9 +262,13 @@ export class LogLab {
     return ++this.#equal % AUDITED_ONE_IN !== 0;
   }
 
-  /** Whether it is looked at what comes after a recovery: always if none like it was gone on from before. */
-  #goesOn(shapes: readonly string[]): boolean {
+  /**
+   * Whether it is looked at what comes after a recovery: always if none like it was gone on from before. Of
+   * many recoveries not each pair of an end and a way to it is gone on from, but each end and each way.
+   */
+  #goesOn({ whole, parts }: Shape): boolean {
     if (this.#options.only !== undefined) return true;
+    const shapes = this.#options.limit < SMALL_LIMIT ? [whole] : parts;
     const isNew = shapes.some((shape) => !this.#shapes.has(shape));
     for (const shape of shapes) this.#shapes.add(shape);
     return isNew || this.tally.run % BRIEF_BUT_ONE_IN === 0;
@@ -271,8 +277,8 @@ export class LogLab {
   /** Of one moment of a recovery: the more is looked at in all, the more. */
   get #deeperStates(): number {
     const { limit } = this.#options;
-    const { few, upTo, oneFor, most } = DEEPER_STATES;
-    return limit < upTo ? few : Math.min(most, Math.floor(limit / oneFor));
+    const { few, oneFor, most } = DEEPER_STATES;
+    return limit < SMALL_LIMIT ? few : Math.min(most, Math.floor(limit / oneFor));
   }
 
   #goesDeeper(name: string, depth: number): boolean {
@@ -336,8 +342,8 @@ export interface ReturnOptions {
   readonly isKill: boolean;
   readonly settings: Partial<Settings>;
   readonly verify?: LogScenario['verify'] | undefined;
-  /** Whether work goes on after a recovery of these shapes; it does if nothing is said. */
-  readonly goesOn?: (shapes: readonly string[]) => boolean;
+  /** Whether work goes on after a recovery of this shape; it does if nothing is said. */
+  readonly goesOn?: (shape: Shape) => boolean;
 }
 
 /** What an engine found in the files when it came back. */
@@ -348,12 +354,26 @@ function contextOf(history: History, { seed }: ReturnOptions): string {
   return `${seed} ${history.context}`;
 }
 
-/** What a recovery came to; and what it has done to which files on the way, in order. */
-function shapesOf(found: Found, steps: readonly SimStep[]): string[] {
-  const [end, way] = [createHash('sha1'), createHash('sha1')];
-  for (const [path, text] of found) end.update(`${path}=${text ?? ''};`);
-  for (const { operation, path } of steps) way.update(`${operation} ${path};`);
-  return [`end ${end.digest('base64')}`, `way ${way.digest('base64')}`];
+/** What tells recoveries apart. */
+export interface Shape {
+  /** What it came to, and the places that it wrote to on the way, in order. */
+  readonly whole: string;
+  /** What it came to; and, apart from that, what it has done to which files, in order. */
+  readonly parts: readonly [string, string];
+}
+
+function shapeOf(found: Found, steps: readonly SimStep[]): Shape {
+  const [whole, end, way] = [createHash('sha1'), createHash('sha1'), createHash('sha1')];
+  for (const [path, text] of found) {
+    const line = `${path}=${text ?? ''};`;
+    whole.update(line);
+    end.update(line);
+  }
+  for (const { operation, path, at, length } of steps) {
+    whole.update(`${operation} ${path} ${at ?? ''} ${length ?? ''};`);
+    way.update(`${operation} ${path};`);
+  }
+  return { whole: whole.digest('base64'), parts: [end.digest('base64'), way.digest('base64')] };
 }
 
 /**
@@ -376,7 +396,7 @@ export function comeBack(
   history.find(found, step, isKill);
   options.verify?.(player);
   runs.add(contextOf(history, options), trace, found);
-  if (options.goesOn?.(shapesOf(found, steps)) === false) {
+  if (options.goesOn?.(shapeOf(found, steps)) === false) {
     player.abandon();
     return history;
   }

@@ -11,7 +11,7 @@ export interface LogTierOptions {
 }
 
 /** A scenario of which less than this part of the states was found goes on with another seed. */
-const ENOUGH = 0.75;
+const ENOUGH = 0.9;
 const SEEDS_MOST = 6;
 /** From one seed of a scenario to the next; those of a tier follow each other. */
 const NEXT_SEED = 10_000;
