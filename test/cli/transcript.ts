@@ -6,6 +6,9 @@
  *     records orders.seq        an unformatted file; each line is a record, with \xNN for other bytes
  *     damage a.btr 4096 100     inverts bytes, from an offset on
  *     remove a.btr
+ *     copy a.btr b.btr
+ *     directory sub
+ *     length big.des 20000000   cuts a file off there, or fills it up with zeros
  *     answer pam                what is typed when the next command asks
  *     input pam                 a line of standard input of the next command
  *     set NAME value            a variable of the environment
@@ -16,7 +19,15 @@
  * `UPDATE_TRANSCRIPTS=1` writes what is printed now in the place of what stands there: look at the
  * difference before it is kept.
  */
-import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { butil, type Console } from '../../bin/command-line.js';
 import { banner } from '../../bin/messages.js';
@@ -82,6 +93,9 @@ export class TranscriptRun {
     else if (word === 'append') appendFileSync(this.#at(name), bytesOf(rest.join(' ')));
     else if (word === 'damage') this.#damage(this.#at(name), Number(rest[0]), Number(rest[1]));
     else if (word === 'remove') rmSync(this.#at(name));
+    else if (word === 'copy') copyFileSync(this.#at(name), this.#at(rest[0] ?? ''));
+    else if (word === 'directory') mkdirSync(this.#at(name));
+    else if (word === 'length') truncateSync(this.#at(name), Number(rest[0]));
     else if (word === 'answer') this.#answers.push(line.slice(7));
     else if (word === 'input') this.#input += `${line.slice(6)}\n`;
     else if (word === 'set') this.#environment[name] = rest.join(' ');
