@@ -7,7 +7,7 @@ import { MESSAGE, message, type MessageNumber } from './messages.js';
 import { EXIT, type Outcome } from './outcome.js';
 import { Interrupted } from './progress.js';
 import { NoOwnerName } from './session.js';
-import { TextFileError } from './text-files.js';
+import { DescriptionFileError, TextFileError } from './text-files.js';
 
 /** The outcome of a failure that a command, by its name, may have; undefined for a bug. */
 export async function outcomeOf(
@@ -27,6 +27,7 @@ export async function outcomeOf(
     return notDone('interrupted', 0, [message(MESSAGE.INTERRUPTED, sentence(error.message))]);
   }
   if (error instanceof RootInUse) return rootInUse(error);
+  if (error instanceof DescriptionFileError) return inDescription(error);
   return fromEngine(error, isVerbose, command);
 }
 
@@ -64,17 +65,8 @@ async function fromEngine(
   isVerbose: boolean,
   command: string,
 ): Promise<Outcome | undefined> {
-  const { BtrieveError, DescriptionError, problemText, UnformattedError } =
-    await import('../src/index.js');
+  const { BtrieveError, UnformattedError } = await import('../src/index.js');
   if (error instanceof BtrieveError) return engineOutcome(error, isVerbose, command);
-  if (error instanceof DescriptionError) {
-    const { problems } = error;
-    const lines = problems.map((problem) => `  ${problemText(problem)}`);
-    const status = problems[0]?.status ?? 0;
-    const number = descriptionMessage(error.cause, problems);
-    const text = message(number, DESCRIPTION_TEXTS[number] ?? '');
-    return notDone('description', status, [text, ...lines], { problems });
-  }
   if (!(error instanceof UnformattedError)) return undefined;
   const { file, record, offset, expected, found } = error;
   const lines = [
@@ -84,10 +76,19 @@ async function fromEngine(
   return notDone('unformatted', 0, lines, { file, record, offset, expected, found });
 }
 
+async function inDescription({ path: file, found }: DescriptionFileError): Promise<Outcome> {
+  const { problemText } = await import('../src/index.js');
+  const { problems } = found;
+  const lines = problems.map((problem) => `  ${problemText(problem)}`);
+  const status = problems[0]?.status ?? 0;
+  const number = descriptionMessage(found.cause, problems);
+  const text = DESCRIPTION_TEXTS[number] ?? `The description file ${file} cannot be used.`;
+  return notDone('description', status, [message(number, text), ...lines], { file, problems });
+}
+
 const DESCRIPTION_TEXTS: Readonly<Record<number, string>> = {
   [MESSAGE.NO_ACS_FILE]: 'The file of the alternate collating sequence cannot be opened.',
   [MESSAGE.WRONG_ACS_FILE]: 'The file of the alternate collating sequence has the wrong format.',
-  [MESSAGE.DESCRIPTION]: 'The description file cannot be used.',
 };
 
 function descriptionMessage(
@@ -134,9 +135,7 @@ async function engineOutcome(
   }
   // The system's own words are for those who ask.
   lines.push(sentence(plainMessage(error).replace(/: \w+ E[A-Z]+$/, isVerbose ? '$&' : '')));
-  if (expected !== undefined || found !== undefined) {
-    lines.push(`Expected: ${expected ?? 'nothing'}; found: ${found ?? 'nothing'}.`);
-  }
+  if (expected !== undefined || found !== undefined) lines.push(difference(expected, found));
   const holder = error.reason === 'locked' ? await holderOf(error.file) : undefined;
   if (holder !== undefined) lines.push(holder.text);
   const advice = await adviceOn(error, file, command);
@@ -158,6 +157,12 @@ async function adviceOn(
     return undefined;
   const { isOriginalFile } = await import('../src/index.js');
   return isOriginalFile(file) ? ADVICE_ON_ORIGINAL : undefined;
+}
+
+/** What was expected and what is there; that nothing is there is said by the message. */
+function difference(expected: string | undefined, found: string | undefined): string {
+  if (expected === undefined) return `Found: ${found ?? ''}.`;
+  return `Expected: ${expected}${found === undefined ? '' : `; found: ${found}`}.`;
 }
 
 /** Who has a file that is open elsewhere, if that is known. */

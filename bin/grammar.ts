@@ -13,8 +13,10 @@ import {
   longOptionsOf,
   type ClassicOption,
   type CommandDeclaration,
+  type LongOption,
   type OperandDeclaration,
 } from './declaration.js';
+import { nearest } from './nearest-word.js';
 
 /** The command line was wrong: exit code 3. */
 export class UsageError extends Error {}
@@ -178,7 +180,9 @@ class LineReader {
   #takeOption(word: string): void {
     const option = this.#optionOf(word.slice(1));
     if (option === undefined) {
-      const hint = this.#mayBePath ? ' (a file name that begins with - goes behind --)' : '';
+      const hint = this.#mayBePath
+        ? ' (a file name that begins with - goes behind --)'
+        : this.#meant(word.slice(1).toLowerCase());
       throw this.#wrong(`${word} is no option of this command${hint}`);
     }
     this.#addOption(option, word);
@@ -218,8 +222,9 @@ class LineReader {
   #takeLong(word: string, next: string | undefined): number {
     const equals = word.indexOf('=');
     const name = word.slice(2, equals < 0 ? undefined : equals);
-    const option = longOptionsOf(this.#command).find((each) => each.name === name);
-    if (option === undefined) throw this.#wrong(`--${name} is no option of this command`);
+    const option = this.#longOptions.find((each) => each.name === name);
+    if (option === undefined)
+      throw this.#wrong(`--${name} is no option of this command${this.#meant(name)}`);
     if (option.value === undefined && equals >= 0) throw this.#wrong(`--${name} takes no value`);
     if (option.value === undefined || equals >= 0) {
       this.#long.push(word);
@@ -230,6 +235,19 @@ class LineReader {
     this.#long.push(`${word}=${next}`);
     this.#shown.push(word, next);
     return 1;
+  }
+
+  /** The option that is nearest to a word that is none; `-json` is `--json`, and `--l` is `-L`. */
+  #meant(word: string): string {
+    const near = nearest(
+      word,
+      this.#longOptions.map(({ name }) => name),
+    );
+    return near === undefined ? '' : `; did you mean --${near}?`;
+  }
+
+  get #longOptions(): readonly LongOption[] {
+    return longOptionsOf(this.#command);
   }
 
   #wrong(text: string): UsageError {

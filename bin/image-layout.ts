@@ -17,6 +17,7 @@ export interface ImageField {
 }
 
 const TYPES = ['integer', 'unsigned', 'string', 'hex'];
+const FORM = '{ "fields": [{ "name", "offset", "length", "type" }, … ] }';
 const LENGTH_LIMIT = 65_535;
 
 /** Throws `TextFileError`, and `UsageError` naming what makes no sense. */
@@ -26,12 +27,12 @@ export function readImageLayout(path: string): ImageField[] {
     parsed = JSON.parse(readText('the layout file', path));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new UsageError(`the layout file ${path} is no JSON: ${error.message}`);
+    throw new UsageError(`the layout file ${path} is no JSON; expected ${FORM}`);
   }
   const fields: unknown =
     parsed !== null && typeof parsed === 'object' && 'fields' in parsed ? parsed.fields : [];
   if (!Array.isArray(fields) || fields.length === 0) {
-    throw new UsageError(`the layout file ${path} has no fields`);
+    throw new UsageError(`the layout file ${path} has no fields; expected ${FORM}`);
   }
   return fields.map((field: unknown, index) => checked(field, `field ${index + 1} of ${path}`));
 }

@@ -22,6 +22,13 @@ export interface ReadOptions {
   readonly help: string | undefined;
 }
 
+/** What yargs says of a value that is none of those that there are. */
+const WRONG_CHOICE = /^ ?Invalid values: Argument: (\S+), Given: "(.*)", Choices: (.*)$/;
+
+function saidOfChoice(_: string, name: string, given: string, choices: string): string {
+  return `--${name} must be one of ${choices.replaceAll('"', '')}, and not ${given}`;
+}
+
 /** Columns of the help text. */
 const WIDTH = 100;
 
@@ -54,7 +61,9 @@ export async function readLongOptions(
     .help('help', 'says how the command is used')
     .exitProcess(false)
     .fail((text: string | null, error: Error | undefined) => {
-      const reason = (text ?? 'wrong usage').replaceAll(/\s+/g, ' ');
+      const reason = (text ?? 'wrong usage')
+        .replaceAll(/\s+/g, ' ')
+        .replace(WRONG_CHOICE, saidOfChoice);
       throw error ?? new UsageError(`butil -${command.name}: ${reason}`);
     });
   let help: string | undefined;

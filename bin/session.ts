@@ -126,7 +126,9 @@ export class Session {
     if (!word.isAsked) return word.name;
     const answer = await this.console.ask?.(`Owner name of ${file}: `, true);
     if (answer !== undefined) return answer;
-    throw new NoOwnerName(`there is nobody to ask for the owner name of ${file}`);
+    throw new NoOwnerName(
+      `there is nobody to ask for the owner name of ${file}; --owner-file and --owner-stdin ask nobody`,
+    );
   }
 
   /**

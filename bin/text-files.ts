@@ -1,7 +1,8 @@
 /** Text files that a command reads or writes: description, command, owner and output files. */
 import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import type { DescriptionError } from '../src/index.js';
 
-/** No text file that a command reads is longer. */
+/** No text file that a command reads is longer, in bytes. */
 const TEXT_LIMIT = 16 * 1024 * 1024;
 
 /** A file that cannot be read or written, in words for the user. */
@@ -14,6 +15,18 @@ export class TextFileError extends Error {
     const code = isWritten && found === 'ENOENT' ? 'ENOTDIR' : found;
     super(`${what} ${path}: ${WORDS[code] ?? (cause instanceof Error ? cause.message : code)}`);
     this.path = path;
+  }
+}
+
+/** What is wrong in a description file, and in which. */
+export class DescriptionFileError extends Error {
+  readonly path: string;
+  readonly found: DescriptionError;
+
+  constructor(path: string, found: DescriptionError) {
+    super(found.message, { cause: found });
+    this.path = path;
+    this.found = found;
   }
 }
 
@@ -35,7 +48,8 @@ export function readText(what: string, path: string): string {
 export function readBytes(what: string, path: string): Uint8Array {
   try {
     const { size } = statSync(path);
-    if (size > TEXT_LIMIT) throw new Error(`with ${size} bytes it is too long for one`);
+    if (size > TEXT_LIMIT)
+      throw new Error(`it has ${size} bytes, and at most ${TEXT_LIMIT} are read`);
     return readFileSync(path);
   } catch (error) {
     throw new TextFileError(what, path, error);

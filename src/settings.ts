@@ -343,7 +343,10 @@ export function writeSettings(
   { set = {}, unset = [] }: SettingsChange,
   dryRun = false,
 ): Partial<Settings> {
-  const left = Object.entries(readNames(files, path)).filter(([name]) => !unset.includes(name));
+  const there = readNames(files, path);
+  // A name that is none may stand there, and is got rid of; one that does not is a slip of the finger.
+  for (const name of unset) if (!Object.hasOwn(there, name)) settingNamed(name);
+  const left = Object.entries(there).filter(([name]) => !unset.includes(name));
   const settings: Partial<Settings> = { ...Object.fromEntries(left), ...set };
   assertKnown(settings, path);
   if (!dryRun) replaceFile(files, path, `${JSON.stringify(settings, undefined, 2)}\n`);

@@ -113,7 +113,8 @@ function unset(session: Session, root: string, words: readonly string[]): Outcom
   const names = words.map(
     (word) => NAMES.find((name) => name.toLowerCase() === word.toLowerCase()) ?? word,
   );
-  return told(session, root, changeRootSettings({ root }, { unset: names }, session.dryRun));
+  const result = changeRootSettings({ root }, { unset: names }, session.dryRun);
+  return told(session, root, result);
 }
 
 function told(session: Session, root: string, result: ChangedSettings, isApplied = false): Outcome {

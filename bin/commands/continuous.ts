@@ -45,10 +45,9 @@ function whichOf(session: Session): readonly string[] | 'all' {
   const operand = session.optional(0);
   const isAll = operand === ALL || session.isSet('A') || session.isSet('all');
   if (isAll && operand !== undefined && operand !== ALL) {
-    throw session.wrong('a file is named, or all of them are meant');
+    throw session.wrong('give a file or a list, or -A for all, and not both');
   }
-  if (!isAll && operand === undefined)
-    throw session.wrong('a file is needed, a list, or -A for all');
+  if (!isAll && operand === undefined) throw session.wrong('give a file, a list, or -A for all');
   return isAll ? 'all' : listedFiles(operand ?? '').map((path) => resolve(path));
 }
 

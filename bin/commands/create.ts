@@ -1,6 +1,6 @@
 /** `butil -create`: an empty file from a description file. */
-import { createFile, parseDescription } from '../../src/index.js';
-import { readDescription } from '../description.js';
+import { createFile } from '../../src/index.js';
+import { fileDescription } from '../description.js';
 import { done, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 import { isThere } from '../text-files.js';
@@ -11,12 +11,10 @@ export async function command(session: Session): Promise<Outcome> {
   if (answer !== undefined && answer !== 'Y' && answer !== 'N') {
     throw session.wrong(`${answer} is neither Y nor N`);
   }
-  const { text, readAcs } = readDescription(descriptionFile);
+  const describe = fileDescription(descriptionFile);
   const client = await session.client();
   const { systemData } = (await session.engine()).settings;
-  const description = parseDescription(text, 'create', readAcs, {
-    systemData: systemData === 'none' ? 'never' : systemData,
-  });
+  const description = describe(systemData === 'none' ? 'never' : systemData);
   const said = answer === undefined ? description.replace : answer === 'Y';
   const replace =
     said ??

@@ -1,5 +1,6 @@
 /** `butil -export` and `-import`: records as CSV or JSON Lines, by the names of their fields. */
 import {
+  BtrieveError,
   exportRecords,
   importRecords,
   type ExportResult,
@@ -29,7 +30,7 @@ export async function exportCommand(session: Session): Promise<Outcome> {
   const overDataFile = session.isSet('yes');
   await session.confirmOutput(output);
   const task = exportRecords(client, source, output, { ...options, exact, overDataFile });
-  const result = await session.follow('Exporting', task);
+  const result = await inLayout(session, () => session.follow('Exporting', task));
   const would = dryRun ? ' that would be' : '';
   return ofSource(
     {
@@ -78,7 +79,9 @@ export async function importCommand(session: Session): Promise<Outcome> {
   const tally = { read: 0, inserted: 0 };
   return partly(session, tally, async () => {
     const task = importRecords(client, input, output, { ...layout, format, owner, dryRun, tally });
-    const { read, inserted, refused, unused, notes } = await session.follow('Importing', task);
+    const { read, inserted, refused, unused, notes } = await inLayout(session, () =>
+      session.follow('Importing', task),
+    );
     const would = dryRun ? ' that would be' : '';
     return {
       exitCode: refused.count === 0 ? EXIT.DONE : EXIT.FINDINGS,
@@ -94,6 +97,31 @@ export async function importCommand(session: Session): Promise<Outcome> {
       ],
     };
   });
+}
+
+/** What makes no sense in a layout says which one that is, unless it is the encoding of the command line. */
+async function inLayout<R>(session: Session, work: () => Promise<R>): Promise<R> {
+  try {
+    return await work();
+  } catch (error) {
+    const isLayout =
+      error instanceof BtrieveError && error.reason === 'layout' && error.file === undefined;
+    const file = session.value('layout') ?? session.value('ddf');
+    if (!isLayout || file === undefined || isEncoding(session, error)) throw error;
+    const { status, expected, found } = error;
+    const [text = ''] = error.message.split(` (status ${status}, `);
+    throw new BtrieveError(status, text, {
+      reason: 'layout',
+      file,
+      ...(expected === undefined ? {} : { expected }),
+      ...(found === undefined ? {} : { found }),
+    });
+  }
+}
+
+function isEncoding(session: Session, { found }: BtrieveError): boolean {
+  const encoding = session.value('encoding');
+  return encoding !== undefined && found === encoding;
 }
 
 async function layoutOf(session: Session): Promise<LayoutSource> {

@@ -2,12 +2,10 @@
 import {
   addIndex as addIndexTo,
   makeExternalIndex,
-  parseDescription,
   removeIndex,
   SYSTEM_INDEX,
-  type KeyDescription,
 } from '../../src/index.js';
-import { readDescription } from '../description.js';
+import { keyDescription } from '../description.js';
 import { done, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 import { isThere } from '../text-files.js';
@@ -27,7 +25,7 @@ export async function addIndex(session: Session): Promise<Outcome> {
   }
   const given =
     number === undefined ? undefined : session.number(number, 'keyNumber', 0, KEY_NUMBER_MAX);
-  const key = isSystemKey(what) ? SYSTEM_INDEX : keyFrom(what);
+  const key = isSystemKey(what) ? SYSTEM_INDEX : keyDescription(what, 'sindex');
   const keyNumber = given ?? (key === SYSTEM_INDEX ? undefined : key.keyNumber);
   const owner = await session.owner(0, file);
   const client = await session.client();
@@ -48,11 +46,6 @@ export async function addIndex(session: Session): Promise<Outcome> {
   } finally {
     progress.end();
   }
-}
-
-function keyFrom(descriptionFile: string): KeyDescription {
-  const { text, readAcs } = readDescription(descriptionFile);
-  return parseDescription(text, 'sindex', readAcs);
 }
 
 export async function drop(session: Session): Promise<Outcome> {
@@ -79,8 +72,7 @@ function dropNumber(session: Session, word: string): number {
 export async function externalIndex(session: Session): Promise<Outcome> {
   const [source, output, descriptionFile] = [0, 1, 2].map((index) => session.operand(index));
   const [from, to] = [source ?? '', output ?? ''];
-  const { text, readAcs } = readDescription(descriptionFile ?? '');
-  const description = parseDescription(text, 'index', readAcs);
+  const description = keyDescription(descriptionFile ?? '', 'index');
   const owner = await session.owner(0, from);
   const client = await session.client();
   const replace =

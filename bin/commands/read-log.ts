@@ -1,5 +1,6 @@
 /** `butil -readlog`: what an archival log holds: who did what when. */
 import {
+  BtrieveError,
   parseTime,
   readArchive,
   type ArchiveQuery,
@@ -88,8 +89,8 @@ function queryOf(session: Session): ArchiveQuery {
     session.value(name),
   );
   return {
-    ...(since === undefined ? {} : { since: parseTime(since) }),
-    ...(until === undefined ? {} : { until: parseTime(until) }),
+    ...(since === undefined ? {} : { since: timeOf(session, 'since', since) }),
+    ...(until === undefined ? {} : { until: timeOf(session, 'until', until) }),
     ...(from === undefined ? {} : { fromLsn: from }),
     ...(to === undefined ? {} : { toLsn: to }),
     ...(lsn === undefined ? {} : { lsn }),
@@ -98,6 +99,16 @@ function queryOf(session: Session): ArchiveQuery {
     ...(key === undefined ? {} : { bytes: bytesOf(session, key) }),
     images: session.isSet('images') || session.isSet('layout'),
   };
+}
+
+/** What rolling forward takes for a time; points of other kinds are not for a list. */
+function timeOf(session: Session, name: string, text: string): number {
+  try {
+    return parseTime(text);
+  } catch (error) {
+    if (!(error instanceof BtrieveError)) throw error;
+    throw session.wrong(`--${name} must be a time like 2026-01-31T14:00, and not ${text}`);
+  }
 }
 
 function lsnOf(session: Session, name: string): number | undefined {
@@ -113,7 +124,9 @@ function bytesOf(session: Session, key: string): Uint8Array {
   const [, hex] = /^hex:(.*)$/i.exec(key) ?? [];
   if (hex === undefined) return Buffer.from(key);
   if (hex !== '' && /^(?:[0-9a-f]{2})+$/i.test(hex)) return Buffer.from(hex, 'hex');
-  throw session.wrong(`--key hex: must be followed by pairs of hexadecimal digits, and not ${hex}`);
+  throw session.wrong(
+    `--key hex: must be followed by pairs of hexadecimal digits, and not ${hex || 'nothing'}`,
+  );
 }
 
 function shown(entry: ListedEntry, fields: readonly ImageField[] | undefined): string {

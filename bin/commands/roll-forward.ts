@@ -49,7 +49,8 @@ const NOT_WITH_ACCEPT = ['until', 'log', 'archive-only', 'up-to-damage', 'timeli
 async function accept(session: Session, paths: readonly string[]): Promise<Outcome> {
   const other = NOT_WITH_ACCEPT.find((name) => session.isSet(name));
   if (other !== undefined) {
-    throw session.wrong(`--accept takes files as they are, and ${other} is about rolling forward`);
+    const name = other.length === 1 ? `-${other}` : `--${other}`;
+    throw session.wrong(`--accept takes files as they are, and ${name} is about rolling forward`);
   }
   const [owner = ''] = await ownerNames(session);
   const files = paths.map((path) => resolve(path));

@@ -49,12 +49,18 @@ const REST_TYPES: readonly string[] = ['text', 'bytes', 'lvar'];
 const FIELDS_MOST = 10_000;
 const LENGTH_MOST = 0xffff;
 
-/** A mistake in a layout: status 160 with the reason `layout`. */
-export function layoutError(message: string, expected?: string, found?: string): BtrieveError {
+/** A mistake in a layout, or in rows by it: status 160 with the reason `layout`. */
+export function layoutError(
+  message: string,
+  expected?: string,
+  found?: string,
+  file?: string,
+): BtrieveError {
   return new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, message, {
     reason: 'layout',
     ...(expected === undefined ? {} : { expected }),
     ...(found === undefined ? {} : { found }),
+    ...(file === undefined ? {} : { file }),
   });
 }
 

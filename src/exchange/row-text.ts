@@ -143,11 +143,14 @@ class CsvReader implements RowReader {
     this.#hasContent = false;
     if (this.#names === undefined) {
       this.#names = cells;
+      this.#row++;
       return undefined;
     }
+    if (cells.length !== this.#names.length) {
+      const count = `${cells.length} cell${cells.length === 1 ? '' : 's'}`;
+      throw this.#wrong(`has ${count}, and the first row ${this.#names.length}`);
+    }
     this.#row++;
-    if (cells.length !== this.#names.length)
-      throw this.#wrong(`has ${cells.length} cells, and the first row ${this.#names.length}`);
     return new Map(this.#names.map((name, i) => [name, cells[i] ?? '']));
   }
 

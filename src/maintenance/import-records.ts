@@ -71,11 +71,23 @@ export function* importRecords(
     const { tally, refused } = into;
     return { read: tally.read, inserted: tally.inserted, refused, unused: rows.unused, notes };
   } catch (error) {
-    throw fileError('the rows cannot be read', error, input);
+    throw fileError('the rows cannot be read', inInput(error, input), input);
   } finally {
     if (!isEnded) into?.giveUp();
     closeQuietly(handle);
   }
+}
+
+/** What is wrong with a row says in which file it is. */
+function inInput(error: unknown, file: string): unknown {
+  if (!(error instanceof BtrieveError) || error.reason !== 'layout') return error;
+  const { expected, found } = error;
+  return layoutError(plainMessage(error), expected, found, file);
+}
+
+/** The message of an error without what its class has added. */
+function plainMessage({ message, status }: BtrieveError): string {
+  return message.split(` (status ${status}, `)[0] ?? '';
 }
 
 function openInput(input: string): FileHandle {
@@ -171,7 +183,6 @@ class RowInserter {
 
 function withRow(error: unknown, row: number): unknown {
   if (!(error instanceof BtrieveError)) return error;
-  const { expected, found, status } = error;
-  const [message = ''] = error.message.split(` (status ${status}, `);
-  return layoutError(`record ${row}: ${message}`, expected, found);
+  const { expected, found } = error;
+  return layoutError(`record ${row}: ${plainMessage(error)}`, expected, found);
 }

@@ -2,7 +2,6 @@
  * The texts that `butil` may say, read from its sources: every string of three words and more in the files that
  * speak to users. A text with values in it becomes a pattern.
  */
-import { globSync, readFileSync } from 'node:fs';
 import ts from 'typescript';
 
 export interface SpokenText {
@@ -48,5 +47,3 @@ function patternOf(pieces: readonly string[]): RegExp {
   );
   return new RegExp(quoted.join('.*?'), 'i');
 }
-
-void globSync; void readFileSync;

@@ -87,21 +87,33 @@ export class TranscriptRun {
   async #take({ line, body }: Step): Promise<readonly string[]> {
     const [word = '', name = '', ...rest] = line.split(' ');
     if (word === '$') return this.#command(wordsOf(line.slice(2)));
-    const lines = body.slice(0, -1);
-    if (word === 'write') writeFileSync(this.#at(name), lines.map((each) => `${each}\n`).join(''));
-    else if (word === 'records') writeFileSync(this.#at(name), unformatted(lines));
-    else if (word === 'append') appendFileSync(this.#at(name), bytesOf(rest.join(' ')));
-    else if (word === 'damage') this.#damage(this.#at(name), Number(rest[0]), Number(rest[1]));
-    else if (word === 'remove') rmSync(this.#at(name));
-    else if (word === 'copy') copyFileSync(this.#at(name), this.#at(rest[0] ?? ''));
-    else if (word === 'directory') mkdirSync(this.#at(name));
-    else if (word === 'length') truncateSync(this.#at(name), Number(rest[0]));
-    else if (word === 'answer') this.#answers.push(line.slice(7));
-    else if (word === 'input') this.#input += `${line.slice(6)}\n`;
-    else if (word === 'set') this.#environment[name] = rest.join(' ');
+    const prepare = this.#steps[word];
+    if (prepare !== undefined) prepare(name, rest, body.slice(0, -1));
     else if (word !== '#' && line !== '') throw new Error(`no such step: ${line}`);
     return body;
   }
+
+  /** What comes before a command, by its word: with a name, the words behind it, and the lines of its body. */
+  readonly #steps: Readonly<
+    Record<string, (name: string, rest: readonly string[], lines: readonly string[]) => void>
+  > = {
+    write: (name, _, lines) =>
+      writeFileSync(this.#at(name), lines.map((each) => `${each}\n`).join('')),
+    records: (name, _, lines) => writeFileSync(this.#at(name), unformatted(lines)),
+    append: (name, rest) => appendFileSync(this.#at(name), bytesOf(rest.join(' '))),
+    damage: (name, [from, count]) => this.#damage(this.#at(name), Number(from), Number(count)),
+    remove: (name) => rmSync(this.#at(name)),
+    copy: (name, [to = '']) => copyFileSync(this.#at(name), this.#at(to)),
+    directory: (name) => mkdirSync(this.#at(name)),
+    length: (name, [bytes]) => truncateSync(this.#at(name), Number(bytes)),
+    answer: (...words) => this.#answers.push(textOf(words)),
+    input: (...words) => {
+      this.#input += `${textOf(words)}\n`;
+    },
+    set: (name, rest) => {
+      this.#environment[name] = rest.join(' ');
+    },
+  };
 
   #at(name: string): string {
     return join(this.#directory, name);
@@ -152,6 +164,11 @@ export class TranscriptRun {
       .replaceAll(process.version, '{node}')
       .split('\n');
   }
+}
+
+/** What stands behind the word of a step. */
+function textOf([name, rest]: readonly [string, readonly string[], ...unknown[]]): string {
+  return [name, ...rest].join(' ');
 }
 
 /** Words of a command line; quotation marks keep one together. */

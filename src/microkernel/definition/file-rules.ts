@@ -175,6 +175,11 @@ function checkVersion(version: number, origin: Origin): number {
   );
 }
 
+/** For instance `9.5` for 0x95. */
+function versionText(version: number): string {
+  return `${version >> 4}.${version & 0xf}`;
+}
+
 function checkPageSize(version: number, requested: number, origin: Origin): number {
   const rule = PAGE_RULES.get(version);
   assert(rule !== undefined, 'the version has been checked');
@@ -186,7 +191,7 @@ function checkPageSize(version: number, requested: number, origin: Origin): numb
   if (pageSize !== undefined) return pageSize;
   throw refuseFile(
     Status.PAGE_SIZE_ERROR,
-    `files of version 0x${version.toString(16)} have no pages of this size`,
+    `files of version ${versionText(version)} have no pages of this size`,
     'pageSize',
     origin,
     { reason: 'page-size', expected: sizes.join(', '), found: requested },
@@ -419,7 +424,7 @@ export function notesOn(file: Omit<FileDefinition, 'notes'>): readonly string[] 
       wantsOnlySystemData && !file.hasSystemData,
       isKeyOnly(file)
         ? 'A key-only file has no system data.'
-        : `Files of version 0x${version.toString(16)} have no system data.`,
+        : `Files of version ${versionText(version)} have no system data.`,
     ],
     [
       hasFlag(file, FILE_FLAG.BLANK_TRUNCATION) && (!isVariable(file) || isCompressed(file)),
