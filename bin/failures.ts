@@ -118,7 +118,25 @@ const REASONS: Readonly<Record<number, string>> = {
 };
 
 /** What the engine calls a file while it is being made. */
-const UNFINISHED = /\.isamite-made$/;
+const UNFINISHED = /\.isamite-(?:made|rebuild)$/;
+
+/** What a call of the system has answered, at the end of a message or before what to do about it. */
+const SYSTEM_WORDS = /: \w+ (E[A-Z]+)(?=$|: )/;
+const IS_MADE = /cannot be (?:created|made)/;
+
+/** The system's own words are for those who ask; where its answer says more than the status, it is told in ours. */
+function withoutSystemWords(text: string): string {
+  return text.replace(SYSTEM_WORDS, (_, code: string) => {
+    // What is to be made need not be there, but its directory must.
+    if (code === 'ENOENT') return IS_MADE.test(text) ? ': there is no such directory' : '';
+    return code === 'EISDIR' || code === 'ENOTDIR' ? `: ${SYSTEM_CODES[code]}` : '';
+  });
+}
+
+const SYSTEM_CODES = {
+  EISDIR: 'this is a directory',
+  ENOTDIR: 'a part of the path is no directory',
+} as const;
 
 /** A status of the engine, with its text and what else is known. */
 async function engineOutcome(
@@ -133,8 +151,8 @@ async function engineOutcome(
   if (file !== undefined) {
     lines.push(message(MESSAGE.FILE, `The file that caused the error is ${file}.`));
   }
-  // The system's own words are for those who ask.
-  lines.push(sentence(plainMessage(error).replace(/: \w+ E[A-Z]+$/, isVerbose ? '$&' : '')));
+  const plain = plainMessage(error);
+  lines.push(sentence(isVerbose ? plain : withoutSystemWords(plain)));
   if (expected !== undefined || found !== undefined) lines.push(difference(expected, found));
   const holder = error.reason === 'locked' ? await holderOf(error.file) : undefined;
   if (holder !== undefined) lines.push(holder.text);

@@ -81,6 +81,15 @@ export function appendText(what: string, path: string, text: string): void {
   }
 }
 
+/** Whether two paths lead to one file. */
+export function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) => {
+    const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+    return found && `${found.dev} ${found.ino}`;
+  });
+  return a !== undefined && a === b;
+}
+
 export function isThere(path: string): boolean {
   return existsSync(path);
 }

@@ -10,6 +10,7 @@ import {
   type LegacyFinding,
 } from '../../src/index.js';
 import { adviceOnDamage } from '../advice.js';
+import { counted } from '../messages.js';
 import { EXIT, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 
@@ -66,7 +67,7 @@ function describeOriginal(identity: FileIdentity, isDoubtful: boolean): string {
     ...(more > 0 ? [`… and ${more} more; --json lists up to 100.`] : []),
     ...(findingCount === 0
       ? [verdict]
-      : ['', `${findingCount} findings. Nothing was changed.`, adviceOnDamage(path)]),
+      : ['', `${counted(findingCount, 'finding')}. Nothing was changed.`, adviceOnDamage(path)]),
   ].join('\n');
 }
 
@@ -117,7 +118,7 @@ function describe(report: FileReport): string {
   if (more > 0) lines.push(`… and ${more} more; --json lists up to 1,000.`);
   lines.push(
     '',
-    `${report.findingCount} findings. Nothing was changed.`,
+    `${counted(report.findingCount, 'finding')}. Nothing was changed.`,
     adviceOnDamage(report.file),
   );
   return lines.join('\n');

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describeFile, fileDefinition, fileNotes } from '../../src/index.js';
 import { done, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
-import { isThere, TextFileError, writeBytes, writeText } from '../text-files.js';
+import { isSameFile, isThere, TextFileError, writeBytes, writeText } from '../text-files.js';
 
 export async function command(session: Session): Promise<Outcome> {
   const [file, output] = [session.operand(0), session.optional(1)];
@@ -14,6 +14,9 @@ export async function command(session: Session): Promise<Outcome> {
   const names = acsFiles.map(({ name }) => name);
   if (output === undefined) return done(text.trimEnd(), { file, text, acsFiles: names }, notes);
   const targets = acsFiles.map(({ name, bytes }) => ({ path: join(dirname(output), name), bytes }));
+  if (isSameFile(output, file)) {
+    throw new TextFileError('the description file', output, new Error('this is the data file'));
+  }
   for (const path of [output, ...targets.map((each) => each.path)]) {
     if (!isThere(path)) continue;
     if (await session.mayReplace(`${path} is there already. Replace it?`, false)) continue;

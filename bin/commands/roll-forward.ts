@@ -146,7 +146,7 @@ function line(file: RolledFile): string {
 
 /** A message without what its class has added. */
 function plain(text: string): string {
-  return text.replace(/ \(status \d+, .*$/s, '');
+  return text.replace(/(?:: \w+ E[A-Z]+)? \(status \d+, .*$/s, '');
 }
 
 function reach({ earliest, latest }: RolledFile): string[] {

@@ -101,7 +101,7 @@ describe('-check', () => {
     const { code, out } = await run(['-check', damaged('bad.dat', 12 * 1024 + 100)]);
     expect(code).toBe(1);
     expect(out).toMatch(/^checksum: offset 12288, physical page 12, data page 5: /m);
-    expect(out).toContain('1 findings. Nothing was changed.');
+    expect(out).toContain('1 finding. Nothing was changed.');
     expect(out).toContain(`butil -recover ${at('bad.dat')} outputFile`);
   });
 

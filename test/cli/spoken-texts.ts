@@ -18,6 +18,7 @@ export function spokenTexts(file: string, source: string): SpokenText[] {
   const tree = ts.createSourceFile(file, source, ts.ScriptTarget.Latest, true);
   const texts: SpokenText[] = [];
   const visit = (node: ts.Node): void => {
+    if (isForProgrammers(node)) return;
     const pieces = piecesOf(node);
     if (pieces !== undefined && isSentence(pieces)) {
       const { line } = tree.getLineAndCharacterOfPosition(node.getStart());
@@ -27,6 +28,11 @@ export function spokenTexts(file: string, source: string): SpokenText[] {
   };
   visit(tree);
   return texts;
+}
+
+/** Invariants, which no user ever sees. */
+function isForProgrammers(node: ts.Node): boolean {
+  return ts.isCallExpression(node) && node.expression.getText() === 'assert';
 }
 
 function piecesOf(node: ts.Node): string[] | undefined {

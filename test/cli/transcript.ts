@@ -4,6 +4,7 @@
  *     # a remark
  *     write orders.des          a text file; its lines follow, up to one that says "end"
  *     records orders.seq        an unformatted file; each line is a record, with \xNN for other bytes
+ *     bytes upper.alt           a file of just these bytes, in lines that are joined; \xNN{200} is 200 of one
  *     damage a.btr 4096 100     inverts bytes, from an offset on
  *     remove a.btr
  *     copy a.btr b.btr
@@ -12,6 +13,7 @@
  *     answer pam                what is typed when the next command asks
  *     input pam                 a line of standard input of the next command
  *     set NAME value            a variable of the environment
+ *     $ -undo a.btr --tx {tx}   a command; {tx} is the transaction that was listed last
  *     $ -stat orders.btr        a command; "$ " alone is butil without words
  *     ...                       what it prints; lines of standard error begin with "! "
  *     = 0                       its exit code
@@ -39,7 +41,7 @@ interface Step {
   readonly body: readonly string[];
 }
 
-const WITH_BODY = /^(?:write|records) /;
+const WITH_BODY = /^(?:write|records|bytes) /;
 
 export function parseTranscript(text: string): Step[] {
   const steps: { line: string; body: string[] }[] = [];
@@ -86,7 +88,7 @@ export class TranscriptRun {
 
   async #take({ line, body }: Step): Promise<readonly string[]> {
     const [word = '', name = '', ...rest] = line.split(' ');
-    if (word === '$') return this.#command(wordsOf(line.slice(2)));
+    if (word === '$') return this.#command(wordsOf(line.slice(2).replaceAll('{tx}', this.#tx)));
     const prepare = this.#steps[word];
     if (prepare !== undefined) prepare(name, rest, body.slice(0, -1));
     else if (word !== '#' && line !== '') throw new Error(`no such step: ${line}`);
@@ -100,6 +102,7 @@ export class TranscriptRun {
     write: (name, _, lines) =>
       writeFileSync(this.#at(name), lines.map((each) => `${each}\n`).join('')),
     records: (name, _, lines) => writeFileSync(this.#at(name), unformatted(lines)),
+    bytes: (name, _, lines) => writeFileSync(this.#at(name), bytesOf(repeated(lines.join('')))),
     append: (name, rest) => appendFileSync(this.#at(name), bytesOf(rest.join(' '))),
     damage: (name, [from, count]) => this.#damage(this.#at(name), Number(from), Number(count)),
     remove: (name) => rmSync(this.#at(name)),
@@ -148,9 +151,13 @@ export class TranscriptRun {
     return [...this.#shown(printed), `= ${code}`];
   }
 
+  /** The number of the transaction that was listed last. */
+  #tx = '';
+
   /** Without the banner, and without what differs from run to run. */
   #shown(printed: readonly string[]): string[] {
     const text = printed.join('\n');
+    this.#tx = /.*Z {2}(\d+) {2}(?:operation|transaction)/s.exec(text)?.[1] ?? this.#tx;
     const begin = `${banner(version)}\n`;
     const rest = text.startsWith(begin) ? text.slice(begin.length) : `(no banner)\n${text}`;
     return rest
@@ -174,6 +181,13 @@ function textOf([name, rest]: readonly [string, readonly string[], ...unknown[]]
 /** Words of a command line; quotation marks keep one together. */
 function wordsOf(line: string): string[] {
   return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+}
+
+/** `\xNN{3}` is `\xNN\xNN\xNN`. */
+function repeated(text: string): string {
+  return text.replaceAll(/(\\x[0-9a-fA-F]{2})\{(\d{1,5})\}/g, (_, byte: string, count: string) =>
+    byte.repeat(Number(count)),
+  );
 }
 
 /** `\xNN` is a byte. */

@@ -82,7 +82,7 @@ describe('rows as text', () => {
   });
 
   test.each([
-    ['csv', 'a,b\n1\n', 'row 2 has 1 cells'],
+    ['csv', 'a,b\n1\n', 'row 2 has 1 cell,'],
     ['csv', 'a\n"1', 'not closed'],
     ['csv', 'a\n"1"2\n', 'behind a closing'],
     ['csv', 'a\n1"2"\n', 'within a cell'],

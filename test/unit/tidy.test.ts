@@ -1148,7 +1148,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'bin/session',
     'bin/text-files',
   ],
-  'bin/grammar': ['bin/declaration'],
+  'bin/grammar': ['bin/declaration', 'bin/nearest-word'],
   'bin/image-layout': ['bin/grammar', 'bin/text-files'],
   'bin/list-file': ['bin/grammar', 'bin/text-files'],
   'bin/owner-names': ['bin/session'],
