@@ -10,6 +10,7 @@
  * The layout is that of the INDEX command in the Advanced Operations Guide (Actian Zen).
  */
 import { assert } from '../microkernel/assert.js';
+import { copyBytes } from '../microkernel/bytes.js';
 import type { FileDescription } from '../microkernel/definition/file-rules.js';
 import type { CollatingSequence } from '../microkernel/keys/collation.js';
 import {
@@ -72,7 +73,7 @@ export function fillExternalIndexRecord(
   let at = EXTERNAL_INDEX_ADDRESS_SIZE;
   for (const { offset, length } of key.segments) {
     assert(offset + length <= record.length, 'the key is within the record');
-    into.set(record.subarray(offset, offset + length), at);
+    copyBytes(record, offset, into, at, length);
     at += length;
   }
 }

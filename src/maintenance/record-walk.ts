@@ -48,6 +48,7 @@ export class RecordWalk {
 
   #move(): number {
     const { position, file } = this.#handle;
+    if (this.#order === 'physical' && file.isKeyOnly) return Status.OPERATION_NOT_ALLOWED;
     if (this.#order === 'physical') return position.step(this.#isFirst ? STEP.FIRST : STEP.NEXT);
     const key = file.data.key(this.#order);
     if (key === undefined) return file.statusOfNoKey(this.#order);

@@ -20,6 +20,7 @@ import {
   type PageSpace,
 } from './pat.js';
 import type { FileHandle } from './ports.js';
+import { ReadAhead } from './read-ahead.js';
 import { BtrieveError } from './status.js';
 
 /** One thing that is wrong with a file. */
@@ -86,6 +87,7 @@ class PageCheck {
   readonly #handle: FileHandle;
   readonly #control: ControlRecord;
   readonly #device: PageDevice;
+  readonly #ahead: ReadAhead;
   readonly #geometry: PatGeometry;
   readonly #findings: CheckFinding[] = [];
   readonly #notes: CheckFinding[] = [];
@@ -112,6 +114,7 @@ class PageCheck {
     this.#handle = handle;
     this.#control = control;
     this.#device = new PageDevice(handle, control.pageSize, control.pageSeed);
+    this.#ahead = new ReadAhead(this.#device);
     this.#geometry = PatGeometry.of(control.pageSize);
     this.#page = new Uint8Array(control.pageSize);
     this.#pageView = new DataView(this.#page.buffer);
@@ -384,7 +387,8 @@ class PageCheck {
   /** False, with a finding, if the disk does not give the pages. */
   #tryRead(physical: number, into: Uint8Array, count: number, report = true): boolean {
     try {
-      this.#device.read(physical, into, 0, count);
+      if (count === 1) this.#ahead.read(physical, into, 0);
+      else this.#device.read(physical, into, 0, count);
       return true;
     } catch (error) {
       if (!(error instanceof BtrieveError)) throw error;

@@ -45,6 +45,7 @@ import type { PageView } from './page-view.js';
 import { PatGeometry, SPACE, type PageSpace } from './pat.js';
 import { PRIVATE_SHARE, PrivateWork, type PrivatePages } from './private-pages.js';
 import type { FileHandle, FileIdentity, Ports } from './ports.js';
+import { ReadAhead } from './read-ahead.js';
 import { BtrieveError, Status } from './status.js';
 import {
   checkPhysical,
@@ -157,6 +158,8 @@ export class PageFile implements FrameOwner, PageView {
   readonly cache: PageCache;
   readonly #owner: number;
   readonly #device: PageDevice;
+  /** As long as nothing is changed. */
+  readonly #ahead: ReadAhead;
   readonly #geometry: PatGeometry;
   readonly #control: ControlRecord;
   readonly #controlPages: ControlPages;
@@ -256,6 +259,7 @@ export class PageFile implements FrameOwner, PageView {
     this.#leftovers = opened.leftovers;
     this.#geometry = PatGeometry.of(control.pageSize);
     this.#device = new PageDevice(handle, control.pageSize, control.pageSeed);
+    this.#ahead = new ReadAhead(this.#device);
     this.#controlPages = new ControlPages(handle, control, slot);
     const parts = [cache, this.#device, this.#geometry, control] as const;
     const leftovers = new Set(opened.leftovers.map((each) => each.physical));
@@ -336,6 +340,7 @@ export class PageFile implements FrameOwner, PageView {
   layOver(overlay: OverlayHandle): void {
     assert(!this.#claimed && !this.#changed, 'a delta is laid over what is not frozen');
     this.#device.handle = overlay;
+    this.#ahead.forget();
     this.#useOverlay(overlay);
   }
 
@@ -388,6 +393,7 @@ export class PageFile implements FrameOwner, PageView {
       throw this.#failRollIn(error);
     }
     this.#device.handle = overlay.data;
+    this.#ahead.forget();
     this.#controlPages.useHandle(overlay.data);
     this.#overlay = undefined;
     this.#space.spare(undefined);
@@ -1273,7 +1279,8 @@ export class PageFile implements FrameOwner, PageView {
     const slab = this.cache.slabOf(frame);
     const base = this.cache.baseOf(frame);
     try {
-      this.#device.read(physical, slab.bytes, base);
+      if (this.#claimed) this.#device.read(physical, slab.bytes, base);
+      else this.#ahead.read(physical, slab.bytes, base);
       const expected = { space, page, generation: this.#control.generation, checksum };
       const problem = this.#device.verify(slab.bytes, slab.view, base, expected);
       if (problem !== undefined) throw this.#device.damage(physical, problem);
@@ -1300,6 +1307,7 @@ export class PageFile implements FrameOwner, PageView {
     const { log } = this.#options;
     // The log may have to be begun, and that may be refused, which is not the end of the file.
     const isRecovering = this.#isRecovering && this.#control.holder !== undefined;
+    this.#ahead.forget();
     const own = isRecovering ? this.#control.holder : log?.holder();
     const holder = own ?? this.#options.holder;
     // What the file is said to have is on disk in the log, though none of it is of this file.

@@ -62,6 +62,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'microkernel/change-log',
       'microkernel/archive-sink',
       'microkernel/page-device',
+      'microkernel/read-ahead',
       'microkernel/page-view',
       'microkernel/private-pages',
       'microkernel/control-pages',
@@ -86,6 +87,7 @@ const LAYERS: readonly LayerDeclaration[] = [
     layer: 'trees',
     modules: [
       'microkernel/trees/index-page',
+      'microkernel/trees/row-order',
       'microkernel/trees/b-tree',
       'microkernel/trees/check-tree',
     ],
@@ -537,6 +539,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'microkernel/keys/segment-encodings',
   ],
   'microkernel/page-device': ['microkernel/page-cipher'],
+  'microkernel/read-ahead': ['microkernel/page-device'],
   'microkernel/page-view': ['microkernel/page-cache', 'microkernel/private-pages'],
   'microkernel/private-pages': ['microkernel/page-cache', 'microkernel/page-device'],
   'microkernel/page-table': ['microkernel/page-cache', 'microkernel/page-device'],
@@ -590,6 +593,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'microkernel/page-table',
   ],
   'microkernel/page-file': [
+    'microkernel/read-ahead',
     'microkernel/archive-sink',
     'microkernel/continuous/delta-file',
     'microkernel/continuous/delta-proof',
@@ -1094,6 +1098,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/classic-file',
     'maintenance/clone-file',
     'maintenance/opened-file',
+    'maintenance/record-walk',
     'maintenance/task',
   ],
   'maintenance/load-records': [

@@ -53,8 +53,12 @@ class ContentCheck {
   readonly #entries: number[];
   /** By key: the rows that records call for; behind these, the rows that there are. */
   readonly #digests: RowDigests;
+  /** Data pages with free slots. */
+  readonly #withRoom: Uint8Array;
   readonly #variablePages = new Map<number, number>();
   readonly #row: Int32Array;
+  /** Of the record that is being looked at. */
+  #address = 0;
   #records = 0;
   #steps = 0;
 
@@ -62,6 +66,7 @@ class ContentCheck {
     this.#file = file;
     this.#options = options;
     this.#owned = new Uint8Array((file.pages.numbersUsed(SPACE.OTHER) >>> 3) + 1);
+    this.#withRoom = new Uint8Array((file.pages.numbersUsed(SPACE.DATA) >>> 3) + 1);
     this.#expected = file.keys.map(() => 0);
     this.#entries = file.keys.map(() => 0);
     this.#digests = new RowDigests(2 * file.keys.length);
@@ -113,12 +118,13 @@ class ContentCheck {
     }
     this.#checkChain(page, view, base);
     const count = u16(view, base + PAGE_HEADER.count);
+    if (count < slotsPerPage) setBit(this.#withRoom, page);
     let found = 0;
     const first = page * slotsPerPage;
     for (let address = first; address < first + slotsPerPage; address++) {
       if (!records.slots.find(address)) continue;
       found++;
-      this.#guard(`the record at address ${address}`, () => this.#checkRecord(address));
+      this.#checkRecord(address);
     }
     if (found === count) return;
     const text = `the page says ${count} records, there are ${found}`;
@@ -142,27 +148,38 @@ class ContentCheck {
     this.#tell('slots', 'the chain of free slots does not hold what is free', `data page ${page}`);
   }
 
+  /** What cannot be read is a finding. Called for every record, so that it makes no closure and no text. */
   #checkRecord(address: number): void {
-    const { file, records } = { file: this.#file, records: this.#file.records };
-    if (!records.find(address)) return;
-    this.#records++;
-    for (const [index, key] of file.keys.entries()) {
-      if (file.isNull(key)) continue;
-      this.#expected[index] = (this.#expected[index] ?? 0) + 1;
-      file.rowOf(key, address, this.#row);
-      this.#digests.add(index, this.#row, 0, key.row.length);
+    const file = this.#file;
+    try {
+      if (!file.records.find(address)) return;
+      this.#records++;
+      let index = 0;
+      for (const key of file.keys) {
+        if (!file.isNull(key)) {
+          this.#expected[index] = (this.#expected[index] ?? 0) + 1;
+          file.rowOf(key, address, this.#row);
+          this.#digests.add(index, this.#row, 0, key.row.length);
+        }
+        index++;
+      }
+      this.#address = address;
+      file.records.walk(this.#visitPart);
+      this.#progress();
+    } catch (error) {
+      this.#tellError(`the record at address ${address}`, error);
     }
-    records.walk((page, index) => {
-      if (index < 0) this.#own(page, `the record at address ${address}`);
-      else this.#variablePages.set(page, (this.#variablePages.get(page) ?? 0) + 1);
-    });
-    this.#progress();
   }
+
+  /** A page with a part of the record that is being looked at. */
+  readonly #visitPart = (page: number, index: number): void => {
+    if (index < 0) this.#own(page, `the record at address ${this.#address}`);
+    else this.#variablePages.set(page, (this.#variablePages.get(page) ?? 0) + 1);
+  };
 
   /** The list of data pages with free slots: all of those, each once. */
   #checkFreeList(): void {
-    const { pages, records } = this.#file;
-    const { slotsPerPage } = records.slots;
+    const { pages } = this.#file;
     const count = pages.numbersUsed(SPACE.DATA);
     const listed = new Uint8Array((count >>> 3) + 1);
     this.#guard('the list of pages with free slots', () => {
@@ -177,15 +194,8 @@ class ContentCheck {
       }
     });
     for (let page = 0; page < count; page++) {
-      this.#guard(`data page ${page}`, () => {
-        if (!pages.isAllocated(SPACE.DATA, page)) return;
-        const hasRoom = this.#dataCount(page) < slotsPerPage;
-        const isListed = ((listed[page >>> 3] ?? 0) & (1 << (page & 7))) !== 0;
-        if (hasRoom && !isListed) {
-          this.#tell('free-list', 'a page with free slots is not in the list', `data page ${page}`);
-        }
-      });
-      pages.endOperation();
+      if (!isSet(this.#withRoom, page) || isSet(listed, page)) continue;
+      this.#tell('free-list', 'a page with free slots is not in the list', `data page ${page}`);
     }
   }
 
@@ -195,12 +205,6 @@ class ContentCheck {
     const value = u32(pages.cache.slabOf(frame).view, pages.cache.baseOf(frame) + field);
     pages.endOperation();
     return value;
-  }
-
-  #dataCount(page: number): number {
-    const { pages } = this.#file;
-    const frame = pages.read(SPACE.DATA, page);
-    return u16(pages.cache.slabOf(frame).view, pages.cache.baseOf(frame) + PAGE_HEADER.count);
   }
 
   // -------------------------------------------------------------------------------------------
@@ -293,7 +297,7 @@ class ContentCheck {
     const count = pages.numbersUsed(SPACE.OTHER);
     for (let page = 0; page < count; page++) {
       this.#guard(`page ${page}`, () => {
-        if (((this.#owned[page >>> 3] ?? 0) & (1 << (page & 7))) !== 0) return;
+        if (isSet(this.#owned, page)) return;
         if (!pages.isAllocated(SPACE.OTHER, page)) return;
         this.#tell('lost-page', 'the page is in use, and nothing leads to it', `page ${page}`);
       });
@@ -319,14 +323,23 @@ class ContentCheck {
     try {
       work();
     } catch (error) {
-      if (!(error instanceof BtrieveError)) throw error;
-      this.#tell(error.reason ?? 'unreadable', `${what}: ${error.message}`);
+      this.#tellError(what, error);
     }
+  }
+
+  /** Throws what is no finding. */
+  #tellError(what: string, error: unknown): void {
+    if (!(error instanceof BtrieveError)) throw error;
+    this.#tell(error.reason ?? 'unreadable', `${what}: ${error.message}`);
   }
 
   #tell(reason: string, message: string, page?: string): void {
     this.#options.finding({ reason, message, ...(page === undefined ? {} : { page }) });
   }
+}
+
+function isSet(bits: Uint8Array, index: number): boolean {
+  return ((bits[index >>> 3] ?? 0) & (1 << (index & 7))) !== 0;
 }
 
 /** Sets a bit; false if it was set or is beyond the end. */

@@ -19,6 +19,7 @@ import { SPACE } from '../pat.js';
 import { NO_ADDRESS } from '../records/record-slots.js';
 import { BtrieveError, Status } from '../status.js';
 import { BTree } from '../trees/b-tree.js';
+import { orderOfRows } from '../trees/row-order.js';
 import { SYSTEM_KEY, type FileKey } from './file-key.js';
 import { passWantOfRoom, SYSTEM_KEY_DEFINITION, type OpenFile } from './open-file.js';
 
@@ -266,8 +267,7 @@ class IndexBuild {
     const { pages } = this.#open;
     const rows = this.#rows;
     const width = this.#rowWords;
-    const order = Uint32Array.from({ length: this.#count }, (_, index) => index);
-    order.sort((a, b) => compareRows(rows, a * width, b * width, width));
+    const order = orderOfRows(rows, width, width, this.#count);
     for (let from = 0; from < order.length; from += BATCH) {
       pages.prepare();
       try {
@@ -296,13 +296,4 @@ class IndexBuild {
     }
     tree.insert(row);
   }
-}
-
-function compareRows(rows: Int32Array, a: number, b: number, words: number): number {
-  for (let i = 0; i < words; i++) {
-    const left = rows[a + i] ?? 0;
-    const right = rows[b + i] ?? 0;
-    if (left !== right) return left < right ? -1 : 1;
-  }
-  return 0;
 }

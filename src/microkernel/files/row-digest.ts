@@ -22,7 +22,8 @@ function mixed(word: number): number {
 }
 
 export class RowDigests {
-  readonly #seeds = [byChance(), byChance()] as const;
+  readonly #firstSeed = byChance();
+  readonly #secondSeed = byChance();
   readonly #sums: Int32Array;
 
   /** So many digests, which can be compared with each other. */
@@ -32,7 +33,8 @@ export class RowDigests {
 
   /** Adds a row of `length` words that begins at `at`. */
   add(digest: number, words: Int32Array, at: number, length: number): void {
-    let [first, second] = this.#seeds as readonly number[] as [number, number];
+    let first = this.#firstSeed;
+    let second = this.#secondSeed;
     for (let i = at; i < at + length; i++) {
       const word = words[i] ?? 0;
       first = mixed(Math.imul(first, 0x9e37_79b1) ^ word);

@@ -108,22 +108,49 @@ class TreeCheck {
     const { rowWords, orderWords } = this.#tree;
     if (count === 0 && page !== this.#tree.shape.root) this.#tell('empty', 'a leaf is empty', page);
     this.#checkLinks(copy);
+    const { keyWords } = this.#tree.shape;
+    let isAscending = true;
+    let before = this.#before;
+    let beforeAt = 0;
     for (let slot = 0; slot < count; slot++) {
       const at = HEADER_WORDS + slot * rowWords;
-      if (this.#entries > 0 && compare(this.#before, 0, words, at, orderWords) >= 0) {
+      const same = equalWords(before, beforeAt, words, at, orderWords);
+      const isFirst = this.#entries === 0;
+      const isAbove = same < orderWords && (before[beforeAt + same] ?? 0) < (words[at + same] ?? 0);
+      if (!isFirst && !isAbove) {
+        isAscending = false;
         this.#tell('order', `row ${slot} is not above the one before it`, page);
       }
-      const isOutside =
-        (from !== undefined && compare(from, 0, words, at, orderWords) > 0) ||
-        (to !== undefined && compare(to, 0, words, at, orderWords) <= 0);
-      if (isOutside) this.#tell('separator', `row ${slot} is not where its parent says`, page);
-      const { keyWords } = this.#tree.shape;
-      if (this.#entries === 0 || compare(this.#before, 0, words, at, keyWords) !== 0) {
-        this.#distinct++;
-      }
+      if (isFirst || same < keyWords) this.#distinct++;
       this.#entries++;
-      this.#before.set(words.subarray(at, at + rowWords));
+      before = words;
+      beforeAt = at;
       this.#visitor.row(words, at);
+    }
+    if (count === 0) return;
+    this.#before.set(words.subarray(beforeAt, beforeAt + rowWords));
+    this.#checkSeparators(copy, from, to, isAscending);
+  }
+
+  /** Of rows in ascending order the first and the last tell of all whether one lies outside. */
+  #checkSeparators(
+    { words, count, page }: PageCopy,
+    from: Int32Array | undefined,
+    to: Int32Array | undefined,
+    isAscending: boolean,
+  ): void {
+    const { rowWords, orderWords } = this.#tree;
+    const isOutside = (slot: number): boolean => {
+      const at = HEADER_WORDS + slot * rowWords;
+      return (
+        (from !== undefined && compare(from, 0, words, at, orderWords) > 0) ||
+        (to !== undefined && compare(to, 0, words, at, orderWords) <= 0)
+      );
+    };
+    if (isAscending && !isOutside(0) && !isOutside(count - 1)) return;
+    for (let slot = 0; slot < count; slot++) {
+      if (isOutside(slot))
+        this.#tell('separator', `row ${slot} is not where its parent says`, page);
     }
   }
 
@@ -190,6 +217,13 @@ class TreeCheck {
   #tell(reason: string, message: string, page: number): void {
     this.#visitor.finding(reason, `${message} (key ${this.#tree.shape.key})`, page);
   }
+}
+
+/** How many words at the beginning of two rows are equal. */
+function equalWords(a: Int32Array, aAt: number, b: Int32Array, bAt: number, words: number): number {
+  let same = 0;
+  while (same < words && a[aAt + same] === b[bAt + same]) same++;
+  return same;
 }
 
 function compare(a: Int32Array, aAt: number, b: Int32Array, bAt: number, words: number): number {
