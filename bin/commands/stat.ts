@@ -15,7 +15,22 @@ export async function command(session: Session): Promise<Outcome> {
           ...{ file: resolve(file), owner },
         })) as FileStatistics);
   const warnings = statistics.original?.warnings.map(({ message }) => `${message}.`) ?? [];
-  return done(statReport(file, statistics), { file, ...statistics }, warnings);
+  const text = statReport(file, withoutUnfinished(statistics));
+  return done(text, { file, ...statistics }, [...warnings, ...unfinished(statistics)]);
+}
+
+/** A key whose index is half made or half dropped is none: nobody can read by it, and it goes by itself. */
+function withoutUnfinished(statistics: FileStatistics): FileStatistics {
+  return { ...statistics, keys: statistics.keys.filter(({ isInUse }) => isInUse) };
+}
+
+function unfinished({ keys }: FileStatistics): string[] {
+  return keys
+    .filter(({ isInUse }) => !isInUse)
+    .map(
+      ({ number }) =>
+        `Making or dropping the index of key ${number} was interrupted: what is left of it goes when the file is next opened for writing.`,
+    );
 }
 
 const STARS = '*'.repeat(50);
@@ -150,7 +165,7 @@ function keyTable(keys: readonly KeyStatistics[]): string[] {
         type: segment.type,
         flags: flagsOf(key, segment),
         nullValue: hexByte(segment.nullValue),
-        distinct: key.isInUse ? String(key.distinctValues) : '??',
+        distinct: String(key.distinctValues),
         sequence: segment.sequence === undefined ? '--' : String(segment.sequence),
       }),
     ),
