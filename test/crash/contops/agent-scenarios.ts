@@ -45,7 +45,7 @@ function filesIn(player: LogPlayer): void {
 /** What an engine finds, whatever was going on. */
 function isKnown(others: readonly string[]) {
   return (player: LogPlayer): void => {
-    const { engine, disk } = player;
+    const { engine } = player;
     const failed = player.events.find(({ id }) => id === 'backup-agent-failed');
     if (failed !== undefined) throw new Error(failed.text);
     const before = engine.continuous();
@@ -58,20 +58,23 @@ function isKnown(others: readonly string[]) {
     }
     // As long as it is on another one is refused; every other time the crash goes on from there.
     if (report.isOn !== isRefused(player)) throw new Error('on, and switched on again');
-    if (player.pick(2) === 0) return;
-    const { failed: kept } = engine.stopBackupAgent();
-    if (kept.length > 0) throw new Error(`${kept[0]?.file} stays in: ${kept[0]?.message}`);
-    const left = engine.continuous().map(({ file }) => file);
-    if (String(left) !== String(report.others)) throw new Error(`still in: ${String(left)}`);
-    if (engine.backupAgent().isOn) throw new Error('it is on still');
-    for (const name of disk.list(DIRECTORY)) {
-      if (!name.endsWith('.^^^')) continue;
-      if (left.some((file) => `${DIRECTORY}/${name}` === file.replace('.dat', '.^^^'))) continue;
-      throw new Error(`${name} is left over`);
-    }
-    if (disk.list(`${ROOT}/etc`).includes('backup-agent.json'))
-      throw new Error('its state is left');
+    if (player.pick(2) !== 0) takeOut(player, report.others);
   };
+}
+
+/** All that the agent has put in comes out, and nothing else. */
+function takeOut({ engine, disk }: LogPlayer, others: readonly string[]): void {
+  const { failed: kept } = engine.stopBackupAgent();
+  if (kept.length > 0) throw new Error(`${kept[0]?.file} stays in: ${kept[0]?.message}`);
+  const left = engine.continuous().map(({ file }) => file);
+  if (String(left) !== String(others)) throw new Error(`still in: ${String(left)}`);
+  if (engine.backupAgent().isOn) throw new Error('it is on still');
+  for (const name of disk.list(DIRECTORY)) {
+    if (!name.endsWith('.^^^')) continue;
+    if (left.some((file) => `${DIRECTORY}/${name}` === file.replace('.dat', '.^^^'))) continue;
+    throw new Error(`${name} is left over`);
+  }
+  if (disk.list(`${ROOT}/etc`).includes('backup-agent.json')) throw new Error('its state is left');
 }
 
 function isRefused({ engine }: LogPlayer): boolean {
