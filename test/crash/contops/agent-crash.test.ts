@@ -7,33 +7,14 @@ import { MicroKernel } from '../../../src/index.js';
 import { Caller, dword } from '../../support/caller.js';
 import { Op } from '../../../src/microkernel/calls/operations.js';
 import { memoryPorts } from '../../support/memory-view.js';
-import { runLogTier } from '../log/log-tiers.js';
+import { testCrashStates } from '../log/log-suite.js';
 import { AGENT_SCENARIOS } from './agent-scenarios.js';
 
-const LIMIT = 30;
-
-test('the backup agent survives every crash', () => {
-  const { SEED, LIMIT: wanted, SCENARIO, STATE } = process.env;
-  const limit = Number(wanted ?? LIMIT);
-  const lines: string[] = [];
-  try {
-    const tally = runLogTier(
-      {
-        seed: Number(SEED ?? 1),
-        limit,
-        ...(SCENARIO === undefined ? {} : { scenario: SCENARIO }),
-        ...(STATE === undefined ? {} : { state: STATE }),
-        print: (line) => void lines.push(line),
-      },
-      AGENT_SCENARIOS,
-    );
-    if (SCENARIO !== undefined) return;
-    expect(tally.scenarios).toBe(AGENT_SCENARIOS.length);
-    expect(tally.states).toBeGreaterThanOrEqual(0.8 * limit * AGENT_SCENARIOS.length);
-    expect(tally.deeper).toBeGreaterThanOrEqual(0.1 * tally.states);
-  } finally {
-    console.log(lines.join('\n'));
-  }
+testCrashStates({
+  title: 'the backup agent survives every crash',
+  scenarios: AGENT_SCENARIOS,
+  limit: 30,
+  least: { states: 24 * AGENT_SCENARIOS.length, deeper: 2 * AGENT_SCENARIOS.length, kills: 0 },
 });
 
 const STATE_PATH = '/d/root/etc/backup-agent.json';
