@@ -1,7 +1,8 @@
 /**
  * Putting rows of words into their order, many at a time: by their digits from the last to the first, which looks at no
- * row twice for the same digit and compares none. A million rows of five words take 0.1 s; comparing them, 0.8 s
- * (Node 20, measured).
+ * row twice for the same digit and compares none. A million rows take, in seconds, by digits and by comparing (Node 20, one
+ * run): 8-byte numbers with an address 0.12 and 0.76; strings of 20 bytes, each ten times, 0.60 and 0.77; three random words
+ * 0.39 and 0.56, six of them 0.84 and 0.68.
  */
 
 /** Of fewer rows the counting of digits costs more than comparing. */
