@@ -1,6 +1,9 @@
 /**
  * A file that a command writes: under its name there is what was there before, until all of the new one
  * is on disk.
+ *
+ * Of two that make a file of one name at the same time the later takes the temporary name for a leftover; the
+ * earlier sees that it is not its own any more, and gives up.
  */
 import { dirname } from 'node:path';
 import { beginsAsOriginal } from '../legacy/identify.js';
@@ -28,7 +31,7 @@ export class OutputFile {
   readonly #temporary: string;
   #isOpen = true;
 
-  /** Throws 85 (it is the source, or a data file), 12, 94, 18. */
+  /** Throws 85 (it is the source), 59 (a data file), 12, 94, 18. */
   constructor(path: string, options: OutputOptions = {}) {
     this.#files = options.files ?? new NodeFileSystem({ worker: 'never' });
     this.#path = path;
@@ -42,9 +45,10 @@ export class OutputFile {
     }
   }
 
-  /** All has been written and synced: the file gets its name. */
+  /** All has been written and synced: the file gets its name. Throws 85 (somebody else makes it), 2, 94. */
   finish(): void {
     try {
+      this.#assertOwn();
       this.handle.close();
       this.#isOpen = false;
       this.#files.rename(this.#temporary, this.#path);
@@ -58,12 +62,26 @@ export class OutputFile {
   discard(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    closeQuietly(this.handle);
     try {
-      this.#files.remove(this.#temporary);
+      if (this.#isOwn()) this.#files.remove(this.#temporary);
     } catch (error) {
       throw fileError('an unfinished output file cannot be removed', error, this.#temporary);
+    } finally {
+      closeQuietly(this.handle);
     }
+  }
+
+  /** Whether the temporary name leads to what was written here. */
+  #isOwn(): boolean {
+    const there = this.#files.identify(this.#temporary);
+    const { device, inode } = this.handle.identity();
+    return there?.device === device && there.inode === inode;
+  }
+
+  #assertOwn(): void {
+    if (this.#isOwn()) return;
+    const message = 'somebody else makes a file of this name at the same time';
+    throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'made-twice', file: this.#path });
   }
 }
 

@@ -1,0 +1,46 @@
+/** Output files of commands: two makers of one name, and what a crash left. */
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { OutputFile } from '../../src/maintenance/output-file.js';
+import { writeFully } from '../../src/microkernel/disk-error.js';
+
+let directory = '';
+let path = '';
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'isamite-output-'));
+  path = join(directory, 'a.out');
+});
+
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function write({ handle }: OutputFile, text: string): void {
+  writeFully(handle, Buffer.from(text), 0, text.length, 0);
+}
+
+test('what a crash left is replaced', () => {
+  writeFileSync(`${path}.isamite-made`, 'left');
+  const file = new OutputFile(path);
+  write(file, 'new');
+  file.finish();
+  expect(readFileSync(path, 'latin1')).toBe('new');
+  expect(readdirSync(directory)).toEqual(['a.out']);
+});
+
+test('what another one is still making gets no name, and its maker can finish', () => {
+  writeFileSync(path, 'old');
+  const [first, second] = [new OutputFile(path), new OutputFile(path)];
+  write(first, 'all of the first');
+  write(second, 'half');
+  expect(() => first.finish()).toThrow(
+    expect.objectContaining({ status: 85, reason: 'made-twice' }),
+  );
+  first.discard();
+  expect(readFileSync(path, 'latin1')).toBe('old');
+  write(second, 'all of the second');
+  second.finish();
+  expect(readFileSync(path, 'latin1')).toBe('all of the second');
+  expect(readdirSync(directory)).toEqual(['a.out']);
+});
