@@ -5,7 +5,7 @@ import { isDirectoryAt } from '../microkernel/file-kinds.js';
 import { NodeFileSystem } from '../microkernel/node-files.js';
 import { fileError } from '../microkernel/page-device.js';
 import type { FileSystem } from '../microkernel/ports.js';
-import { BtrieveError } from '../microkernel/status.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
 
 /** Pieces of extended files, which are read with the file they belong to. */
 const PIECE = /\.\^[0-9a-f]{2}$/i;
@@ -22,7 +22,7 @@ export interface FoundFile {
 /**
  * The files of a path: itself, or all those in and below it if it is a directory, in the order of their names;
  * without pieces of extended files. Links to directories are followed once. What cannot be looked at below the
- * path is in the list, with the reason. Throws 12, 94 for the path itself.
+ * path is in the list, with the reason, and so is a piece of a file that does not lie beside it (13). Throws 12, 94 for the path itself.
  */
 export function findFiles(path: string): FoundFile[] {
   const files = new NodeFileSystem({ worker: 'never' });
@@ -38,8 +38,13 @@ export function findFiles(path: string): FoundFile[] {
     const known = `${identity?.device ?? ''}:${identity?.inode ?? ''}`;
     if (seen.has(known)) return;
     seen.add(known);
-    for (const each of names)
-      if (!PIECE.test(each)) visit(join(place, each), name === '' ? each : join(name, each));
+    const bases = new Set(names.filter((each) => !PIECE.test(each)).map(stemOf));
+    for (const each of names) {
+      const [at, below] = [join(place, each), name === '' ? each : join(name, each)];
+      if (!PIECE.test(each)) visit(at, below);
+      else if (!bases.has(stemOf(each)))
+        found.push({ path: at, name: below, failure: withoutBase(at) });
+    }
   };
   const visit = (path: string, name: string): void => {
     try {
@@ -57,6 +62,18 @@ export function findFiles(path: string): FoundFile[] {
     throw fileError('the files cannot be found', error, path);
   }
   return found;
+}
+
+/** What a file and its pieces have in common; in one case, as there are systems that do not tell them apart. */
+function stemOf(name: string): string {
+  return name.replace(/\.[^.]*$/, '').toLowerCase();
+}
+
+function withoutBase(path: string): BtrieveError {
+  const message =
+    'it is called as pieces of files are, and the file that it goes on is not beside it';
+  const details = { reason: 'missing-base', file: path };
+  return new BtrieveError(Status.EXTENDED_FILE_ERROR, message, details);
 }
 
 /** Undefined for what is no directory. */

@@ -24,6 +24,7 @@ import { isLinked } from '../microkernel/keys/key-definition.js';
 import { isDataFileAt, isDirectoryAt } from '../microkernel/file-kinds.js';
 import { NodeFileSystem } from '../microkernel/node-files.js';
 import { closeQuietly, fileError, lockedError } from '../microkernel/page-device.js';
+import type { FileIdentity } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { definitionForCopy, withOwnPageSize, type CopyFormat } from './definition-for-copy.js';
 import { AddressList, compareFiles, type Comparison } from './rebuild-comparison.js';
@@ -62,12 +63,13 @@ const UNFINISHED = '.isamite-rebuild';
 const KEPT = '.before-rebuild';
 
 /**
- * Makes a file of this engine of another one. Without an output in its place: the old file is kept as
- * `*.before-rebuild`, and the new one has its permissions, and its owner where the system lets us. A file of a new
+ * Makes a file of this engine of another one. Without an output in its place, links followed: the old file is kept
+ * as `*.before-rebuild`, and the new one has its permissions, and its owner where the system lets us. A file of a new
  * name is its maker's alone, as all new files are.
  *
  * Throws what Open answers for the source; 2 if it is damaged (RECOVER has what is left), with the reason
- * `rebuild-differs` if the new file is not the same; 59 (the output exists), 85 (somebody has it open), 24 to 29 and
+ * `rebuild-differs` if the new file is not the same; 59 (the output exists), 85 (somebody has it open,
+ * or has put another file in the place of the source), 24 to 29 and
  * 49 (no file can be like that), 18.
  */
 export function* rebuildFile(
@@ -79,11 +81,13 @@ export function* rebuildFile(
   const { calls, files } = client.internals;
   const { owner = '', replace = false, dryRun = false } = options;
   const path = absolutePath(source, calls.directory);
-  const target = output === undefined ? path : absolutePath(output, calls.directory);
-  const temporary = `${target}${UNFINISHED}`;
   const from = calls.openPath(path, dryRun ? 'read-only' : 'exclusive', owner);
+  const { identity } = from.file.pages;
   let isMade = false;
+  let temporary = '';
   try {
+    const target = output === undefined ? realPath(path) : absolutePath(output, calls.directory);
+    temporary = `${target}${UNFINISHED}`;
     assertPlace(from, target, { isInPlace: output === undefined, replace });
     const { file } = from;
     const scan = yield* file.original === undefined ? scanFile(from) : scanOriginal(file);
@@ -99,7 +103,8 @@ export function* rebuildFile(
     const comparison = yield* compareWith(client, temporary, from);
     assertSame(comparison, path);
     calls.closeHandle(from);
-    const keptAs = output === undefined ? `${path}${KEPT}` : undefined;
+    const keptAs = output === undefined ? `${target}${KEPT}` : undefined;
+    if (keptAs !== undefined) assertStill(target, identity);
     place(temporary, target, { keptAs, replace });
     isMade = false;
     return { ...known, ...comparison, ...(keptAs === undefined ? {} : { keptAs }) };
@@ -323,6 +328,23 @@ function assertSame({ isSame, sourceHash, outputHash }: Comparison, file: string
   throw new BtrieveError(Status.IO_ERROR, message, {
     ...{ reason: 'rebuild-differs', file, expected: sourceHash, found: outputHash },
   });
+}
+
+/** What a link leads to is replaced, and not the link: else the old file would live on under its own name. */
+function realPath(path: string): string {
+  try {
+    return new NodeFileSystem({ worker: 'never' }).realPath(path);
+  } catch (error) {
+    throw fileError('the file cannot be looked at', error, path);
+  }
+}
+
+/** Throws 85 if another file was put in the place of the one that was read. */
+function assertStill(path: string, { device, inode }: FileIdentity): void {
+  const there = new NodeFileSystem({ worker: 'never' }).identify(path);
+  if (there?.device === device && there.inode === inode) return;
+  const message = 'another file was put in its place meanwhile; nothing was changed';
+  throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'replaced', file: path });
 }
 
 /** The new file gets its name. */

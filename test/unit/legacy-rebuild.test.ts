@@ -3,10 +3,12 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -232,6 +234,31 @@ describe('in place', () => {
     },
   );
 
+  test('of a link, the file that it leads to', () => {
+    mkdirSync(at('real'));
+    const { bytes } = put('6-fixed', 'real/a.btr');
+    symlinkSync(at('real/a.btr'), at('link.btr'));
+    const before = walk(at('link.btr'), 0);
+    const { keptAs } = rebuild('link.btr', undefined);
+    expect(keptAs).toBe(realpathSync(at('real')) + '/a.btr.before-rebuild');
+    expect(Buffer.compare(readFileSync(at('real/a.btr.before-rebuild')), bytes())).toBe(0);
+    expect(lstatSync(at('link.btr')).isSymbolicLink()).toBe(true);
+    expect(checkFile(at('real/a.btr')).findings).toEqual([]);
+    expect(walk(at('link.btr'), 0)).toEqual(before);
+    expect(readdirSync(directory).sort()).toEqual(['link.btr', 'real', 'root']);
+  });
+
+  test('not of a file that another one has taken the place of meanwhile', () => {
+    put('6-fixed', 'a.btr');
+    const { bytes } = put('9.5-fixed', 'newer.btr');
+    const task = rebuildFile(client, at('a.btr'), undefined);
+    task.next();
+    renameSync(at('newer.btr'), at('a.btr'));
+    expect(answer(() => runTask(task))).toMatchObject({ status: 85, reason: 'replaced' });
+    expect(Buffer.compare(readFileSync(at('a.btr')), bytes())).toBe(0);
+    expect(readdirSync(directory).sort()).toEqual(['a.btr', 'root']);
+  });
+
   test('one in pieces is refused', () => {
     const { bytes } = put('4-variable', 'a.btr');
     writeFileSync(at('a.btr'), bytes().subarray(0, 6 * 512));
@@ -324,6 +351,20 @@ describe('what keeps it from being done', () => {
 });
 
 describe('directories', () => {
+  test('a piece without the file that it belongs to is told', () => {
+    mkdirSync(at('old'));
+    const { bytes } = put('4-variable', 'old/a.btr');
+    writeFileSync(at('old/a.btr'), bytes().subarray(0, 6 * 512));
+    writeFileSync(at('old/a.^01'), bytes().subarray(6 * 512));
+    writeFileSync(at('old/b.^01'), bytes().subarray(6 * 512));
+    const files = runTask(rebuildDirectory(client, at('old'), at('new')));
+    expect(files.map(({ name, outcome }) => [name, outcome])).toEqual([
+      ['a.btr', 'rebuilt'],
+      ['b.^01', 'failed'],
+    ]);
+    expect(files[1]).toMatchObject({ status: 13, reason: 'missing-base' });
+  });
+
   function fill(): void {
     mkdirSync(at('old/below'), { recursive: true });
     put('6-fixed', 'old/a.btr');
