@@ -1,6 +1,6 @@
 /** `butil -recover`: what can be read of a damaged file, into an unformatted file. */
 import { recoverRecords, type RecoverResult } from '../../src/index.js';
-import { counted, message, MESSAGE } from '../messages.js';
+import { counted, grouped, message, MESSAGE } from '../messages.js';
 import { EXIT, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 
@@ -47,7 +47,7 @@ function problems({ problems: listed, problemCount }: RecoverResult): string[] {
       `${counted(problemCount, 'place')} of the file could not be read:`,
     ),
     ...rows,
-    ...(more > 0 ? [`  and ${counted(more, 'more')}; --json lists up to 1,000`] : []),
+    ...(more > 0 ? [`  and ${grouped(more)} more; --json lists up to 1,000`] : []),
   ];
 }
 

@@ -42,9 +42,14 @@ export interface KnownSource {
   readonly isUnfinished: boolean;
 }
 
-const UNFINISHED: ReadonlySet<string> = new Set(['unfinished-change', 'pre-image']);
+const UNFINISHED: ReadonlySet<string> = new Set([
+  'unfinished-change',
+  'pre-image',
+  // Changes that were completed wait there to be put into the file.
+  'delta',
+]);
 
-/** Whether a change to an original file was not completed. */
+/** Whether a change to an original file was not completed, or lies in a file beside it that is not read. */
 export function isUnfinished({ original }: ClientFile): boolean {
   return original?.warnings.some(({ reason }) => UNFINISHED.has(reason)) ?? false;
 }

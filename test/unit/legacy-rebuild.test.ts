@@ -328,6 +328,22 @@ describe('what keeps it from being done', () => {
     expect(existsSync(at('b.btr'))).toBe(true);
   });
 
+  test('what lies beside the file and is not read is told, and the new file kept', () => {
+    for (const [name, beside, isUnfinished] of [
+      ['4-variable', 'a.PRE', true],
+      ['6-fixed', 'a.^^^', true],
+      ['6-fixed', 'a.PRE', false],
+      ['6-fixed', 'a.txt', false],
+    ] as const) {
+      put(name, 'a.btr');
+      writeFileSync(at(beside), 'anything');
+      const result = rebuild('a.btr', 'b.btr');
+      expectSame(result);
+      expect([name, beside, result.isUnfinished]).toEqual([name, beside, isUnfinished]);
+      for (const one of ['a.btr', 'b.btr', beside]) rmSync(at(one));
+    }
+  });
+
   test('what a crash left is replaced', () => {
     put('6-fixed', 'a.btr');
     makeOwn(at('b.btr.isamite-rebuild'));
