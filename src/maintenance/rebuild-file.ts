@@ -69,7 +69,7 @@ const KEPT = '.before-rebuild';
  *
  * Throws what Open answers for the source; 2 if it is damaged (RECOVER has what is left), with the reason
  * `rebuild-differs` if the new file is not the same; 59 (the output exists), 85 (somebody has it open,
- * or has put another file in the place of the source), 24 to 29 and
+ * or has written an original source meanwhile, or put another file in its place), 24 to 29 and
  * 49 (no file can be like that), 18.
  */
 export function* rebuildFile(
@@ -81,6 +81,7 @@ export function* rebuildFile(
   const { calls, files } = client.internals;
   const { owner = '', replace = false, dryRun = false } = options;
   const path = absolutePath(source, calls.directory);
+  const state = stateOf(path);
   const from = calls.openPath(path, dryRun ? 'read-only' : 'exclusive', owner);
   const { identity } = from.file.pages;
   let isMade = false;
@@ -102,6 +103,7 @@ export function* rebuildFile(
     yield* fill(client, temporary, from, scan);
     const comparison = yield* compareWith(client, temporary, from);
     assertSame(comparison, path);
+    assertUnwritten(file, path, state);
     calls.closeHandle(from);
     const keptAs = output === undefined ? `${target}${KEPT}` : undefined;
     if (keptAs !== undefined) assertStill(target, identity);
@@ -337,6 +339,22 @@ function realPath(path: string): string {
   } catch (error) {
     throw fileError('the file cannot be looked at', error, path);
   }
+}
+
+function stateOf(path: string): string | undefined {
+  try {
+    return new NodeFileSystem({ worker: 'never' }).stateOf(path);
+  } catch (error) {
+    throw fileError('the file cannot be looked at', error, path);
+  }
+}
+
+/** The original locks nothing that we see: throws 85 if the file was written meanwhile, which the new one may lack. */
+function assertUnwritten({ original }: ClientFile, path: string, before: string | undefined): void {
+  const now = original === undefined ? undefined : stateOf(path);
+  if (now === undefined || now === before) return;
+  const message = 'the file was written while it was read: close it where it is open';
+  throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'written', file: path });
 }
 
 /** Throws 85 if another file was put in the place of the one that was read. */

@@ -714,6 +714,14 @@ export class NodeFileSystem implements FileSystem {
     });
   }
 
+  /** Size and time of the last change, to be compared; undefined if there is nothing. */
+  stateOf(path: string): string | undefined {
+    return attempt('stat', path, () => {
+      const stat = fs.statSync(path, { bigint: true, throwIfNoEntry: false });
+      return stat === undefined ? undefined : `${stat.size}:${stat.mtimeNs}`;
+    });
+  }
+
   /** What a path leads to, links followed. Throws `ENOENT`. */
   realPath(path: string): string {
     return attempt('stat', path, () => fs.realpathSync.native(path));

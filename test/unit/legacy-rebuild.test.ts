@@ -13,6 +13,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -250,13 +251,31 @@ describe('in place', () => {
 
   test('not of a file that another one has taken the place of meanwhile', () => {
     put('6-fixed', 'a.btr');
-    const { bytes } = put('9.5-fixed', 'newer.btr');
-    const task = rebuildFile(client, at('a.btr'), undefined);
-    task.next();
-    renameSync(at('newer.btr'), at('a.btr'));
-    expect(answer(() => runTask(task))).toMatchObject({ status: 85, reason: 'replaced' });
-    expect(Buffer.compare(readFileSync(at('a.btr')), bytes())).toBe(0);
-    expect(readdirSync(directory).sort()).toEqual(['a.btr', 'root']);
+    makeOwn(at('b.btr'));
+    for (const [name, reason] of [
+      ['a.btr', 'written'],
+      ['b.btr', 'replaced'],
+    ] as const) {
+      const { bytes } = put('9.5-fixed', 'newer.btr');
+      const task = rebuildFile(client, at(name), undefined);
+      task.next();
+      renameSync(at('newer.btr'), at(name));
+      expect(answer(() => runTask(task))).toMatchObject({ status: 85, reason });
+      expect(Buffer.compare(readFileSync(at(name)), bytes())).toBe(0);
+    }
+    expect(readdirSync(directory).sort()).toEqual(['a.btr', 'b.btr', 'root']);
+  });
+
+  test('not of a file that was written meanwhile', () => {
+    const { bytes } = put('6-fixed', 'a.btr');
+    for (const output of [undefined, at('b.btr')]) {
+      const task = rebuildFile(client, at('a.btr'), output);
+      task.next();
+      writeFileSync(at('a.btr'), bytes());
+      utimesSync(at('a.btr'), 1, output === undefined ? 2 : 3);
+      expect(answer(() => runTask(task))).toMatchObject({ status: 85, reason: 'written' });
+      expect(readdirSync(directory).sort()).toEqual(['a.btr', 'root']);
+    }
   });
 
   test('one in pieces is refused', () => {
