@@ -27,7 +27,7 @@ import { LegacyPages } from './legacy-pages.js';
 import { LegacyRecords } from './legacy-records.js';
 import { slotPlan } from './legacy-slots.js';
 import { LegacySteps } from './legacy-steps.js';
-import { LegacyVolumes, withExtension } from './legacy-volumes.js';
+import { LegacyVolumes, Neighbours } from './legacy-volumes.js';
 
 /** How a file of the original engine is opened. */
 export interface LegacyOpenOptions {
@@ -262,17 +262,14 @@ export class LegacyFile {
     };
     if (header.isUnclean)
       note('not-closed', 'the file was not closed: its last complete state is read');
-    const hasBeside = (...extensions: string[]): string | undefined =>
-      extensions
-        .map((extension) => withExtension(path, extension))
-        .find((name) => name !== path && files.exists(name));
-    const preImage = header.family === LEGACY_FAMILY.PLAIN && hasBeside('.PRE', '.pre');
-    if (typeof preImage === 'string')
+    const beside = new Neighbours(files, path);
+    const preImage = header.family === LEGACY_FAMILY.PLAIN ? beside.find('.PRE') : undefined;
+    if (preImage !== undefined)
       note(
         'pre-image',
         `${preImage} belongs to a change that was not completed: parts of it may be in the file`,
       );
-    const delta = hasBeside('.^^^');
+    const delta = beside.find('.^^^');
     if (delta !== undefined)
       note('delta', `${delta} has changes made during a backup, which are not read`);
     return isUnclean;

@@ -66,6 +66,50 @@ export function partsOf(path: string): string[] {
   return [...numbers.flatMap((number) => extensionNames(path, number)), ...others];
 }
 
+/**
+ * What lies beside a file under its name with another extension, in whatever case: the names come from systems to
+ * which that makes no difference.
+ */
+export class Neighbours {
+  readonly #files: FileSystem;
+  readonly #path: string;
+  /** Names in the directory that differ from the file's by case and extension at the most. */
+  #names: readonly string[] | undefined;
+
+  constructor(files: FileSystem, path: string) {
+    this.#files = files;
+    this.#path = path;
+  }
+
+  /** The path of the one with an extension; the name as it is written goes before others. */
+  find(extension: string): string | undefined {
+    const path = withExtension(this.#path, extension);
+    if (path !== this.#path && this.#files.exists(path)) return path;
+    this.#names ??= this.#list();
+    const name = nameIn(path).toLowerCase();
+    const found = this.#names.find((each) => each.toLowerCase() === name);
+    return found === undefined ? undefined : path.slice(0, path.length - nameIn(path).length) + found;
+  }
+
+  #list(): readonly string[] {
+    const own = nameIn(this.#path);
+    const directory = this.#path.slice(0, this.#path.length - own.length);
+    const stem = withExtension(own, '.').toLowerCase();
+    const mayBelong = (name: string): boolean =>
+      name !== own && name.toLowerCase().startsWith(stem);
+    try {
+      return this.#files.list(directory === '' ? '.' : directory).filter(mayBelong);
+    } catch {
+      // Files in a directory that may not be read are found by their names as they are.
+      return [];
+    }
+  }
+}
+
+function nameIn(path: string): string {
+  return path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
+}
+
 export class LegacyVolumes {
   readonly path: string;
   /** Bytes in all pieces, with those of the missing ones that others lie behind. */
@@ -75,6 +119,7 @@ export class LegacyVolumes {
   /** Opens the file and its extensions. Throws 13, unless for a recovery, and what the disk says. */
   static open(files: FileSystem, path: string, isSalvage = false): LegacyVolumes {
     const pieces: Piece[] = [];
+    const beside = new Neighbours(files, path);
     const add = (name: string): void => {
       const handle = files.open(name, 'read');
       try {
@@ -87,9 +132,9 @@ export class LegacyVolumes {
     try {
       add(path);
       for (let number = 1; number <= EXTENSIONS_MOST; number++) {
-        const found = findExtension(files, path, number);
+        const found = findExtension(beside, number);
         if (found !== undefined) add(found);
-        else if (!hasLater(files, path, number)) break;
+        else if (!hasLater(beside, number)) break;
         else if (!isSalvage) throw missingPiece(path, number);
         else {
           const name = nameOfPiece(path, number);
@@ -200,14 +245,14 @@ export class LegacyVolumes {
   }
 }
 
-function findExtension(files: FileSystem, path: string, number: number): string | undefined {
-  return extensionNames(path, number).find((name) => files.exists(name));
+function findExtension(beside: Neighbours, number: number): string | undefined {
+  return beside.find(`.^${number.toString(16).padStart(2, '0')}`);
 }
 
 /** Whether there are pieces behind one that is missing. */
-function hasLater(files: FileSystem, path: string, number: number): boolean {
+function hasLater(beside: Neighbours, number: number): boolean {
   for (let later = number + 1; later <= number + LOOK_AHEAD; later++)
-    if (findExtension(files, path, later) !== undefined) return true;
+    if (findExtension(beside, later) !== undefined) return true;
   return false;
 }
 

@@ -1,4 +1,5 @@
 /** Files in memory, for reading only: what code that reads through the port of files is given in tests. */
+import { posix } from 'node:path';
 import { DiskError } from '../../src/microkernel/disk-error.js';
 import type { FileHandle, FileSystem } from '../../src/microkernel/ports.js';
 
@@ -54,7 +55,13 @@ export function memoryFiles(
     exists: (path) => content[path] !== undefined,
     identify: (path) =>
       content[path] === undefined ? undefined : { device: 'memory', inode: path },
-    list: () => Object.keys(content).sort(),
+    list: (directory) =>
+      Object.keys(content)
+        .filter(
+          (path) => posix.dirname(path) === posix.normalize(directory).replace(/(.)\/$/, '$1'),
+        )
+        .map((path) => posix.basename(path))
+        .sort(),
     makeDirectory: refuse,
     rename: refuse,
     renameNew: refuse,

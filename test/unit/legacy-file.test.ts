@@ -123,6 +123,15 @@ describe('files in pieces', () => {
     });
   });
 
+  test('are found in whatever case their names are', () => {
+    const { [PATH]: base, '/d/orders.^01': first, '/d/orders.^02': second } = pieces;
+    const renamed = { '/d/orders.dat': base, '/d/ORDERS.^01': first, '/d/Orders.^02': second };
+    expect(identify('/d/orders.dat', { files: memoryFiles(renamed) })).toMatchObject({
+      pieces: 3,
+      size: bytes.length,
+    });
+  });
+
   test.each(['/d/orders.^01', '/d/orders.^02'])('without %s end with 13, naming it', (missing) => {
     const rest = Object.fromEntries(Object.entries(pieces).filter(([name]) => name !== missing));
     const error = answer(() => open(rest));
@@ -202,6 +211,7 @@ describe('unclean files', () => {
 
   test.each([
     ['4-variable', '/d/orders.PRE', 'pre-image'],
+    ['4-variable', '/d/Orders.Pre', 'pre-image'],
     ['4-variable', '/d/orders.^^^', 'delta'],
     ['6-fixed', '/d/orders.^^^', 'delta'],
   ])('%s with %s beside it', (name, beside, reason) => {
