@@ -10,8 +10,11 @@ import type { PageDevice } from './page-device.js';
 
 /** Bytes that are read at a time. */
 const WINDOW = 256 * 1024;
-/** So many pages in a row must lie close behind the one before. */
-const RUN = 4;
+/**
+ * So many pages in a row must lie close behind the one before: who reads a small file, or a part of one, reads what it
+ * needs and nothing else.
+ */
+const RUN = 512;
 /** Pages that are passed over, so that a good part of what is read is used. */
 const GAP = 8;
 
