@@ -1,8 +1,9 @@
 /** Completion in a real shell: what would be offered behind a command line that has been typed so far. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { COMMANDS } from '../../bin/command-table.js';
 import { completionScript } from '../../bin/completion.js';
@@ -151,5 +152,121 @@ describe('zsh', () => {
     }
     expect(stderr).toBe('');
     expect(status).toBe(0);
+  });
+});
+
+/** Notes what is added to the list of matches before it is added, and when a list is complete. */
+const WATCHED = `
+unsetopt autolist automenu beep
+zstyle ':completion:*' completer _complete
+bindkey '^I' complete-word
+compadd() {
+  local -a __found
+  if [[ " \${@[1,(i)(-|--)]} " != *' '-[OAD]' '* ]]; then
+    builtin compadd -O __found "$@"
+    (( $#__found )) && print -rl -- "\${__found[@]}" >>$NOTES
+  fi
+  builtin compadd "$@"
+}
+__after() { print -r -- "end of list" >>$NOTES; print -rn -- "<done>"; comppostfuncs=(__after) }
+comppostfuncs=(__after)
+print -r -- "<re""ady>"
+`;
+
+/** What zsh offers behind each line when a tabulator is typed, sorted; the script is read in the way given. */
+function offeredByZsh(reading: string, lines: readonly string[]): string[][] {
+  const own = mkdtempSync(join(tmpdir(), 'isamite-zsh-'));
+  try {
+    const [notes, start] = [join(own, 'notes'), join(own, 'start.zsh')];
+    writeFileSync(join(own, '_butil'), completionScript('zsh', COMMANDS, WORDS));
+    writeFileSync(start, `autoload -Uz compinit\n${reading}\n${WATCHED}`);
+    const steps = lines.map((line, index) => ({
+      until: index === 0 ? '<ready>' : '<done>',
+      type: `\u0015${line}\t`,
+    }));
+    const task = {
+      argv: ['zsh', '-f', '-i'],
+      cwd: directory,
+      steps: [
+        { until: 'ready> ', type: `source ${start}\r` },
+        ...steps,
+        { until: '<done>', type: '\u0015exit\r' },
+      ],
+      env: {
+        PATH: process.env['PATH'],
+        TERM: 'dumb',
+        PS1: 'ready> ',
+        HOME: own,
+        OWN: own,
+        NOTES: notes,
+      },
+    };
+    const terminal = fileURLToPath(new URL('../support/terminal/terminal.py', import.meta.url));
+    const { stdout } = spawnSync('python3', [terminal], {
+      ...{ input: JSON.stringify(task), encoding: 'utf8', timeout: 60_000 },
+    });
+    const { screen, missed } = JSON.parse(stdout) as { screen: string; missed: string | null };
+    expect(missed, screen).toBeNull();
+    const lists = readFileSync(notes, 'utf8').split('end of list\n').slice(0, -1);
+    return lists.map((list) => [...new Set(list.split('\n'))].filter((each) => each !== '').sort());
+  } finally {
+    rmSync(own, { recursive: true, force: true });
+  }
+}
+
+const hasZsh = ['zsh -f -c true', 'python3 -c pass'].every((line) => {
+  const [program = '', ...words] = line.split(' ');
+  return spawnSync(program, words).status === 0;
+});
+if (!hasZsh) console.log('skipped: there is no zsh, or no python3 to make a terminal for it');
+
+describe.skipIf(!hasZsh)('zsh, in a terminal', () => {
+  const INSTALLED = 'fpath=($OWN $fpath); compinit -u -D';
+  const SOURCED = 'compinit -u -D; source $OWN/_butil';
+  const optionsOf = (name: string): string[] =>
+    COMMANDS.filter((each) => each.name === name).flatMap((command) => [
+      ...classicOptionsOf(command).map((each) => `-${each.name}`),
+      ...longOptionsOf(command).map((each) => `--${each.name}`),
+    ]);
+  const EXPECTED: readonly (readonly [string, readonly string[]])[] = [
+    ['butil ', ['--help', ...COMMANDS.map(({ name }) => `-${name}`)]],
+    ['butil -sta', ['-startbu', '-stat', '-statistics']],
+    ['butil -STAT', ['-stat', '-statistics']],
+    ['butil -nothing ', []],
+    ['butil @fi', ['files.lst']],
+    ...COMMANDS.map(({ name }) => [`butil -${name} -`, optionsOf(name)] as const),
+    ['butil -STAT x --jso', ['--json']],
+    ['butil -stat ord', ['orders.btr', 'orders.des']],
+    ['butil -stat two', ['two\\ words.btr']],
+    ['butil -stat orders.btr ', []],
+    ['butil -copy orders.btr -Opam ord', ['orders.btr', 'orders.des']],
+    ['butil -drop orders.btr s', ['SYSKEY']],
+    ['butil -save a.btr a.seq ', ['N', 'Y']],
+    ['butil -save a.btr a.seq y ord', ['orders.btr', 'orders.des']],
+    ['butil -save a.btr a.seq N ', []],
+    ['butil -hotcopy orders.btr ', ['old']],
+    ['butil -startbu @fil', ['files.lst']],
+    ['butil -config ', ['get', 'list', 'set', 'unset']],
+    ['butil -config set transactiond', ['transactionDurability']],
+    ['butil -config set logBufferSize=4M transactionD', ['transactionDurability']],
+    ['butil -completion ', ['bash', 'zsh']],
+    ['butil -export a b --to ', ['csv', 'jsonl']],
+    ['butil -export a b --to=j', ['jsonl']],
+    ['butil -export a b --to csv --layout ord', ['orders.btr', 'orders.des']],
+    ['butil -stat --root ', ['old']],
+    ['butil -stat --wait ', []],
+    ['butil -stat --wait 5 orders.d', ['orders.des']],
+  ];
+
+  test.each([
+    ['in a directory of $fpath', INSTALLED],
+    ['sourced', SOURCED],
+  ])('offers what bash does: the script %s', (_, reading) => {
+    const found = offeredByZsh(
+      reading,
+      EXPECTED.map(([line]) => line),
+    );
+    const lists = found.map((list, index) => [EXPECTED[index]?.[0], list]);
+    expect(lists).toEqual(EXPECTED.map(([line, words]) => [line, [...words].sort()]));
   });
 });
