@@ -21,8 +21,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { butil } from '../../bin/command-line.js';
+import { connect, type EngineStatistics, MicroKernel } from '../../src/index.js';
+import { add, makeFile } from '../support/log-world.js';
+import { Programs } from '../support/programs.js';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 const SUPPORT = join(PROJECT, 'test/support/terminal');
@@ -31,6 +34,7 @@ const BUTIL = join(PROJECT, 'bin/butil.ts');
 const CTRL_C = '\u0003';
 const SIGINT = 2;
 const RECORDS = 12_000;
+const WAITING = 4000;
 
 const hasPython = spawnSync('python3', ['-c', 'import pty']).status === 0;
 if (!hasPython) console.log('skipped: there is no python3 to make a terminal');
@@ -259,6 +263,123 @@ describe.skipIf(!hasPython)('Ctrl-C in the middle of', () => {
     if (existsSync(join(work, 'frozen.^^^'))) await must('-endbu', 'frozen.btr');
     expect(existsSync(join(work, 'frozen.^^^'))).toBe(false);
     expect(await recordsIn('frozen.btr')).toBe(RECORDS);
+  });
+});
+
+/**
+ * The engine runs in another program and waits in the middle of the work; the command is ended at once by the
+ * signal, and the engine takes back what was half done when the connection is gone.
+ */
+describe.skipIf(!hasPython)('Ctrl-C in the middle of work that a running engine does:', () => {
+  let programs: Programs;
+  let goOn = '';
+
+  beforeEach(async () => {
+    programs = new Programs();
+    goOn = join(work, 'root/go-on');
+    await startEngine();
+  });
+
+  async function startEngine(): Promise<void> {
+    await programs.begin('test/support/terminal/engine.ts', join(work, 'root'), goOn);
+  }
+
+  afterEach(() => programs.end());
+
+  /** What the engine has of the command that was interrupted: nothing, and it works for others. */
+  async function hasNothingOfIt(): Promise<EngineStatistics> {
+    const client = await connect({ root: join(work, 'root') });
+    try {
+      expect(await client.administer('requester')).toMatchObject({ sessions: 1, waiting: 0 });
+      const statistics = (await client.administer('statistics')) as EngineStatistics;
+      expect(statistics).toMatchObject({ clients: 1, files: [] });
+      await client.beginTransaction({ exclusive: true });
+      await client.endTransaction();
+      return statistics;
+    } finally {
+      await client.close();
+    }
+  }
+
+  test.each([
+    ['Copying', '-hotcopy a.btr copies', 'a.btr'],
+    ['Reading', '-cache a.btr', 'a.btr'],
+    ['Rolling in', '-endbu frozen.btr', 'frozen.btr'],
+    ['Rolling in', '-endbu -A', 'frozen.btr'],
+    ['Rolling forward', '-rollfwd archived.btr', 'archived.btr'],
+  ])('%s: butil %s', async (label, line, file) => {
+    const words = line.split(' ');
+    const before = everything();
+    expect(interrupted(label, ...words)).toMatchObject({ signal: SIGINT });
+    const { continuous } = await hasNothingOfIt();
+    // The one that was put in before; of a hot copy nothing stays in.
+    expect(continuous).toMatchObject([{ file: join(work, 'frozen.btr'), state: 'active' }]);
+    const after = everything();
+    // What is rolled into a file may be in it in part; it is not used without the rest. A hot copy notes in its file
+    // that there was one.
+    const compared = label === 'Reading' ? before : { ...before, [file]: after[file] };
+    expect(after).toEqual(compared);
+    writeFileSync(goOn, '');
+    await must(...words);
+    if (file === 'frozen.btr') expect(existsSync(join(work, 'frozen.^^^'))).toBe(false);
+    await must('-stop', '--yes');
+    expect(await recordsIn(file)).toBe(RECORDS);
+  });
+
+  test('Rolling in: butil -backup-agent stop', async () => {
+    await must('-stop', '--yes');
+    writeFileSync(join(work, 'files.lst'), 'a.btr\n');
+    await must('-backup-agent', 'start', '@files.lst');
+    await must('-load', 'more.seq', 'a.btr');
+    await startEngine();
+    const seen = interrupted('Rolling in', '-backup-agent', 'stop');
+    expect(seen).toMatchObject({ signal: SIGINT });
+    expect(await must('-contops')).toContain(join(work, 'a.btr'));
+    writeFileSync(goOn, '');
+    await must('-backup-agent', 'stop');
+    expect((await hasNothingOfIt()).continuous).toHaveLength(1);
+    expect(existsSync(join(work, 'a.^^^'))).toBe(false);
+    await must('-stop', '--yes');
+    expect(await recordsIn('a.btr')).toBe(2 * RECORDS);
+  });
+
+  test('one that waits for the root of that engine changes nothing, and the engine goes on', async () => {
+    const before = everything();
+    const waiting = typed(
+      ['-save', 'a.btr', 'out.seq'],
+      [{ until: 'Waiting for the engine root', type: CTRL_C }],
+    );
+    expect(waiting, waiting.screen).toMatchObject({ signal: SIGINT, missed: null });
+    await hasNothingOfIt();
+    expect(everything()).toEqual(before);
+    await must('-stop', '--yes');
+    await must('-save', 'a.btr', 'out.seq');
+  });
+});
+
+describe.skipIf(!hasPython)('RECOVERALL', () => {
+  const NAMES = ['one.btr', 'two.btr', 'three.btr'];
+
+  /** Files whose records are only in the log, as an engine that was killed leaves them. */
+  function killEngine(): void {
+    const engine = MicroKernel.start({ root: join(work, 'root') });
+    const client = engine.client();
+    for (const name of NAMES) add(client, makeFile(client, join(work, name)), 1, WAITING);
+    const kept = join(base, 'kept');
+    cpSync(work, kept, { recursive: true, filter: (from) => !from.endsWith('.sock') });
+    engine.stop();
+    rmSync(work, { recursive: true });
+    cpSync(kept, work, { recursive: true });
+    rmSync(kept, { recursive: true });
+  }
+
+  test('is ended at once by Ctrl-C; the next one does the rest', async () => {
+    killEngine();
+    expect(interrupted('Recovering', '-recoverall')).toMatchObject({ signal: SIGINT });
+    expect(await must('-log')).toContain('three.btr');
+    await must('-recoverall');
+    expect(await must('-recoverall')).toContain('No file is waiting');
+    for (const name of NAMES) expect(await recordsIn(name)).toBe(WAITING);
   });
 });
 
