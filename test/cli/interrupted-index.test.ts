@@ -1,5 +1,5 @@
 /** What an SINDEX that was killed leaves of a file: a copy of it as it was on disk in the middle. */
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -44,6 +44,19 @@ function killedWhileIndexing(): void {
   }
 }
 
+/** A copy of the file that was killed with one more page that is damaged, so that it cannot be opened. */
+async function damagedCopy(): Promise<string> {
+  const path = at('damaged.btr');
+  const whole = readFileSync(at('killed.btr'));
+  for (let page = 2; page < 20; page++) {
+    const bytes = Buffer.from(whole).fill(0xee, page * 1024, (page + 1) * 1024);
+    writeFileSync(path, bytes);
+    const [stat, description] = [await run('-stat', path), await run('-describe', path)];
+    if (stat.includes('MKDE error = 2.') && description.includes('= 0')) return path;
+  }
+  throw new Error('no such page was found');
+}
+
 test('the key is not counted, that is said, and the next SINDEX makes it whole', async () => {
   writeFileSync(
     at('a.des'),
@@ -64,6 +77,18 @@ test('the key is not counted, that is said, and the next SINDEX makes it whole',
   expect(half).toContain('Note: Making or dropping the index of key 1 was interrupted');
   expect(half).toContain('?? = Unknown');
   expect(half.match(/\?\?/g)).toHaveLength(1);
+  const note = 'Note: Making or dropping the index of key 1 was interrupted: that key is left out.';
+  const described = await run('-describe', at('killed.btr'));
+  expect(described).toMatch(/^record=12 variable=n key=1 page=1024\r?\nposition=1 /m);
+  expect(described.match(/^position=/gm)).toHaveLength(1);
+  expect(described).toContain(note);
+  expect(await run('-clone', at('clone.btr'), at('killed.btr'))).toContain(note);
+  const clone = await run('-stat', at('clone.btr'));
+  expect(clone).toContain('Total Number of Keys = 1\n');
+  expect(clone).not.toContain('was interrupted');
+  const damaged = await damagedCopy();
+  expect(await run('-clone', at('second.btr'), damaged)).toContain('= 0');
+  expect(await run('-stat', at('second.btr'))).toContain('Total Number of Keys = 1\n');
   const made = await run('-sindex', at('killed.btr'), at('key.des'));
   expect(made).toContain(
     `The index of key 1 was made.\nTotal number of records indexed = ${RECORDS}`,
