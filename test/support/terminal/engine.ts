@@ -10,7 +10,7 @@ import { LongWork } from '../../../src/requester/long-work.js';
 
 const [root = '', goOn = ''] = process.argv.slice(2);
 
-const { step } = LongWork.prototype;
+const step = Object.getOwnPropertyDescriptor(LongWork.prototype, 'step')?.value as LongWork['step'];
 let steps = 0;
 LongWork.prototype.step = function (this: LongWork) {
   if (this.size === 0) return undefined;
