@@ -9,7 +9,7 @@ import {
 } from './microkernel/check.js';
 import { activeSetsFileOf, readActiveFiles } from './contops/active-sets.js';
 import { DeltaFileSystem } from './contops/delta-files.js';
-import { deltaPathOf, readDeltaHeader } from './microkernel/continuous/delta-file.js';
+import { deltaPathOf, placeOfFile, readDeltaHeader } from './microkernel/continuous/delta-file.js';
 import { checkContent, type ContentReport } from './microkernel/files/check-content.js';
 import { OpenFile } from './microkernel/files/open-file.js';
 import { nodePorts } from './microkernel/node-ports.js';
@@ -104,7 +104,7 @@ const HOLDER = Object.freeze({ log: new Uint8Array(16), session: 0, root: '' });
  */
 function continuousUse(disk: FileSystem, file: string): Continuous | undefined {
   const path = resolve(file);
-  const delta = deltaPathOf(path);
+  const delta = deltaPathOf(placeOfFile(disk, path));
   if (delta === path || !disk.exists(delta)) return undefined;
   const handle = disk.open(delta, 'read');
   try {

@@ -107,10 +107,11 @@ export class BackupAgent {
    * as its owner's. Throws 88 if the agent is on (reason `backup-agent`), 18, 2.
    */
   start({ files, owner = '', pid, dryRun = false }: BackupAgentOptions): BackupAgentReport {
-    const { ports, table } = this.#parts;
+    const { ports, table, continuous } = this.#parts;
     if (this.#state !== undefined) throw this.#isOnAlready(this.#state);
     const given = files?.map((path) => resolve(path));
-    const wanted = [...new Set(given ?? table.files.map(({ pages }) => pages.path))];
+    const all = given ?? table.files.map(({ pages }) => pages.path);
+    const wanted = [...new Set(all.map((path) => continuous.placeOf(path)))];
     if (dryRun) return this.#plan(wanted);
     const since = Math.max(0, Math.floor(ports.clock.now()));
     const scope = given === undefined ? 'open' : 'listed';
@@ -202,7 +203,10 @@ export class BackupAgent {
     this.#opened.clear();
     if (this.#state === undefined || paths.length === 0) return;
     try {
-      this.#putIn(paths, '');
+      this.#putIn(
+        paths.map((path) => continuous.placeOf(path)),
+        '',
+      );
     } catch (error) {
       const text = `The backup agent cannot note what it leaves out: ${textOf(error)}`;
       this.#tell('W', 'backup-agent-failed', {}, text);

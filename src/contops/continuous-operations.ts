@@ -16,6 +16,7 @@ import {
   findFrozen,
   frozenMark,
   isUnused,
+  placeOfFile,
   readDeltaHeader,
   stemOf,
   type DeltaHeader,
@@ -155,10 +156,11 @@ export class ContinuousOperations implements ContinuousUse {
     { by = 'api', owner = '' }: StartContinuousOptions = {},
     mayBeArchived = this.#parts.allowsArchived(),
   ): ContinuousFile[] {
-    const places = paths.map((path) => resolve(path));
+    const places = paths.map((path) => this.placeOf(path));
     if (places.length === 0)
       throw refused(Status.INVALID_PARAMETER_TO_MKDE, 'no file is named', '', 'no-file');
     for (const path of places) this.#checkPlace(path, places, mayBeArchived);
+    if (!mayBeArchived) for (const path of paths) this.#assertNotArchived(resolve(path));
     const started: Started[] = [];
     try {
       for (const path of places) started.push({ path, file: this.#open(path, owner) });
@@ -167,6 +169,12 @@ export class ContinuousOperations implements ContinuousUse {
       for (const { file } of started) this.#close(file);
     }
     return this.list().filter(({ file }) => places.includes(file));
+  }
+
+  /** Where a file lies that may be called by a link; a path that names nothing stays as it is. */
+  placeOf(path: string): string {
+    const place = resolve(path);
+    return look(place, () => placeOfFile(this.#parts.disk, place));
   }
 
   /** Why a file cannot be put in, as far as its place says so; undefined if that does not. */
@@ -181,7 +189,7 @@ export class ContinuousOperations implements ContinuousUse {
   }
 
   #checkPlace(path: string, all: readonly string[], mayBeArchived: boolean): void {
-    const { disk, isArchived, laidOver } = this.#parts;
+    const { disk, laidOver } = this.#parts;
     if (laidOver.find(path) !== undefined) {
       throw refused(
         Status.INCOMPATIBLE_MODE_ERROR,
@@ -193,11 +201,7 @@ export class ContinuousOperations implements ContinuousUse {
     if (!look(path, () => disk.exists(path))) {
       throw refused(Status.FILE_NOT_FOUND, 'there is no such file', path, 'ENOENT');
     }
-    if (!mayBeArchived && isArchived(path)) {
-      const message =
-        'the file has an archival log; the setting continuousOperationsWithArchivalLogging allows both';
-      throw refused(Status.FILE_INUSE, message, path, 'archived');
-    }
+    if (!mayBeArchived) this.#assertNotArchived(path);
     const delta = deltaPathOf(path);
     if (delta === path || look(path, () => disk.exists(delta))) {
       const message = `${delta} is in the way: remove it if it is of no use, and else end its continuous operation`;
@@ -208,6 +212,13 @@ export class ContinuousOperations implements ContinuousUse {
     if (sibling === undefined && all.indexOf(path) === all.lastIndexOf(path)) return;
     const message = `${sibling ?? path} differs from it in the extension only, so that both would have one delta: rename one of them, or move it to another directory`;
     throw refused(Status.FILE_INUSE, message, path, 'same-name');
+  }
+
+  #assertNotArchived(path: string): void {
+    if (!this.#parts.isArchived(path)) return;
+    const message =
+      'the file has an archival log; the setting continuousOperationsWithArchivalLogging allows both';
+    throw refused(Status.FILE_INUSE, message, path, 'archived');
   }
 
   /** Another data file in the directory whose delta would have the same name. */
@@ -513,7 +524,7 @@ export class ContinuousOperations implements ContinuousUse {
   /** A file is about to be opened: tells what a delta beside it is that it does not belong to. */
   beforeOpen(path: string): void {
     const { disk, laidOver } = this.#parts;
-    const delta = deltaPathOf(path);
+    const delta = deltaPathOf(this.placeOf(path));
     if (delta === path || !look(path, () => disk.exists(delta))) return;
     const entry = laidOver.find(path);
     if (entry !== undefined && this.#standing(entry) !== 'other') return;
@@ -574,7 +585,7 @@ export class ContinuousOperations implements ContinuousUse {
     const id = Buffer.from(set).toString('hex');
     const list = activeSetsFileOf(root);
     const isThere = readActiveFiles(disk, list).some(
-      (each) => each.path === path && each.set === id,
+      (each) => each.set === id && isSameFile(disk, each.path, path),
     );
     if (!isThere) return;
     const message = `the engine of ${root} has the file in continuous operation; end that there`;
@@ -711,6 +722,13 @@ function entryOf({ path, frozen, header }: Started): ActiveFile {
 function layOver({ file, frozen, header, delta }: Started): void {
   if (frozen === undefined || header === undefined || delta === undefined) return;
   file.pages.layOver(new OverlayHandle(file.pages.handle, delta, header, frozen, true));
+}
+
+/** Whether two paths name one file. */
+function isSameFile(disk: FileSystem, one: string, other: string): boolean {
+  if (one === other) return true;
+  const [first, second] = [disk.identify(one), disk.identify(other)];
+  return first !== undefined && first.device === second?.device && first.inode === second.inode;
 }
 
 /** What the disk says to a question about a path. */

@@ -40,6 +40,8 @@ export interface FileSystem {
   exists(path: string): boolean;
   /** Which file a path names, links followed; undefined if none. */
   identify(path: string): FileIdentity | undefined;
+  /** The path of what a path names, links followed; missing where there are no links. Throws if there is none. */
+  realPath?(path: string): string;
   /** Names in a directory, sorted. */
   list(directory: string): string[];
   /** With missing parents, mode 0700. Not an error if it is there. Not yet durable. */

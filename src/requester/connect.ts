@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path';
 import { lookAtFile } from '../logging/file-standing.js';
 import { isLocked } from '../logging/os-lock.js';
-import { deltaPathOf, readDeltaHeader } from '../microkernel/continuous/delta-file.js';
+import { deltaPathOf, placeOfFile, readDeltaHeader } from '../microkernel/continuous/delta-file.js';
 import { DiskError } from '../microkernel/disk-error.js';
 import { nodePorts } from '../microkernel/node-ports.js';
 import type { FileSystem } from '../microkernel/ports.js';
@@ -81,9 +81,10 @@ function isAlive(pid: number): boolean {
  */
 export function engineOfFile(path: string): string | undefined {
   try {
-    const { holder } = lookAtFile(nodePorts({ worker: 'never' }).files, resolve(path));
+    const { files } = nodePorts({ worker: 'never' });
+    const { holder } = lookAtFile(files, resolve(path));
     if (holder !== undefined && holder.root !== '') return holder.root;
-    return engineOfDelta(deltaPathOf(resolve(path)));
+    return engineOfDelta(deltaPathOf(placeOfFile(files, resolve(path))));
   } catch (error) {
     if (error instanceof BtrieveError || error instanceof DiskError) return undefined;
     throw error;

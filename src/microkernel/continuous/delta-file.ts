@@ -59,6 +59,19 @@ export function deltaPathOf(path: string): string {
   return join(dirname(path), `${stemOf(path)}${EXTENSION}`);
 }
 
+/**
+ * Where a data file lies that may be called by a link: its delta lies beside it and not beside the link, so that
+ * whoever opens the file itself finds it. Only the last part of a path is followed: a directory is the same by all
+ * its names.
+ */
+export function placeOfFile(files: FileSystem, path: string): string {
+  const identity = files.identify(path);
+  if (identity === undefined || files.realPath === undefined) return path;
+  const directory = files.realPath(dirname(path));
+  const real = files.realPath(path);
+  return real === join(directory, basename(path)) ? path : real;
+}
+
 /** The name of a file without its directory and extension: files that share it cannot both be frozen. */
 export function stemOf(path: string): string {
   return basename(path, extname(path));

@@ -1,0 +1,103 @@
+/** Files in continuous operation that are called by links: on the real disk, with engines of two roots. */
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { checkFile, engineOfFile, MicroKernel } from '../../src/index.js';
+import { add, makeFile, numbersIn } from '../support/log-world.js';
+
+let directory = '';
+let file = '';
+const engines: MicroKernel[] = [];
+
+const at = (name: string): string => join(directory, name);
+
+function start(root: string): MicroKernel {
+  const engine = MicroKernel.start({ root: at(root), settings: { requester: false } });
+  engines.push(engine);
+  return engine;
+}
+
+beforeEach(() => {
+  directory = realpathSync(mkdtempSync(join(tmpdir(), 'isamite-links-')));
+  mkdirSync(at('d'));
+  mkdirSync(at('links'));
+  file = at('d/a.dat');
+  symlinkSync(at('d'), at('same'));
+  symlinkSync(file, at('links/b.dat'));
+});
+
+afterEach(() => {
+  for (const engine of engines.splice(0)) engine.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** A file that was put in by a name, has changed since, and is closed. */
+function putIn(name: string): MicroKernel {
+  const engine = start('root');
+  const client = engine.client();
+  const made = makeFile(client, file);
+  add(client, made, 1, 10);
+  engine.startContinuous([at(name)]);
+  add(client, made, 11, 20);
+  made.close();
+  return engine;
+}
+
+test('the delta lies beside the file, not beside the link by which it was put in', () => {
+  const engine = putIn('links/b.dat');
+  expect(existsSync(at('d/a.^^^'))).toBe(true);
+  expect(existsSync(at('links/b.^^^'))).toBe(false);
+  expect(engine.continuous()).toMatchObject([{ file, state: 'active' }]);
+  expect(checkFile(at('links/b.dat'))).toMatchObject({ findingCount: 0, content: { records: 20 } });
+  expect(engineOfFile(at('links/b.dat'))).toBe(at('root'));
+  engine.endContinuous([at('links/b.dat')]);
+  expect(numbersIn(engine.client(), file)).toHaveLength(20);
+});
+
+test.each([
+  ['links/b.dat', 'd/a.dat'],
+  ['d/a.dat', 'links/b.dat'],
+  ['d/a.dat', 'same/a.dat'],
+  ['same/a.dat', 'd/a.dat'],
+])('put in as %s, an engine of another root does not get it as %s', (name, other) => {
+  const engine = putIn(name);
+  const frozen = readFileSync(file);
+  const client = start('other').client();
+  expect(() => numbersIn(client, at(other))).toThrow(
+    expect.objectContaining({ status: 85, reason: 'continuous' }) as Error,
+  );
+  expect(readFileSync(file).equals(frozen)).toBe(true);
+  engine.endContinuous('all');
+  expect(numbersIn(client, at(other))).toHaveLength(20);
+});
+
+test('two names of one file in a call are one file twice', () => {
+  const engine = start('root');
+  makeFile(engine.client(), file).close();
+  expect(() => engine.startContinuous([file, at('links/b.dat')])).toThrow(
+    expect.objectContaining({ status: 85, reason: 'same-name' }) as Error,
+  );
+  expect(engine.continuous()).toEqual([]);
+});
+
+test('the backup agent puts in a file that was opened by a link, and goes on with the others', () => {
+  const engine = start('root');
+  const client = engine.client();
+  makeFile(client, file).close();
+  makeFile(client, at('d/c.dat')).close();
+  const files = [at('links/b.dat'), at('missing.dat'), at('d/c.dat')];
+  const report = engine.startBackupAgent({ files });
+  expect(report.files).toEqual([file, at('d/c.dat')]);
+  expect(report.leftOut).toMatchObject([{ file: at('missing.dat'), status: 12 }]);
+  engine.stopBackupAgent();
+  expect(engine.continuous()).toEqual([]);
+});
