@@ -323,17 +323,21 @@ export class PageFile implements FrameOwner, PageView {
     assert(this.#overlay === undefined, 'a frozen file is frozen');
     this.prepare();
     this.endOperation();
-    const isPrivatelyGrown = [SPACE.DATA, SPACE.OTHER].some(
-      (space) => this.#work.numbersGivenOut(space).length > 0,
-    );
-    // Numbers that only transactions know may need regions that are not there yet.
-    if (isPrivatelyGrown && this.#operations === 0) this.#operations = 1;
+    this.#makeRegions();
     this.complete();
     this.#closeCleanly(() => this.#committedRecord());
     this.#throwFailure();
     this.#claimed = false;
     this.#isClean = false;
     return { control: this.#committedRecord(), slot: this.#controlPages.current };
+  }
+
+  /** With the next system transaction there are regions for numbers that only transactions know, too. */
+  #makeRegions(): void {
+    const isPrivatelyGrown = [SPACE.DATA, SPACE.OTHER].some(
+      (space) => this.#work.numbersGivenOut(space).length > 0,
+    );
+    if (isPrivatelyGrown && this.#operations === 0) this.#operations = 1;
   }
 
   /** From here on changes go to the delta. To be called right after `freeze`. */
@@ -380,6 +384,7 @@ export class PageFile implements FrameOwner, PageView {
     // new generation, by which it is told from one whose delta was lost.
     this.prepare();
     this.endOperation();
+    this.#makeRegions();
     this.complete();
     const record = this.#committedRecord();
     const controlPages = this.#rollingIn(overlay, () => {
@@ -1322,7 +1327,10 @@ export class PageFile implements FrameOwner, PageView {
       if (log !== undefined && !isRecovering) this.#control.appliedLsn = log.lastLsn;
       if (this.#isCopy && !isRecovering) this.#leaveTimeline();
       this.#control.holder = holder;
-      this.#controlPages.claim(this.#control);
+      // Of a file that was frozen, transactions may have numbers since before.
+      const record = this.#committedRecord();
+      this.#controlPages.claim(record);
+      this.#control.generation = record.generation;
       this.#flushedLsn = this.#control.appliedLsn;
       this.#claimed = true;
       this.#isStale = false;
