@@ -479,6 +479,7 @@ export class PageFile implements FrameOwner, PageView {
    */
   reclaim(): void {
     if (!this.#claimed) return;
+    this.#makeRegions();
     this.complete();
     this.#isStale = true;
   }
@@ -1327,7 +1328,7 @@ export class PageFile implements FrameOwner, PageView {
       if (log !== undefined && !isRecovering) this.#control.appliedLsn = log.lastLsn;
       if (this.#isCopy && !isRecovering) this.#leaveTimeline();
       this.#control.holder = holder;
-      // Of a file that was frozen, transactions may have numbers since before.
+      // Of a file that was in use before, transactions may have numbers.
       const record = this.#committedRecord();
       this.#controlPages.claim(record);
       this.#control.generation = record.generation;

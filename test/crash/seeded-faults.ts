@@ -90,9 +90,8 @@ const FCR_FAULTS: readonly SeededFault[] = [
   {
     name: 'claim in the same generation',
     file: `${MICROKERNEL}/page-file.ts`,
-    find: 'this.#controlPages.claim(this.#control);',
-    replace:
-      'const { generation } = this.#control; this.#controlPages.claim(this.#control); this.#control.generation = generation;',
+    find: 'this.#control.generation = record.generation;',
+    replace: '',
     why: 'a later generation must win over that of the claim',
     first: 'change, free, reuse',
   },
@@ -414,14 +413,18 @@ const OPENING_FAULTS: readonly SeededFault[] = [
       if (log !== undefined && !isRecovering) this.#control.appliedLsn = log.lastLsn;
       if (this.#isCopy && !isRecovering) this.#leaveTimeline();
       this.#control.holder = holder;
-      this.#controlPages.claim(this.#control);`,
+      // Of a file that was in use before, transactions may have numbers.
+      const record = this.#committedRecord();
+      this.#controlPages.claim(record);`,
     replace: `this.#cutTail();
       // The log has nothing to add so far, whatever it still holds of the file. What stood there
       // before may be a number of another log, and higher.
       if (log !== undefined && !isRecovering) this.#control.appliedLsn = log.lastLsn;
       if (this.#isCopy && !isRecovering) this.#leaveTimeline();
       this.#control.holder = holder;
-      this.#controlPages.claim(this.#control);
+      // Of a file that was in use before, transactions may have numbers.
+      const record = this.#committedRecord();
+      this.#controlPages.claim(record);
       this.#retireLeftovers();`,
     why: 'between the two the leftovers would be current',
     first: 'operations beside the system transaction',

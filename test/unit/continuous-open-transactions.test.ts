@@ -86,3 +86,26 @@ test.each([5, 40, 300, 5000])(
     assertSound(killed, [...numbers, 101]);
   },
 );
+
+test.each([5, 40, 5000])(
+  'killed when logging of a file has begun, %i inserted in an open transaction',
+  (count) => {
+    const before = newLogWorld();
+    const engine = startEngine(before);
+    const client = engine.client();
+    makeFile(client, PATH, { pageSize: 1024 }).close();
+    const other = engine.client();
+    const theirs = other.openFile(PATH, Line, { mode: 'accelerated' });
+    for (let n = 1; n <= 100; n++) theirs.insert({ n, text: 'first' });
+    engine.flush();
+    other.beginTransaction();
+    for (let n = 0; n < count; n++) theirs.insert({ n: 1000 + n, text: 'open' });
+    const file = client.openFile(PATH, Line);
+    client.transaction(() => file.update('byN', 1, { text: 'changed' }));
+    const killed = kill(before, engine);
+    assertSound(
+      killed,
+      Array.from({ length: 100 }, (_, n) => n + 1),
+    );
+  },
+);
