@@ -716,7 +716,11 @@ export class MicroKernel {
   ): Generator<HotCopyProgress, HotCopy[], void> {
     this.#assertRunning();
     const frozen = (files: readonly string[]): void => this.#archiving.cutAll(files);
-    const parts = { disk: this.#disk, continuous: this.#continuous, frozen };
+    const assertNotInUse = (path: string): void => {
+      this.#files.assertNotOpen(path);
+      this.#continuous.assertFree(path);
+    };
+    const parts = { disk: this.#disk, continuous: this.#continuous, frozen, assertNotInUse };
     const copies = yield* this.#freezing.without(hotCopy(parts, paths, directory, options));
     this.#archiving.noteBackups(copies);
     return copies;

@@ -11,7 +11,7 @@ import { hex32, u32 } from '../microkernel/bytes.js';
 import { DiskError, readFully, writeFully } from '../microkernel/disk-error.js';
 import { chooseFcr } from '../microkernel/fcr-choice.js';
 import { PAGE_HEADER } from '../microkernel/layout.js';
-import { fileError, PageDevice } from '../microkernel/page-device.js';
+import { closeQuietly, fileError, PageDevice } from '../microkernel/page-device.js';
 import { PatGeometry } from '../microkernel/pat.js';
 import type { FileHandle, FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
@@ -45,13 +45,15 @@ export interface HotCopyParts {
   readonly continuous: ContinuousOperations;
   /** The files have just been frozen: what their archival logs get from here on is not in the copies. */
   readonly frozen: (files: readonly string[]) => void;
+  /** Throws 85 if the engine has a file open, or in continuous operation. */
+  readonly assertNotInUse: (path: string) => void;
 }
 
 const STEP_SIZE = 1024 * 1024;
 const BY = 'hotcopy';
 
 export function* hotCopy(
-  { disk, continuous, frozen }: HotCopyParts,
+  { disk, continuous, frozen, assertNotInUse }: HotCopyParts,
   paths: readonly string[],
   directory: string,
   { replace = false, owner = '' }: HotCopyOptions,
@@ -59,6 +61,9 @@ export function* hotCopy(
   const files = paths.map((path) => resolve(path));
   const copies = files.map((file) => join(resolve(directory), basename(file)));
   checkTargets(disk, files, copies, replace);
+  for (const copy of copies) {
+    if (disk.exists(copy)) closeQuietly(holdUnused(disk, copy, assertNotInUse));
+  }
   // Copying is what an archived file is frozen for here, and both work together.
   continuous.start(files, { by: BY, owner }, true);
   const made: string[] = [];
@@ -74,7 +79,7 @@ export function* hotCopy(
       results.push({ file, copy: copies[at] ?? '', bytes });
     }
     for (const { copy } of results) {
-      if (replace) disk.rename(`${copy}.isamite-copy`, copy);
+      if (replace) putInPlace(disk, copy, assertNotInUse);
       else disk.renameNew(`${copy}.isamite-copy`, copy);
       made.push(copy);
     }
@@ -98,11 +103,7 @@ function checkTargets(
   replace: boolean,
 ): void {
   for (const [at, copy] of copies.entries()) {
-    if (copies.indexOf(copy) !== at || files.includes(copy)) {
-      const message = 'two files would have one copy, or a file would be its own';
-      const details = { reason: 'same-name', file: copy };
-      throw new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, message, details);
-    }
+    if (copies.indexOf(copy) !== at || files.includes(copy)) throw sameName(copy);
     try {
       // Throws if there is no such directory.
       disk.list(dirname(copy));
@@ -110,10 +111,66 @@ function checkTargets(
       const message = 'there is no such directory';
       throw new BtrieveError(Status.DIRECTORY_ERROR, message, { file: dirname(copy), cause });
     }
-    if (replace || !disk.exists(copy)) continue;
+    if (replace) {
+      assertNoSource(disk, files, copy);
+      continue;
+    }
+    if (!disk.exists(copy)) continue;
     throw new BtrieveError(Status.FILE_ALREADY_EXISTS, 'there is a file of that name', {
       file: copy,
     });
+  }
+}
+
+/** By another name a copy might still be one of the files: it would take the place of what it is made of. */
+function assertNoSource(disk: FileSystem, files: readonly string[], copy: string): void {
+  const there = disk.identify(copy);
+  if (there === undefined) return;
+  for (const file of files) {
+    const each = disk.identify(file);
+    if (each?.device === there.device && each.inode === there.inode) throw sameName(copy);
+  }
+}
+
+function sameName(copy: string): BtrieveError {
+  const message = 'two files would have one copy, or a file would be its own';
+  const details = { reason: 'same-name', file: copy };
+  return new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, message, details);
+}
+
+/** Who works in a file would go on in one that has no name any more: it is not replaced. */
+function putInPlace(
+  disk: FileSystem,
+  copy: string,
+  assertNotInUse: HotCopyParts['assertNotInUse'],
+): void {
+  const handle = disk.exists(copy) ? holdUnused(disk, copy, assertNotInUse) : undefined;
+  try {
+    disk.rename(`${copy}.isamite-copy`, copy);
+  } finally {
+    if (handle !== undefined) closeQuietly(handle);
+  }
+}
+
+/** Holds a file that nobody has in use. Throws 85. */
+function holdUnused(
+  disk: FileSystem,
+  path: string,
+  assertNotInUse: HotCopyParts['assertNotInUse'],
+): FileHandle {
+  assertNotInUse(path);
+  const handle = openToReplace(disk, path);
+  if (handle.tryLock('exclusive')) return handle;
+  closeQuietly(handle);
+  const message = 'the file is open in another engine';
+  throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'locked', file: path });
+}
+
+function openToReplace(disk: FileSystem, path: string): FileHandle {
+  try {
+    return disk.open(path, 'read');
+  } catch (error) {
+    throw fileError('the file cannot be replaced', error, path);
   }
 }
 

@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -12,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checkFile, engineOfFile, MicroKernel } from '../../src/index.js';
-import { add, makeFile, numbersIn } from '../support/log-world.js';
+import { add, Line, makeFile, numbersIn } from '../support/log-world.js';
 
 let directory = '';
 let file = '';
@@ -100,4 +101,37 @@ test('the backup agent puts in a file that was opened by a link, and goes on wit
   expect(report.leftOut).toMatchObject([{ file: at('missing.dat'), status: 12 }]);
   engine.stopBackupAgent();
   expect(engine.continuous()).toEqual([]);
+});
+
+test('a hot copy takes the place of no file that is in use, by whatever name', () => {
+  const engine = start('root');
+  const client = engine.client();
+  const made = makeFile(client, file);
+  add(client, made, 1, 10);
+  mkdirSync(at('e'));
+  const other = makeFile(client, at('e/a.dat'));
+  const copy = (to: string) => () => engine.hotCopy([file], at(to), { replace: true });
+  const refusal = (details: object): Error => expect.objectContaining(details) as Error;
+  expect(copy('same')).toThrow(refusal({ status: 160, reason: 'same-name' }));
+  expect(copy('e')).toThrow(refusal({ status: 85 }));
+  other.close();
+  engine.startContinuous([at('e/a.dat')]);
+  expect(copy('e')).toThrow(refusal({ status: 85, reason: 'continuous' }));
+  engine.endContinuous('all');
+  const stranger = start('stranger');
+  const theirs = stranger.client().openFile(at('e/a.dat'), Line);
+  expect(copy('e')).toThrow(refusal({ status: 85 }));
+  theirs.close();
+  const steps = engine.hotCopying([file], at('e'), { replace: true });
+  steps.next();
+  const late = client.openFile(at('e/a.dat'), Line);
+  expect(() => [...steps]).toThrow(refusal({ status: 85 }));
+  late.close();
+  expect(engine.continuous()).toEqual([]);
+  add(client, made, 11);
+  expect(copy('e')()).toMatchObject([{ copy: at('e/a.dat') }]);
+  expect(numbersIn(client, at('e/a.dat'))).toHaveLength(11);
+  expect(readdirSync(at('e'))).toEqual(['a.dat']);
+  made.close();
+  expect(numbersIn(client, file)).toHaveLength(11);
 });
