@@ -26,6 +26,8 @@ const FIRST_AFTER = 32;
 const AGAIN_AFTER = 8;
 /** The same, at the most, after calls that had to be sent again: four times as many each time. */
 const AFTER_LIMIT = 1 << 20;
+/** Calls that were sent again and may lie unread on this way, before it is used less. The engine bears 64. */
+const UNREAD_CALLS = 16;
 /** Milliseconds without an answer. */
 const PATIENCE_MS = 4;
 /** Bytes of an answer: the data buffer, a key, an error. */
@@ -53,6 +55,8 @@ export class DirectLine {
   #pending: Frame | undefined;
   #isSentAgain = false;
   #isLate = false;
+  /** Calls that have gone this way since the last answer that came by it. */
+  #unread = 0;
   #since = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -75,6 +79,7 @@ export class DirectLine {
     this.#pending = frameAt(bytes, 0);
     this.#isSentAgain = false;
     this.#isLate = false;
+    this.#unread++;
     this.#since = performance.now();
     this.#timer?.refresh();
     this.#socket?.write(bytes);
@@ -92,7 +97,8 @@ export class DirectLine {
     if (id !== this.#pending?.id || kind === KIND.SEEN) return;
     this.#pending = undefined;
     // It had not come here: the program does not yield.
-    if (this.#isLate) this.#needed = Math.min(4 * this.#needed, AFTER_LIMIT);
+    const isUnused = this.#isLate || this.#unread > UNREAD_CALLS;
+    if (isUnused) this.#needed = Math.min(4 * this.#needed, AFTER_LIMIT);
   }
 
   #isTimeUp(): void {
@@ -137,6 +143,7 @@ export class DirectLine {
       this.#isOpen = true;
       return;
     }
+    this.#unread = 0;
     if (frame.id === this.#pending?.id) this.#pending = undefined;
     this.#options.onFrame(frame);
   }
