@@ -29,6 +29,7 @@ import {
   frameAt,
   FRAME,
   FrameWriter,
+  IN_FLIGHT_LIMIT,
   isRecord,
   jsonFrom,
   KIND,
@@ -87,6 +88,9 @@ interface DirectWay {
 
 /** Requests that are sent again and have not come the direct way, at the most. */
 const AGAIN_LIMIT = 64;
+
+/** Calls behind one that waits, at the most: those of the direct way nobody else counts. */
+const QUEUE_LIMIT = 2 * IN_FLIGHT_LIMIT;
 
 /** Where an answer stands among those that have not left. */
 interface Answer {
@@ -409,7 +413,8 @@ export class Server {
   #ask(connection: number, { id, session: number, body }: Frame): void {
     const session = this.#connections.get(connectionOf(connection))?.get(number);
     const call = decodeCall(body);
-    if (session === undefined || call === undefined) {
+    const isTooMuch = session !== undefined && session.queue.length >= QUEUE_LIMIT;
+    if (session === undefined || call === undefined || isTooMuch) {
       this.#drop(connection);
       return;
     }

@@ -84,6 +84,21 @@ describe('a call that comes twice', () => {
     expect(made.serve()).toEqual([]);
     expect([count(), made.server.statistics.sessions]).toEqual([64, 0]);
   });
+
+  test('and so is too much behind a call that waits', () => {
+    const { desk: made, count } = desk();
+    made.ask(1, Op.INSERT, record(1));
+    made.open(2);
+    made.call(2, Op.BEGIN_TRAN);
+    expect(made.call(2, Op.INSERT, record(2))).toMatchObject([{ status: 0 }]);
+    made.serve();
+    for (let value = 3; value <= 1000; value++) made.ask(1 + DIRECT_WAY, Op.INSERT, record(value));
+    expect(made.serve()).toEqual([]);
+    expect(made.sent.at(-1)).toMatchObject({ connection: 1, frame: { kind: KIND.DROP } });
+    expect(made.server.statistics).toMatchObject({ sessions: 1, waiting: 0 });
+    made.call(2, Op.END_TRAN);
+    expect(count()).toBe(2);
+  });
 });
 
 describe('the socket', () => {
