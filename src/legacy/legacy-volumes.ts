@@ -88,7 +88,9 @@ export class Neighbours {
     this.#names ??= this.#list();
     const name = nameIn(path).toLowerCase();
     const found = this.#names.find((each) => each.toLowerCase() === name);
-    return found === undefined ? undefined : path.slice(0, path.length - nameIn(path).length) + found;
+    return found === undefined
+      ? undefined
+      : path.slice(0, path.length - nameIn(path).length) + found;
   }
 
   #list(): readonly string[] {
