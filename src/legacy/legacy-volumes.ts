@@ -41,7 +41,7 @@ export interface MissingPiece {
 }
 
 /** The path of a neighbour: the same name with another extension. */
-export function withExtension(path: string, extension: string): string {
+function withExtension(path: string, extension: string): string {
   return path.replace(/\.[^./\\]*$/, '') + extension;
 }
 
