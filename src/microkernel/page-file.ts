@@ -1332,6 +1332,7 @@ export class PageFile implements FrameOwner, PageView {
       const record = this.#committedRecord();
       this.#controlPages.claim(record);
       this.#control.generation = record.generation;
+      this.#control.claiming = record.claiming;
       this.#flushedLsn = this.#control.appliedLsn;
       this.#claimed = true;
       this.#isStale = false;

@@ -125,4 +125,16 @@ export const SEEDED_CONTINUOUS_FAULTS: readonly RecordFault[] = [
     why: 'what was rolled in has gone, or the file would go back to it',
     first: END,
   },
+  {
+    name: 'a claim counts pages that open transactions have taken',
+    file: PAGES,
+    edits: [
+      {
+        find: 'this.#controlPages.claim(record);',
+        put: 'this.#controlPages.claim(this.#control);',
+      },
+    ],
+    why: 'who is killed then has too few free numbers, and can not be written any more',
+    first: 'beside a transaction that has taken pages',
+  },
 ];

@@ -286,4 +286,39 @@ function scenarios(count: number): LogScenario[] {
   });
 }
 
-export const CONTINUOUS_SCENARIOS: readonly LogScenario[] = [1, 3].flatMap(scenarios);
+const [PATH = ''] = paths(1);
+/** Records of the file, so many that whoever inserts more takes new pages. */
+const MANY = 48;
+
+/** What a transaction has that is open meanwhile, pages that it has taken among it, nobody knows before its end. */
+const BESIDE: readonly LogScenario[] = MODES.map(([mode, more]) => ({
+  name: `beside a transaction that has taken pages${mode}`,
+  settings: { operationBundleLimit: 4, ...more },
+  before: (player) => {
+    player.create(PATH, FIXED);
+    player.client().open(PATH).insertMany(PATH, MANY);
+    player.stop();
+  },
+  run: (player) => {
+    const [large, other] = [opened(player, 1), opened(player, 1)];
+    const first = other.firstAddress(PATH);
+    large.begin();
+    large.insertMany(PATH, 30);
+    start(player, 1);
+    other.patch(PATH, first);
+    large.insertMany(PATH, 10);
+    other.patch(PATH, first);
+    if (player.isLogged) player.complete();
+    end(player, 1);
+    other.patch(PATH, first);
+    if (player.pick(2) === 0) large.abort();
+    else large.end();
+    work(player, other, 1, 1);
+  },
+  verify: isAsItWas(1, true),
+}));
+
+export const CONTINUOUS_SCENARIOS: readonly LogScenario[] = [
+  ...[1, 3].flatMap(scenarios),
+  ...BESIDE,
+];

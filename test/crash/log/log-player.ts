@@ -484,6 +484,11 @@ export class LogClient {
     return addresses[this.#player.pick(addresses.length)];
   }
 
+  /** The lowest address: in a page that was filled before the others. */
+  firstAddress(path: string): number {
+    return Math.min(...this.#state(path).records.keys());
+  }
+
   #stand(path: string, address: number): void {
     const block = this.#block(path);
     const call = { block, data: addressBytes(address), room: ANY_LENGTH, keyNumber: -1 };
