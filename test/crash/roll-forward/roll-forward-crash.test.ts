@@ -7,7 +7,7 @@ import { RollForwardLab } from './roll-forward-lab.js';
 
 const SEED = Number(process.env['SEED'] ?? 1);
 const LIVES = Number(process.env['LIVES'] ?? 8);
-const LIMIT = Number(process.env['LIMIT'] ?? 2000);
+const LIMIT = Number(process.env['LIMIT'] ?? 1000);
 
 const total = { states: 0, deeper: 0, run: 0 };
 
