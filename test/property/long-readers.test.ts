@@ -51,6 +51,8 @@ class World {
   readonly committed = new Map<number, Values>();
   /** What the transaction under way has changed. */
   readonly #changes = new Map<number, Values | undefined>();
+  /** Records that it took to another place: back where it was, a duplicate is the last of its like. */
+  readonly #displaced = new Set<number>();
   /** By reader: records that were moved, removed or made while it read. */
   readonly unsettled = new Set<string>();
   #lastId = 0;
@@ -83,18 +85,20 @@ class World {
         if (
           old === undefined ||
           values === undefined ||
-          fieldOf(name, old) !== fieldOf(name, values)
+          fieldOf(name, old) !== fieldOf(name, values) ||
+          (name === 'byPlace' && this.#displaced.has(id))
         )
           this.unsettled.add(`${name} ${id}`);
       }
       if (values === undefined) this.committed.delete(id);
       else this.committed.set(id, values);
     }
-    this.#changes.clear();
+    this.#drop();
   }
 
   #drop(): void {
     this.#changes.clear();
+    this.#displaced.clear();
   }
 
   #seen(id: number): Values | undefined {
@@ -126,6 +130,7 @@ class World {
       const group = dot < 9 ? old.group : this.below(5);
       const values = { id: old.id, place, group, value: old.value + 1 };
       this.#file.update('byId', old.id, values);
+      if (place !== old.place) this.#displaced.add(old.id);
       this.#changes.set(old.id, values);
     }
   }
