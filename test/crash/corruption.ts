@@ -6,7 +6,7 @@
  * what was written or status 2. A byte that is exempt lies in a physical page that nothing is in,
  * which is worked out here from the layout and the model, not by the check.
  */
-import { checkPages, type CheckFinding } from '../../src/microkernel/check.js';
+import { checkPages, type CheckFinding, type CheckReport } from '../../src/microkernel/check.js';
 import { FCR, PAGE_HEADER, PAT_ENTRY } from '../../src/microkernel/layout.js';
 import { FCR_PAGES, PatGeometry, type PageSpace } from '../../src/microkernel/pat.js';
 import { BtrieveError, Status } from '../../src/microkernel/status.js';
@@ -369,8 +369,10 @@ function judge(subject: Subject, damaged: Uint8Array, counts: CorruptionCounts):
     return;
   }
   const places = damagedPages(subject, damaged).filter((page) => subject.roles[page] !== 'dead');
-  const findings = findingsOf(world);
-  if (findings !== undefined) {
+  const report = checkOf(world);
+  if (report !== undefined) {
+    const { notes } = report;
+    const findings = [...report.findings, ...(isHalfClosed(subject, damaged) ? notes : [])];
     demandLocated(subject, damaged, places, findings);
     if (damaged.length > subject.bytes.length) {
       demandFinding(
@@ -389,7 +391,7 @@ function judge(subject: Subject, damaged: Uint8Array, counts: CorruptionCounts):
 
 /** Status 2 at open; of an empty file nobody can say that it was ours. */
 function demandCutShort(world: World, size: number): void {
-  const calls = [(): unknown => world.open(PATH, 'read'), (): unknown => findingsOf(world, true)];
+  const calls = [(): unknown => world.open(PATH, 'read'), (): unknown => checkOf(world, true)];
   for (const call of calls) {
     let caught: unknown;
     try {
@@ -412,10 +414,10 @@ function damagedPages({ bytes, recipe, roles }: Subject, damaged: Uint8Array): n
 }
 
 /** Undefined if the check says with status 2 that it cannot even begin. */
-function findingsOf(world: World, rethrow = false): readonly CheckFinding[] | undefined {
+function checkOf(world: World, rethrow = false): CheckReport | undefined {
   const handle = world.files.open(PATH, 'read');
   try {
-    return checkPages(handle).findings;
+    return checkPages(handle);
   } catch (error) {
     if (!(error instanceof BtrieveError) || rethrow) throw error;
     demandBtrieveError(error, [Status.IO_ERROR]);
@@ -447,6 +449,19 @@ function demandLocated(
       where,
     );
   }
+}
+
+/**
+ * As one leaves it who is killed between the two last writes of a clean close: it is damage to
+ * nobody, and told in a note.
+ */
+function isHalfClosed({ bytes, recipe }: Subject, damaged: Uint8Array): boolean {
+  const generations = (file: Uint8Array): number[] =>
+    [...Array(FCR_PAGES).keys()]
+      .map((slot) => u32At(file, slot * recipe.pageSize + FCR.generation))
+      .sort((one, other) => one - other);
+  const last = Math.max(...generations(bytes));
+  return [last - 2, last - 1, last].every((each, at) => generations(damaged)[at] === each);
 }
 
 /** What a page of the table mapped that is no more, nobody can know. */

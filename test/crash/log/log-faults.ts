@@ -285,8 +285,8 @@ export const SEEDED_LOG_FAULTS: readonly RecordFault[] = [
     edits: [
       {
         after: 'abort(): void {',
-        find: 'for (const { file, pages } of this.#parts.values()) {',
-        put: 'const kept = [...this.#parts.values()].filter(({ pages }) => pages.changes.count > 0);\n    if (kept.length > 0 && this.client.transaction !== undefined) this.#log(kept);\n    for (const { file, pages } of this.#parts.values()) {',
+        find: 'for (const { file, pages } of this.#parts) {',
+        put: 'const kept = this.#parts.filter(({ pages }) => pages.hasChanges && pages.changes.count > 0);\n    if (kept.length > 0 && this.client.transaction !== undefined) this.#log(kept);\n    for (const { file, pages } of this.#parts) {',
       },
     ],
     why: 'what was aborted has not happened',

@@ -108,8 +108,8 @@ const RECORD_FAULTS: readonly RecordFault[] = [
     edits: [
       {
         after: '#enter(address: number',
-        find: 'key.tree.insert(key.row);',
-        put: 'key.tree.insert(key.row); if (onlyMoved) return;',
+        find: 'key.tree.insert(key.row, key.lookedFor);',
+        put: 'key.tree.insert(key.row, key.lookedFor); if (onlyMoved) return;',
       },
     ],
     why: 'a record is in each index',
