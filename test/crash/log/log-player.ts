@@ -23,6 +23,7 @@ import {
   chunkDescriptor,
   createBuffer,
   keySpecifications,
+  type CallResult,
   type SegmentSpec,
 } from '../../support/caller.js';
 import { isDiskFull } from '../../support/disk-full.js';
@@ -48,6 +49,8 @@ const VARIABLE_LENGTH = 1;
 const KIB = 1024;
 /** Of a data buffer: all records fit. */
 const ANY_LENGTH = 70_000;
+/** Room for most records. */
+const SHORT = 1024;
 
 const KEYS: readonly ModelKey[] = [
   { number: 0, offset: 0, length: 4, order: 'unique' },
@@ -491,8 +494,7 @@ export class LogClient {
 
   #stand(path: string, address: number): void {
     const block = this.#block(path);
-    const call = { block, data: addressBytes(address), room: ANY_LENGTH, keyNumber: -1 };
-    this.#demand('getting', this.#caller.call(Op.GET_DIRECT, call).status);
+    this.#demand('getting', this.#whole(block, address).status);
   }
 
   /** Everything but the unique key is new. */
@@ -615,37 +617,42 @@ export class LogClient {
     );
   }
 
-  /** With buffers for short records, and again with large ones if there is a long one. */
-  dump(path: string, keys: number, room = 1024): string {
+  /** With a buffer for short records, and a large one for each that is longer. */
+  dump(path: string, keys: number): string {
     const block = this.#block(path);
     const lines: [number, string][] = [];
     for (let op: number = Op.STEP_FIRST; ; op = Op.STEP_NEXT) {
-      const { status, data } = this.#caller.call(op, { block, room });
-      if (status === 9) break;
-      if (status === Status.DATALENGTH_ERROR && room < ANY_LENGTH) {
-        return this.dump(path, keys, ANY_LENGTH);
-      }
-      this.#demand('stepping', status);
+      const found = this.#caller.call(op, { block, room: SHORT });
+      if (found.status === 9) break;
       const address = this.#caller.position(block);
+      const isCut = found.status === Status.DATALENGTH_ERROR;
+      const { status, data } = isCut ? this.#whole(block, address) : found;
+      this.#demand('stepping', status);
       lines.push([address, `${address}:${textOf(data)}`]);
     }
     const orders: string[] = [];
     for (let keyNumber = 0; keyNumber < keys; keyNumber++) {
-      const order = this.#order(block, keyNumber, room);
+      const order = this.#order(block, keyNumber);
       if (order !== undefined) orders.push(`${keyNumber}=${order.join()}`);
     }
     const records = lines.sort(([a], [b]) => a - b).map(([, line]) => line);
     return [...records, ...orders].join('\n');
   }
 
+  #whole(block: Uint8Array, address: number): CallResult {
+    const call = { block, data: addressBytes(address), room: ANY_LENGTH, keyNumber: -1 };
+    return this.#caller.call(Op.GET_DIRECT, call);
+  }
+
   /** Addresses in the order of a key; undefined if there is no such key. */
-  #order(block: Uint8Array, keyNumber: number, room: number): number[] | undefined {
+  #order(block: Uint8Array, keyNumber: number): number[] | undefined {
     const order: number[] = [];
     for (let op: number = Op.GET_FIRST; ; op = Op.GET_NEXT) {
-      const { status } = this.#caller.call(op, { block, room, keyNumber });
+      const { status } = this.#caller.call(op, { block, room: SHORT, keyNumber });
       if (status === 6 || status === 56) return undefined;
       if (status === 9) return order;
-      this.#demand('reading by key', status);
+      // Of a record that is longer, the position is all that counts.
+      if (status !== Status.DATALENGTH_ERROR) this.#demand('reading by key', status);
       order.push(this.#caller.position(block));
     }
   }
