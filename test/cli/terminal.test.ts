@@ -20,17 +20,17 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { butil } from '../../bin/command-line.js';
 import { connect, type EngineStatistics, MicroKernel } from '../../src/index.js';
 import { add, makeFile } from '../support/log-world.js';
-import { Programs } from '../support/programs.js';
+import { compiled, Programs } from '../support/programs.js';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 const SUPPORT = join(PROJECT, 'test/support/terminal');
-const TSX = pathToFileURL(join(PROJECT, 'node_modules/tsx/dist/loader.mjs')).href;
-const BUTIL = join(PROJECT, 'bin/butil.ts');
+const SLOW = 'test/support/terminal/slow.ts';
+const BUTIL = 'bin/butil.ts';
 const CTRL_C = '\u0003';
 const SIGINT = 2;
 const RECORDS = 12_000;
@@ -63,8 +63,7 @@ const CLEARS = '\\r\u001b\\[K';
 function typed(words: readonly string[], steps: readonly Step[], more = {}): Typed {
   const env = { ...process.env };
   delete env['NO_COLOR'];
-  const slow = pathToFileURL(join(SUPPORT, 'slow.ts')).href;
-  const argv = [process.execPath, '--import', TSX, '--import', slow, BUTIL, ...words];
+  const argv = [process.execPath, '--import', compiled(SLOW), compiled(BUTIL), ...words];
   const task = {
     ...{ argv, cwd: work, steps },
     env: { ...env, TERM: 'xterm', ISAMITE_ROOT: join(work, 'root'), ...more },
@@ -396,9 +395,8 @@ describe.skipIf(!hasPython)('in a terminal', () => {
   });
 
   test('nothing is drawn where output is a pipe', () => {
-    const line = `"$0" --import "$1" --import "$2" "$3" -save a.btr out.seq 2>err.txt | cat >out.txt`;
-    const slow = pathToFileURL(join(SUPPORT, 'slow.ts')).href;
-    spawnSync('sh', ['-c', line, process.execPath, TSX, slow, BUTIL], {
+    const line = `"$0" --import "$1" "$2" -save a.btr out.seq 2>err.txt | cat >out.txt`;
+    spawnSync('sh', ['-c', line, process.execPath, compiled(SLOW), compiled(BUTIL)], {
       ...{ cwd: work, env: { ...process.env, ISAMITE_ROOT: join(work, 'root') } },
     });
     const out = readFileSync(join(work, 'out.txt'), 'utf8');

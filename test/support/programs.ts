@@ -1,8 +1,27 @@
 /** Processes that a test starts, and ends whatever happens. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { afterAll } from 'vitest';
+import { CompiledTree } from './compiled-tree.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+let directory: string | undefined;
+let tree: CompiledTree | undefined;
+
+afterAll(() => {
+  if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+});
+
+/** Where a source of this project is as JavaScript, until the tests of the file are over. */
+export function compiled(source: string): string {
+  directory ??= mkdtempSync(join(tmpdir(), 'isamite-programs-'));
+  tree ??= new CompiledTree(join(directory, 'tree'));
+  return tree.add(join(ROOT, source));
+}
 
 export interface Ended {
   readonly code: number | null;
@@ -39,7 +58,7 @@ export class Programs {
   }
 
   #spawn(source: string, words: readonly string[]): ChildProcess {
-    const child = spawn(process.execPath, ['--import', 'tsx', source, ...words], { cwd: ROOT });
+    const child = spawn(process.execPath, [compiled(source), ...words], { cwd: ROOT });
     this.#running.add(child);
     return child;
   }

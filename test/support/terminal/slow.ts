@@ -4,7 +4,6 @@
  * step, on a machine of any speed.
  */
 import { readSync } from 'node:fs';
-import './warm.js';
 
 const FASTER = 200;
 /** What a line of progress begins with. */
