@@ -5,6 +5,6 @@ import { ARCHIVE_SCENARIOS } from './archive-scenarios.js';
 testCrashStates({
   title: 'what a file holds its archival log holds, after every crash',
   scenarios: ARCHIVE_SCENARIOS,
-  limit: 430,
-  least: { states: 15_000, deeper: 4_000, kills: 1_500 },
+  limit: 380,
+  least: { states: 15_000, deeper: 4_000, kills: 1_000 },
 });
