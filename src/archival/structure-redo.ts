@@ -6,23 +6,18 @@
  *   not before it; so being interrupted and begun again makes no difference.
  * - A file that has the form already, because it was copied in the middle, is not changed again.
  */
-import { decodeIndexKey } from '../microkernel/definition/create-buffer.js';
 import {
   decodeDefinition,
-  freeSequence,
   INDEX_STATE,
   type StoredDefinition,
 } from '../microkernel/definition/definition-codec.js';
 import { SYSTEM_KEY } from '../microkernel/files/file-key.js';
+import { withKey } from '../microkernel/definition/file-rules.js';
 import { createIndex, createSystemIndex, dropIndex } from '../microkernel/files/indexes.js';
 import type { OpenFile } from '../microkernel/files/open-file.js';
 import { hasOwner, OWNER_FLAG } from '../microkernel/files/owner.js';
-import { isLinked } from '../microkernel/keys/key-definition.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import type { ArchivedStructure } from './archive-reader.js';
-
-/** Added to a key number in Create and Drop Index: no other key gets another number. */
-const EXACT = 0x80;
 
 /**
  * Carries out a change of structure. `names` are owner names that may be the one. Durable when it returns.
@@ -98,10 +93,10 @@ function carryOut(
 ): void {
   switch (entry.what) {
     case 'create-index':
-      makeIndex(open, entry);
+      makeIndex(open, entry, wanted);
       return;
     case 'drop-index':
-      dropIndex(open, entry.keyNumber & ~EXACT, entry.keyNumber < EXACT);
+      dropIndex(open, entry.keyNumber, renumbers(open.stored, entry.keyNumber, wanted));
       return;
     case 'set-owner':
       // Of an owner that is there the name may be changed; a file has one at a time.
@@ -116,14 +111,31 @@ function carryOut(
   }
 }
 
-function makeIndex(open: OpenFile, { data, keyNumber }: ArchivedStructure): void {
+/** The key, and which sequence of the records it uses, are those of the definition that the change has left. */
+function makeIndex(open: OpenFile, entry: ArchivedStructure, wanted: StoredDefinition): void {
+  const { keyNumber } = entry;
   if (keyNumber === SYSTEM_KEY) {
     createSystemIndex(open);
     return;
   }
-  const request = decodeIndexKey(data, data.length, keyNumber, open.definition);
-  const sequence = isLinked(request.key) ? freeSequence(open.stored) : -1;
-  createIndex(open, request.file, request.key, sequence);
+  const { file, keys } = wanted;
+  const index = file.keys.findIndex(
+    ({ number }, each) => number === keyNumber && keys[each]?.state === INDEX_STATE.IN_USE,
+  );
+  const [key, stored] = [file.keys[index], keys[index]];
+  const isTaken = open.definition.keys.some(({ number }) => number === keyNumber);
+  if (key === undefined || stored === undefined || isTaken) throw notSo(open, entry);
+  const plan = withKey(open.definition, key, file.sequences);
+  createIndex(open, plan, key, stored.sequence);
+}
+
+/** Whether the keys above the one that was dropped have got other numbers: those that are left say so. */
+function renumbers({ file }: StoredDefinition, dropped: number, wanted: StoredDefinition): boolean {
+  const left = wanted.file.keys.filter(
+    (_, index) => wanted.keys[index]?.state === INDEX_STATE.IN_USE,
+  );
+  const kept = file.keys.filter(({ number }) => number !== dropped);
+  return kept.some(({ number }, index) => number !== left[index]?.number);
 }
 
 function notSo({ pages }: OpenFile, { what, changeSeq }: ArchivedStructure): BtrieveError {

@@ -8,18 +8,9 @@ import { encodeDefinition } from '../../../src/microkernel/definition/definition
 import { lookAtFile } from '../../../src/logging/file-standing.js';
 import type { MicroKernel, RollForwardOptions, RollForwardResult } from '../../../src/index.js';
 import { ArchiveRecorder } from '../../support/archive-recorder.js';
-import { keySpecifications } from '../../support/caller.js';
 import { SimFileSystem } from '../../support/sim-files.js';
 import { History } from '../log/log-model.js';
-import {
-  DIRECTORY,
-  FIXED,
-  LATER_KEY,
-  LogPlayer,
-  ROOMY,
-  ROOT,
-  type LogClient,
-} from '../log/log-player.js';
+import { DIRECTORY, FIXED, LogPlayer, ROOMY, ROOT, type LogClient } from '../log/log-player.js';
 import { randomFrom } from '../world.js';
 
 const SETTINGS = { transactionDurability: true, operationBundleLimit: 7 };
@@ -140,13 +131,11 @@ export class RollingLife {
     if (file === undefined) throw new Error(`${path} is not open`);
     const { uuid, timeline, changeSeq } = file.pages.control;
     const time = this.recorder.lastTime;
-    const { offset, length } = LATER_KEY;
-    const segment = { offset, length, type: 14, flags: 0x83 };
     this.recorder.structure(uuid, timeline, {
       ...{ changeSeq, lsn: this.recorder.lastLsn, time, client: 'life', key: new Uint8Array(0) },
       what: has ? 'drop-index' : 'create-index',
-      keyNumber: has ? 3 : 0,
-      data: has ? new Uint8Array(0) : Uint8Array.from(keySpecifications([segment])),
+      keyNumber: 3,
+      data: new Uint8Array(0),
       definition: encodeDefinition(file.stored),
     });
   }
