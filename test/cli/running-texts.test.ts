@@ -2,25 +2,15 @@
  * What `butil` says where an engine runs already, or where one was killed: the engine is one of this process, and
  * serves. No transcript can show that. Each text that the list of such texts has for this file must be printed here.
  */
-import {
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { butil } from '../../bin/command-line.js';
 import { MicroKernel } from '../../src/index.js';
 import { add, Line, makeFile } from '../support/log-world.js';
-import { spokenTexts } from './spoken-texts.js';
+import { groupOf, unprinted } from './listed-texts.js';
 
-const TOP = fileURLToPath(new URL('../..', import.meta.url));
 /** Everything that was printed or asked. */
 const printed: string[] = [];
 
@@ -265,23 +255,10 @@ describe('of a root whose engine was killed', () => {
 });
 
 describe('the list of what no transcript can show', () => {
-  const GROUP = '# With an engine that runs or was killed: running-texts.test.ts';
-  const lines = readFileSync(join(TOP, 'test/cli/spoken-elsewhere.txt'), 'utf8').split('\n');
-  const begin = lines.findIndex((line) => line.startsWith(GROUP));
-  const length = lines.slice(begin).indexOf('');
-  const listed = lines.slice(begin, begin + length).filter((line) => !line.startsWith('#'));
+  const listed = groupOf('running-texts.test.ts');
 
   // After all the others.
-  afterAll(() => {
-    const output = printed.join('\n');
-    const patterns = new Map<string, RegExp>();
-    for (const file of new Set(listed.map((line) => line.split(': ', 1)[0] ?? ''))) {
-      for (const { text, pattern } of spokenTexts(file, readFileSync(join(TOP, file), 'utf8'))) {
-        patterns.set(`${file}: ${JSON.stringify(text)}`, pattern);
-      }
-    }
-    expect(listed.filter((line) => patterns.get(line)?.test(output) !== true)).toEqual([]);
-  });
+  afterAll(() => expect(unprinted(listed, printed.join('\n'))).toEqual([]));
 
   test('has a group for this file', () => expect(listed.length).toBeGreaterThan(30));
 });
