@@ -54,7 +54,7 @@ export function* copyRecords(
 ): Task<CopyResult> {
   const { owner = '', outputOwner = '', dryRun = false } = options;
   const { order, total } = plan(client, source, output, options);
-  const known = yield* soundSource(client, source, owner);
+  const sound = yield* soundSource(client, source, owner);
   const from = new ClassicFile(client, source, 'read-only', owner);
   let into: RecordInserter | undefined;
   let isEnded = false;
@@ -67,7 +67,8 @@ export function* copyRecords(
     }
     into.end();
     isEnded = true;
-    return { ...tally, refused, ...known };
+    sound.assertUnwritten();
+    return { ...tally, refused, ...sound.known };
   } finally {
     if (!isEnded) into?.giveUp();
     from.closeQuietly();

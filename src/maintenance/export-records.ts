@@ -66,7 +66,7 @@ export function* exportRecords(
   const { layout, notes } = exchangeLayout(client, source, definition, options);
   const columns = new Columns(layout, { recordLength, isVariable: isVariable(definition), exact });
   const order = options.order ?? (isKeyOnly(definition) ? 0 : 'physical');
-  const known = yield* soundSource(client, source, owner);
+  const sound = yield* soundSource(client, source, owner);
   const file = new ClassicFile(client, source, 'read-only', owner);
   let target: OutputFile | undefined;
   try {
@@ -79,14 +79,15 @@ export function* exportRecords(
       if (++exported % RECORDS_PER_STEP === 0) yield { done: exported, total, unit: 'records' };
     }
     writer.end();
+    sound.assertUnwritten();
     target?.finish();
     const { names, inexact, uncovered } = columns;
     return {
       ...{ exported, leftOut: Math.max(0, total - exported), columns: names, inexact, uncovered },
       ...{
         bytes: writer.bytes,
-        notes: [...notes, ...known.notes],
-        isUnfinished: known.isUnfinished,
+        notes: [...notes, ...sound.known.notes],
+        isUnfinished: sound.known.isUnfinished,
       },
     };
   } catch (error) {

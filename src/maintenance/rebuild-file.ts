@@ -29,7 +29,7 @@ import { BtrieveError, Status } from '../microkernel/status.js';
 import { definitionForCopy, withOwnPageSize, type CopyFormat } from './definition-for-copy.js';
 import { AddressList, compareFiles, type Comparison } from './rebuild-comparison.js';
 import { RecordWalk } from './record-walk.js';
-import { assertSound, isUnfinished, notesOn } from './sound-original.js';
+import { assertSound, assertUnwritten, isUnfinished, notesOn, stateOf } from './sound-original.js';
 import { RECORDS_PER_STEP, type Task } from './task.js';
 
 /** How a file is rebuilt. */
@@ -103,7 +103,7 @@ export function* rebuildFile(
     yield* fill(client, temporary, from, scan);
     const comparison = yield* compareWith(client, temporary, from);
     assertSame(comparison, path);
-    assertUnwritten(file, path, state);
+    assertSourceUnwritten(file, path, state);
     calls.closeHandle(from);
     const keptAs = output === undefined ? `${target}${KEPT}` : undefined;
     if (keptAs !== undefined) assertStill(target, identity);
@@ -341,20 +341,8 @@ function realPath(path: string): string {
   }
 }
 
-function stateOf(path: string): string | undefined {
-  try {
-    return new NodeFileSystem({ worker: 'never' }).stateOf(path);
-  } catch (error) {
-    throw fileError('the file cannot be looked at', error, path);
-  }
-}
-
-/** The original locks nothing that we see: throws 85 if the file was written meanwhile, which the new one may lack. */
-function assertUnwritten({ original }: ClientFile, path: string, before: string | undefined): void {
-  const now = original === undefined ? undefined : stateOf(path);
-  if (now === undefined || now === before) return;
-  const message = 'the file was written while it was read: close it where it is open';
-  throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'written', file: path });
+function assertSourceUnwritten({ original }: ClientFile, path: string, before?: string): void {
+  if (original !== undefined) assertUnwritten(path, before);
 }
 
 /** Throws 85 if another file was put in the place of the one that was read. */

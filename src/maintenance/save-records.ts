@@ -61,7 +61,7 @@ export function* saveRecords(
   output: string,
   options: SaveOptions = {},
 ): Task<SaveResult> {
-  const known = yield* soundSource(client, source, options.owner ?? '');
+  const sound = yield* soundSource(client, source, options.owner ?? '');
   const { order, total } = plan(client, source, options);
   const reader = new SavedRecords(client, source, order, options);
   let target: OutputFile | undefined;
@@ -75,6 +75,7 @@ export function* saveRecords(
       if (saved % RECORDS_PER_STEP === 0) yield { done: saved, total, unit: 'records' };
     }
     writer?.end();
+    sound.assertUnwritten();
     target?.finish();
     return {
       saved,
@@ -82,7 +83,7 @@ export function* saveRecords(
       order: reader.order,
       leftOut: Math.max(0, total - saved),
       dangling: reader.dangling,
-      ...known,
+      ...sound.known,
     };
   } catch (error) {
     throw fileError('the records cannot be saved', error, output);

@@ -6,7 +6,10 @@
  * what is left of one, and says so.
  */
 import type { Client } from '../client.js';
+import { absolutePath } from '../microkernel/clients/paths.js';
 import type { ClientFile } from '../microkernel/files/client-file.js';
+import { NodeFileSystem } from '../microkernel/node-files.js';
+import { fileError } from '../microkernel/page-device.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import type { Task } from './task.js';
 
@@ -54,20 +57,52 @@ export function isUnfinished({ original }: ClientFile): boolean {
   return original?.warnings.some(({ reason }) => UNFINISHED.has(reason)) ?? false;
 }
 
+/** A source whose records are taken over. */
+export interface SoundSource {
+  readonly known: KnownSource;
+  /** Throws 85 if it is an original file that was written since. To be asked when all was read. */
+  assertUnwritten(): void;
+}
+
 /**
- * The same for a file that is to be read. Returns what the user should know of it: why an original file is
- * unclean, for instance. Throws what Open answers, and 2.
+ * The same for a file that is to be read, with what the user should know of it: why an original file is unclean, for
+ * instance. Throws what Open answers, and 2.
  */
-export function* soundSource(client: Client, path: string, owner: string): Task<KnownSource> {
+export function* soundSource(client: Client, path: string, owner: string): Task<SoundSource> {
   const { calls } = client.internals;
   const handle = calls.openPath(path, 'read-only', owner);
   try {
-    yield* assertSound(handle.file);
-    return { notes: notesOn(handle.file), isUnfinished: isUnfinished(handle.file) };
+    const { file } = handle;
+    const place = absolutePath(path, calls.directory);
+    const before = file.original === undefined ? undefined : stateOf(place);
+    yield* assertSound(file);
+    return {
+      known: { notes: notesOn(file), isUnfinished: isUnfinished(file) },
+      assertUnwritten: () => assertUnwritten(place, before),
+    };
   } finally {
     handle.file.data.endOperation();
     calls.closeHandle(handle);
   }
+}
+
+/** What changes with every write to a file; undefined if it is not there. */
+export function stateOf(path: string): string | undefined {
+  try {
+    return new NodeFileSystem({ worker: 'never' }).stateOf(path);
+  } catch (error) {
+    throw fileError('the file cannot be looked at', error, path);
+  }
+}
+
+/**
+ * The original locks nothing that we see: throws 85 if the file was written meanwhile, which a copy may lack. `before`:
+ * its state; undefined if nobody else can write it.
+ */
+export function assertUnwritten(path: string, before: string | undefined): void {
+  if (before === undefined || stateOf(path) === before) return;
+  const message = 'the file was written while it was read: close it where it is open';
+  throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'written', file: path });
 }
 
 /** What a user should know of a file, as sentences; nothing of one of this engine. */
