@@ -100,6 +100,11 @@ function addSystem({ own: file }: Handle, { dryRun, onProgress }: AddIndexOption
 
 function addKey({ own: file }: Handle, what: KeyToAdd, options: AddIndexOptions): AddedIndex {
   const { keyNumber, dryRun, onProgress } = options;
+  if (file.definition.keys.some(({ number }) => number === keyNumber)) {
+    const message = `key ${keyNumber} is there already; without a number the lowest free one is taken`;
+    const details = { reason: 'key-number', file: file.pages.path };
+    throw new BtrieveError(Status.INVALID_INDEX_NUMBER, message, details);
+  }
   const buffer = encodeCreateIndex(what, file.definition.sequences);
   // Added to a number: that very one. Without it the lowest that is free is taken.
   const asked = keyNumber === undefined ? 0 : 0x80 + keyNumber;
