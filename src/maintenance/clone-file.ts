@@ -92,7 +92,8 @@ function assertNotSame(output: string, source: string): void {
   throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'same-file', file: output });
 }
 
-function identify(path: string): FileIdentity | undefined {
+/** What a path leads to; undefined if that is nothing. */
+export function identify(path: string): FileIdentity | undefined {
   try {
     return new NodeFileSystem({ worker: 'never' }).identify(path);
   } catch (error) {

@@ -1,4 +1,5 @@
 /** SINDEX, DROP and INDEX: indexes made and dropped, inside a file and beside it. */
+import { dirname } from 'node:path';
 import type { Client } from '../client.js';
 import type { Handle } from '../microkernel/clients/handle.js';
 import { assert } from '../microkernel/assert.js';
@@ -13,10 +14,11 @@ import { SYSTEM_KEY } from '../microkernel/files/file-key.js';
 import { createIndex, createSystemIndex, dropIndex } from '../microkernel/files/indexes.js';
 import { KeyCodec } from '../microkernel/keys/key-codec.js';
 import { isLinked, keyLength, type KeyDefinition } from '../microkernel/keys/key-definition.js';
+import type { FileIdentity } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { orderOfRows } from '../microkernel/trees/row-order.js';
 import { ClassicFile } from './classic-file.js';
-import { createFile } from './clone-file.js';
+import { createFile, identify } from './clone-file.js';
 import { encodeCreateIndex } from './description-buffers.js';
 import type { KeyDescription } from './description-file.js';
 import {
@@ -25,6 +27,7 @@ import {
   fillExternalIndexRecord,
 } from './external-index.js';
 import { openedFile } from './opened-file.js';
+import { place } from './output-file.js';
 import { RecordWalk } from './record-walk.js';
 import { RECORDS_PER_STEP, type Task } from './task.js';
 
@@ -185,9 +188,9 @@ export interface ExternalIndexResult {
 
 /**
  * Makes an external index: a data file whose records are the addresses of the records of the source,
- * each with its value of a key. After an early end there is no such file.
+ * each with its value of a key. It gets its name when it is complete: after an early end there is what was there before.
  *
- * Throws 27 (the key lies outside of the records), 59, 85, what Open answers, 18.
+ * Throws 27 (the key lies outside of the records), 59, 85 (also for the source itself), what Open answers, 18.
  */
 export function* makeExternalIndex(
   client: Client,
@@ -198,7 +201,10 @@ export function* makeExternalIndex(
 ): Task<ExternalIndexResult> {
   const { owner = '', dryRun = false, replace = false } = options;
   const { key, sequences } = what;
+  const { calls, files } = client.internals;
+  const target = absolutePath(output, calls.directory);
   const total = openedFile(client, source, owner, (file) => {
+    assertNotSource(file.pages.identity, target);
     for (const { offset, length } of key.segments) {
       if (offset + length <= file.definition.recordLength) continue;
       const details = { reason: 'key-position', file: source };
@@ -209,13 +215,16 @@ export function* makeExternalIndex(
   });
   const definition = validateDefinition(externalIndexFile(key, sequences));
   const result = { indexed: total, keyLength: keyLength(key) };
-  createFile(client, output, definition, { replace, dryRun });
+  createFile(client, output, definition, { replace, dryRun: true });
   if (dryRun) return result;
-  const from = client.internals.calls.openPath(source, 'read-only', owner);
+  assertDirectoryOf(target);
+  const temporary = `${target}${UNFINISHED}`;
+  files.create(temporary, definition, true);
+  const from = calls.openPath(source, 'read-only', owner);
   let into: ClassicFile | undefined;
   let isComplete = false;
   try {
-    into = new ClassicFile(client, output, 'accelerated');
+    into = new ClassicFile(client, temporary, 'accelerated');
     const entries = new IndexEntries(definition, total);
     const walk = new RecordWalk(from.another(), 'physical', true);
     let read = 0;
@@ -233,16 +242,33 @@ export function* makeExternalIndex(
       }
     }
     into.close();
+    place(temporary, target, { keptAs: undefined, replace });
     isComplete = true;
     return { ...result, indexed };
   } finally {
-    client.internals.calls.closeHandle(from);
+    calls.closeHandle(from);
     if (!isComplete) {
       into?.closeQuietly();
-      const { calls, files } = client.internals;
-      removeUnfinished(() => files.remove(absolutePath(output, calls.directory)));
+      removeUnfinished(() => files.remove(temporary));
     }
   }
+}
+
+/** Told before, because it is to be told of the name that was given. */
+function assertDirectoryOf(output: string): void {
+  if (identify(dirname(output)) !== undefined) return;
+  const message = 'the file cannot be created: there is no such directory';
+  throw new BtrieveError(Status.FILE_NOT_FOUND, message, { reason: 'ENOENT', file: output });
+}
+
+/** What an index file is called until it is complete. */
+const UNFINISHED = '.isamite-made';
+
+function assertNotSource({ device, inode }: FileIdentity, output: string): void {
+  const there = identify(output);
+  if (there?.device !== device || there.inode !== inode) return;
+  const message = 'a file cannot be its own index';
+  throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'same-file', file: output });
 }
 
 /**

@@ -10,7 +10,7 @@ import { beginsAsOriginal } from '../legacy/identify.js';
 import { isNamedAsPart, partsOf } from '../legacy/legacy-volumes.js';
 import { isDataFileAt } from '../microkernel/file-kinds.js';
 import { NodeFileSystem } from '../microkernel/node-files.js';
-import { closeQuietly, fileError } from '../microkernel/page-device.js';
+import { closeQuietly, fileError, lockedError } from '../microkernel/page-device.js';
 import type { FileHandle, FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 
@@ -101,4 +101,37 @@ function assertReplaceable(files: FileSystem, path: string, options: OutputOptio
   if (!isData && !isNamedAsPart(path)) return;
   const message = `the output would take the place of a data file${isData ? '' : ' in several pieces'}`;
   throw new BtrieveError(Status.FILE_ALREADY_EXISTS, message, { reason: 'data-file', file: path });
+}
+
+/** A new file that is closed gets its name. Throws 59 (the name is taken), 85 (its file is in use), 2, 94. */
+export function place(
+  temporary: string,
+  target: string,
+  { keptAs, replace }: { readonly keptAs: string | undefined; readonly replace: boolean },
+): void {
+  const disk = new NodeFileSystem({ worker: 'never' });
+  const directory = dirname(target);
+  try {
+    if (keptAs !== undefined) {
+      disk.copyAccess(target, temporary);
+      disk.renameNew(target, keptAs);
+      disk.syncDirectory(directory);
+    }
+    if (replace && keptAs === undefined && disk.exists(target)) putOver(disk, temporary, target);
+    else disk.renameNew(temporary, target);
+    disk.syncDirectory(directory);
+  } catch (error) {
+    throw fileError('the new file cannot be given its name', error, target);
+  }
+}
+
+/** In the place of a file that nobody has open. */
+function putOver(disk: NodeFileSystem, temporary: string, target: string): void {
+  const old = disk.open(target, 'write');
+  try {
+    if (!old.tryLock('exclusive')) throw lockedError(target);
+    disk.rename(temporary, target);
+  } finally {
+    closeQuietly(old);
+  }
 }

@@ -10,7 +10,6 @@
  * - The new file gets its name when it is on disk and has been compared; until then, and after a crash,
  *   there is what was there before, and perhaps a file `*.isamite-rebuild`, which the next one replaces.
  */
-import { dirname } from 'node:path';
 import type { Client } from '../client.js';
 import { CHANGE, type Change } from '../microkernel/change-list.js';
 import type { Handle } from '../microkernel/clients/handle.js';
@@ -23,12 +22,13 @@ import { hasOwner } from '../microkernel/files/owner.js';
 import { isLinked } from '../microkernel/keys/key-definition.js';
 import { isDataFileAt, isDirectoryAt } from '../microkernel/file-kinds.js';
 import { NodeFileSystem } from '../microkernel/node-files.js';
-import { closeQuietly, fileError, lockedError } from '../microkernel/page-device.js';
+import { fileError } from '../microkernel/page-device.js';
 import type { FileIdentity } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { definitionForCopy, withOwnPageSize, type CopyFormat } from './definition-for-copy.js';
 import { AddressList, compareFiles, type Comparison } from './rebuild-comparison.js';
 import { RecordWalk } from './record-walk.js';
+import { place } from './output-file.js';
 import { assertSound, assertUnwritten, isUnfinished, notesOn, stateOf } from './sound-original.js';
 import { RECORDS_PER_STEP, type Task } from './task.js';
 
@@ -351,37 +351,4 @@ function assertStill(path: string, { device, inode }: FileIdentity): void {
   if (there?.device === device && there.inode === inode) return;
   const message = 'another file was put in its place meanwhile; nothing was changed';
   throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'replaced', file: path });
-}
-
-/** The new file gets its name. */
-function place(
-  temporary: string,
-  target: string,
-  { keptAs, replace }: { readonly keptAs: string | undefined; readonly replace: boolean },
-): void {
-  const disk = new NodeFileSystem({ worker: 'never' });
-  const directory = dirname(target);
-  try {
-    if (keptAs !== undefined) {
-      disk.copyAccess(target, temporary);
-      disk.renameNew(target, keptAs);
-      disk.syncDirectory(directory);
-    }
-    if (replace && keptAs === undefined && disk.exists(target)) putOver(disk, temporary, target);
-    else disk.renameNew(temporary, target);
-    disk.syncDirectory(directory);
-  } catch (error) {
-    throw fileError('the new file cannot be given its name', error, target);
-  }
-}
-
-/** In the place of a file that nobody has open. */
-function putOver(disk: NodeFileSystem, temporary: string, target: string): void {
-  const old = disk.open(target, 'write');
-  try {
-    if (!old.tryLock('exclusive')) throw lockedError(target);
-    disk.rename(temporary, target);
-  } finally {
-    closeQuietly(old);
-  }
 }

@@ -1080,6 +1080,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   ],
   'maintenance/rebuild-file': [
     'maintenance/definition-for-copy',
+    'maintenance/output-file',
     'maintenance/rebuild-comparison',
     'maintenance/record-walk',
     'maintenance/sound-original',
@@ -1098,6 +1099,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/classic-file',
     'maintenance/clone-file',
     'maintenance/opened-file',
+    'maintenance/output-file',
     'maintenance/record-walk',
     'maintenance/task',
   ],
