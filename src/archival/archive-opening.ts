@@ -22,7 +22,7 @@ import type { FileHandle, Ports } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { newHead, type ArchivePosition } from './archive-log.js';
 import { ARCHIVE_HEAD_SIZE, type GapReason } from './archive-layout.js';
-import { ArchiveWalk, readArchiveSegment } from './archive-reader.js';
+import { ArchiveWalk, readArchiveSegment, type ArchiveSegmentInfo } from './archive-reader.js';
 import {
   encodeArchiveHead,
   finishedSegments,
@@ -189,11 +189,26 @@ function finish(opening: ArchiveOpening): ArchivePosition {
   const info = readArchiveSegment(ports.files, path);
   const { changeSeq } = control;
   const isLeft = info.timeline !== control.timeline;
-  // Of the former timeline the file has what was there when it was left.
-  const has = isLeft ? Math.min(info.lastChangeSeq, control.timelineLeftAt) : info.lastChangeSeq;
+  const has = isLeft ? formerChanges(opening, info) : info.lastChangeSeq;
   if (!isLeft && has > changeSeq) return begin(opening, Math.max(1, changeSeq), 'write-failed', 0);
   const reason = isLeft ? 'not-archived' : 'log-behind';
   return begin(opening, has < changeSeq ? has + 1 : 0, reason, info.lastTime);
+}
+
+/** Of the former timeline the file has what was there when it was left. */
+function formerChanges({ ports, path, control }: ArchiveOpening, info: ArchiveSegmentInfo): number {
+  const { timelineParent, timelineLeftAt } = control;
+  if (info.timeline === timelineParent) return Math.min(info.lastChangeSeq, timelineLeftAt);
+  // The log has gone another way: what the file has is in finished segments.
+  const former = finishedSegments(ports.files, path)
+    .map((each) => readArchiveSegment(ports.files, each))
+    .filter(({ uuid, timeline }) => timeline === timelineParent && isSame(uuid, control.uuid));
+  const last = Math.max(0, ...former.map(({ lastChangeSeq }) => lastChangeSeq));
+  return Math.min(last, timelineLeftAt);
+}
+
+function isSame(uuid: Uint8Array, other: Uint8Array): boolean {
+  return Buffer.compare(uuid, other) === 0;
 }
 
 /** There is no current segment, but perhaps finished ones. */
@@ -247,12 +262,7 @@ function isOfAnother(opening: ArchiveOpening): boolean {
   const { ports, path, control } = opening;
   const head = readArchiveHead(ports.files, path);
   if (typeof head === 'string' || Buffer.compare(head.uuid, control.uuid) === 0) return false;
-  const own = finishedSegments(ports.files, path).flatMap((each) => {
-    const found = readArchiveHead(ports.files, each);
-    return typeof found !== 'string' && Buffer.compare(found.uuid, control.uuid) === 0
-      ? [found.timeline]
-      : [];
-  });
+  const own = ownSegments(opening).map(({ timeline }) => timeline);
   if (own.includes(control.timeline)) throw createdOver(opening);
   return own.includes(control.timelineParent);
 }
@@ -270,11 +280,25 @@ function assertOwn({ path, filePath, control }: ArchiveOpening, head: ArchiveHea
   });
 }
 
-/** A file that has left the timeline of its log goes on; one that has not come to it is older. */
-function assertLeft(opening: ArchiveOpening, walk: ArchiveWalk): void {
-  const { control } = opening;
-  if (control.timelineParent === walk.head.timeline) return;
-  throw older(opening, walk.lastChangeSeq);
+/**
+ * A file that has left the timeline of its log goes on; one that has not come to it is older. So does one that was
+ * rolled forward another way than its log has gone, or accepted: it has a timeline that no log has, and no changes in it.
+ */
+function assertLeft(opening: ArchiveOpening, { head }: ArchiveWalk): void {
+  const { timeline, timelineParent, timelineLeftAt, changeSeq } = opening.control;
+  if (timelineParent === head.timeline) return;
+  const isNew = timelineLeftAt === changeSeq && timelineParent > 0;
+  if (isNew && ownSegments(opening).every((each) => each.timeline !== timeline)) return;
+  throw ofAnotherWay(opening, head);
+}
+
+/** Heads of the finished segments of the file. */
+function ownSegments({ ports, path, control }: ArchiveOpening): ArchiveHead[] {
+  return finishedSegments(ports.files, path).flatMap((each) => {
+    const head = readArchiveHead(ports.files, each);
+    const isOwn = typeof head !== 'string' && Buffer.compare(head.uuid, control.uuid) === 0;
+    return isOwn ? [head] : [];
+  });
 }
 
 function older({ path, filePath, control }: ArchiveOpening, last: number): BtrieveError {
@@ -286,6 +310,21 @@ function older({ path, filePath, control }: ArchiveOpening, last: number): Btrie
     file: filePath,
     expected: `change ${last}, as in ${path}`,
     found: `change ${control.changeSeq}`,
+  });
+}
+
+function ofAnotherWay(
+  { path, filePath, control }: ArchiveOpening,
+  head: ArchiveHead,
+): BtrieveError {
+  const message =
+    'the file is of another timeline than its archival log: it is a copy that was put back; roll it forward (butil ' +
+    '-rollfwd), or take it as it is (butil -rollfwd --accept), which begins a new timeline';
+  return new BtrieveError(Status.ROLL_FORWARD_ERROR, message, {
+    reason: 'older-than-archive',
+    file: filePath,
+    expected: `timeline ${head.timeline}, as in ${path}`,
+    found: `timeline ${control.timeline}`,
   });
 }
 

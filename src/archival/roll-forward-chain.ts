@@ -124,7 +124,7 @@ export function chainOf(
   const own = found.filter(({ uuid }) => isOf(uuid, stand.uuid));
   if (own.length === 0) throw otherFile(file, stand, found);
   const timelines = timelinesIn(own);
-  const begin = beginOf(file, stand, timelines);
+  const begin = beginOf(file, stand, timelines, wanted);
   const reachable = reachableFrom(begin, stand.changeSeq, timelines);
   const end = wanted ?? newest(reachable).timeline;
   if (!reachable.some(({ timeline }) => timeline === end)) {
@@ -170,17 +170,30 @@ function beginOf(
   file: string,
   { timeline, timelineParent, timelineLeftAt, changeSeq }: FileStand,
   timelines: ReadonlyMap<number, Timeline>,
+  wanted: number | undefined,
 ): Timeline {
   const own = timelines.get(timeline);
-  if (own !== undefined) return own;
   const parent = timelines.get(timelineParent);
-  if (parent !== undefined && timelineLeftAt === changeSeq) return parent;
+  const isUnchanged = timelineLeftAt === changeSeq;
+  if (own !== undefined && parent !== undefined && isUnchanged && goesOn(parent, changeSeq)) {
+    // Opened, and not written to: the way that it has left is still there.
+    const isOwn = wanted === undefined ? goesOn(own, changeSeq) : wanted !== parent.timeline;
+    return isOwn ? own : parent;
+  }
+  if (own !== undefined) return own;
+  if (parent !== undefined && isUnchanged) return parent;
   const message =
     parent === undefined
       ? 'the log is of another history of this file (timeline) than the copy that is there; restore a backup ' +
         'that was made while this log was written'
       : 'the file was written after it had left the history that the log continues; restore the backup again';
   throw refusal('other-timeline', file, message);
+}
+
+/** Whether there is something of it above a number of the file, and nothing missing between them. */
+function goesOn({ segments }: Timeline, changeSeq: number): boolean {
+  const hasBegun = segments.some(({ afterChangeSeq }) => afterChangeSeq <= changeSeq);
+  return hasBegun && segments.some(({ lastChangeSeq }) => lastChangeSeq > changeSeq);
 }
 
 function reachableFrom(

@@ -21,6 +21,7 @@ import type {
   ArchiveGap,
   Participant,
 } from './archive-reader.js';
+import { readArchiveHead } from './archive-segment.js';
 import { successorOf, type Successor } from './created-over.js';
 import {
   chainEntries,
@@ -76,6 +77,8 @@ export interface FilePlan {
   readonly sources: readonly string[];
   /** The log has more than this. */
   readonly hasMore: boolean;
+  /** It goes on under a timeline of its own: so, or because the log that the file has is of another one than this. */
+  readonly leaves: boolean;
   /** The file has more than its log: what came from the transaction log when it was rolled forward before. */
   readonly isAhead: boolean;
   /** Where the last segment ends in the middle of an entry, if it is gone through up to there. */
@@ -540,6 +543,16 @@ export class Scan {
     this.#stop = stop;
   }
 
+  /** The log that is in place has gone another way, and cannot be gone on with. */
+  #isBesideItsLog(): boolean {
+    const { files, logFor } = this.#parts;
+    const log = logOrNone(this.file, logFor);
+    if (log === undefined || !files.exists(log)) return false;
+    const head = readArchiveHead(files, log);
+    if (typeof head === 'string' || Buffer.compare(head.uuid, this.stand.uuid) !== 0) return false;
+    return this.#chain.steps.every(({ timeline }) => timeline !== head.timeline);
+  }
+
   #tornLog(): FilePlan['tornLog'] {
     const last = this.#chain.steps.at(-1)?.segments.at(-1);
     if (this.#hasMore || last?.end !== 'torn') return undefined;
@@ -551,6 +564,7 @@ export class Scan {
     if (this.error !== undefined) {
       return { file, error: this.error, earliest: this.#from, latest: this.#to };
     }
+    const hasMore = this.#hasMore || this.#stop !== undefined;
     return {
       ...{ file, stand, chain: this.#chain, from: this.#from, to: this.#to },
       ...{ transactions: this.#transactions, operations: this.#operations, bytes: this.#bytes },
@@ -558,10 +572,21 @@ export class Scan {
       firstTime: this.#firstTime,
       participants: [...this.#missing.values()],
       sources: [...this.#sources],
-      hasMore: this.#hasMore || this.#stop !== undefined,
+      hasMore,
+      leaves: hasMore || this.#isBesideItsLog(),
       isAhead: this.#isAhead,
       tornLog: this.#tornLog(),
     };
+  }
+}
+
+/** The log that a file has; undefined if it has none. */
+export function logOrNone(path: string, logFor: (path: string) => string): string | undefined {
+  try {
+    return logFor(path);
+  } catch (error) {
+    if (error instanceof BtrieveError) return undefined;
+    throw error;
   }
 }
 

@@ -6,8 +6,8 @@
  * - The number that a file has (`changeSeq`) gets to the disk with what it counts, so that the work may end
  *   anywhere, and be done again from the beginning.
  * - Nothing of it is logged: it was before.
- * - A file that is left before the end of its log goes on under a timeline of its own, once all files are
- *   done; as long as nobody has written to it, it can still be rolled forward along the old one.
+ * - A file that is left before the end of its log, or whose log has gone another way, goes on under a timeline of
+ *   its own, once all files are done; as long as nobody has written to it, it can still be rolled forward along the old one.
  */
 import { uuidText } from '../microkernel/bytes.js';
 import { ChangeListError, readChanges } from '../microkernel/change-list.js';
@@ -26,6 +26,7 @@ import { chainEntries, isCounted, type ChainStep, type FileStand } from './roll-
 import { planRollForward } from './roll-forward-plan.js';
 import {
   isRefused,
+  logOrNone,
   type Creation,
   type FilePlan,
   type Place,
@@ -109,7 +110,7 @@ export interface RolledFile {
   }[];
   /** When the file was created over the one that was there: it is created again first; ISO 8601, UTC. */
   readonly createdAgain?: string;
-  /** The log has more; the file goes on under a timeline of its own when it is written to. */
+  /** The log has more, or is of another way; the file goes on under a timeline of its own when it is written to. */
   readonly leavesTimeline: boolean;
   /** Transactions that only the transaction log had, and the archival log of the file has now, too. */
   readonly appended: number;
@@ -424,7 +425,7 @@ class RollForward {
   /** Those that end before their logs do have left the history that these go on with. */
   #leaveTimelines(): void {
     for (const plan of this.#plans) {
-      if (isRefused(plan) || !plan.hasMore) continue;
+      if (isRefused(plan) || !plan.leaves) continue;
       const done = this.#results.get(plan);
       if (done?.outcome !== 'rolled-forward' && done?.outcome !== 'nothing-to-do') continue;
       const { table } = this.#parts;
@@ -564,16 +565,6 @@ function inUse(file: string, error: unknown): BtrieveError {
   });
 }
 
-/** The log that a file has; undefined if it has none. */
-function logOrNone(path: string, logFor: (path: string) => string): string | undefined {
-  try {
-    return logFor(path);
-  } catch (error) {
-    if (error instanceof BtrieveError) return undefined;
-    throw error;
-  }
-}
-
 function isoTime(time: number): string {
   return new Date(time).toISOString();
 }
@@ -599,7 +590,7 @@ function described(plan: FilePlan): Omit<RolledFile, 'outcome'> {
     ...(plan.creation === undefined ? {} : { createdAgain: isoTime(plan.creation.successor.time) }),
     sources: plan.sources,
     participants: plan.participants,
-    leavesTimeline: plan.hasMore,
+    leavesTimeline: plan.leaves,
     appended: 0,
     isAheadOfLog: plan.isAhead,
     ...(plan.tornLog === undefined ? {} : { tornLog: plan.tornLog }),

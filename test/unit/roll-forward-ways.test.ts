@@ -73,6 +73,13 @@ function roll(options: RollForwardOptions = {}): RolledFile {
   return file;
 }
 
+function write(n: number): void {
+  const client = engine.client();
+  const file = client.openFile(A, Line);
+  add(client, file, n);
+  file.close();
+}
+
 function look(mode: 'normal' | 'read-only'): void {
   const file = engine.client().openFile(A, Line, { mode });
   expect([...file.scan('byN')].map(({ n }) => n)).toEqual([1, 2]);
@@ -104,6 +111,68 @@ test('where it could have been written since, no end is taken for granted', () =
   expect(roll({ timeline })).toMatchObject({ outcome: 'rolled-forward', transactions: 2 });
   restore();
   expect(roll({ timeline: 1 })).toMatchObject({ outcome: 'rolled-forward', transactions: 4 });
+});
+
+test('opened so that it could have been written to, and not written to, it has both ways before it', () => {
+  restore();
+  roll({ until: `lsn:${second.lsn}` });
+  look('normal');
+  const { timeline } = lookAtFile(world.ports.files, A);
+  const refused = roll();
+  expect(refused).toMatchObject({ outcome: 'refused', status: 148, reason: 'several-timelines' });
+  expect(refused.message).toContain(`${timeline} (nothing so far`);
+  expect(roll({ timeline })).toMatchObject({ outcome: 'nothing-to-do' });
+  expect(roll({ timeline: 1 })).toMatchObject({ outcome: 'rolled-forward', transactions: 2 });
+  expect(numbersIn(engine.client(), A)).toEqual([1, 2, 3, 4]);
+});
+
+test('a file that went another way than its log is opened, goes on, and comes back by its log', () => {
+  restore();
+  roll({ until: `lsn:${second.lsn}` });
+  write(90);
+  restore();
+  const done = roll({ timeline: 1 });
+  expect(done).toMatchObject({ transactions: 4, leavesTimeline: true });
+  write(5);
+  expect(numbersIn(engine.client(), A)).toEqual([1, 2, 3, 4, 5]);
+  const events = world.events.map(({ id }) => id);
+  expect(events).not.toContain('archive-gap');
+  const { timeline } = lookAtFile(world.ports.files, A);
+  restore();
+  expect(roll({ timeline })).toMatchObject({ transactions: 5, leavesTimeline: false });
+  expect(numbersIn(engine.client(), A)).toEqual([1, 2, 3, 4, 5]);
+});
+
+test('interrupted before it had left, it leaves the next time', () => {
+  restore();
+  roll({ until: `lsn:${second.lsn}` });
+  look('normal');
+  const aside = copyOf(world, LOG);
+  world.disk.remove(LOG);
+  roll({ timeline: 1 });
+  putBack(world, LOG, aside);
+  expect(() => numbersIn(engine.client(), A)).toThrow(
+    /is of another timeline than its archival log/,
+  );
+  expect(roll()).toMatchObject({ outcome: 'nothing-to-do', leavesTimeline: true });
+  expect(numbersIn(engine.client(), A)).toEqual([1, 2, 3, 4]);
+});
+
+test('a copy of another timeline than the log is refused, and can be taken as it is', () => {
+  engine.stop();
+  const whole = copyOf(world, A);
+  start();
+  restore();
+  roll({ until: `lsn:${second.lsn}` });
+  write(90);
+  engine.stop();
+  putBack(world, A, whole);
+  start();
+  expect(() => numbersIn(engine.client(), A)).toThrow(
+    /is of another timeline than its archival log/,
+  );
+  engine.acceptAsItIs(A);
+  expect(numbersIn(engine.client(), A)).toEqual([1, 2, 3, 4]);
 });
 
 test('of a moment behind which only one of two histories has something, it is to be said which', () => {
