@@ -218,7 +218,7 @@ class RollForward {
   #refuseOpen(plan: FilePlan | RefusedFile): FilePlan | RefusedFile {
     if (isRefused(plan)) return plan;
     try {
-      this.#parts.table.assertNotOpen(plan.file);
+      this.#parts.table.assertFree(plan.file);
       return plan;
     } catch (error) {
       return { file: plan.file, error: inUse(plan.file, error) };
@@ -557,7 +557,11 @@ function inUse(file: string, error: unknown): BtrieveError {
   if (!(error instanceof BtrieveError)) throw error;
   const { status } = error;
   if (status !== Status.FILE_INUSE && status !== Status.INCOMPATIBLE_MODE_ERROR) return error;
-  const message = 'the file is open; close it wherever it is open, and try again';
+  const message =
+    error.reason === 'continuous'
+      ? 'the file is in continuous operation: end that (butil -endbu); if a backup was put in its place, give up what ' +
+        'was changed in it since (butil -endbu <file> --discard --yes), the archival log has it'
+      : 'the file is open; close it wherever it is open, and try again';
   return new BtrieveError(Status.ARCH_FILE_IN_USE, message, {
     reason: 'in-use',
     file,

@@ -247,12 +247,12 @@ export class ContinuousOperations implements ContinuousUse {
   }
 
   #open(path: string, owner: string): OpenFile {
-    const wanted = { isExclusive: false, readOnly: false, isUnlogged: true, owner };
+    const wanted = { isExclusive: false, readOnly: false, isUnlogged: true, isIdle: true, owner };
     return this.#parts.table().open(path, wanted);
   }
 
   #close(file: OpenFile): void {
-    this.#parts.table().close(file, false);
+    this.#parts.table().closeIdle(file);
   }
 
   #freeze(started: readonly Started[], by: string): void {

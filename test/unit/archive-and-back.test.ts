@@ -20,6 +20,7 @@ import {
   defineRecord,
   key,
   MicroKernel,
+  readRootEvents,
   Status,
   zstring,
   type FileOf,
@@ -207,6 +208,42 @@ describe('a hot copy of an archived file in use', () => {
     copyFileSync(copy, data);
     expect(roll()).toMatchObject({ outcome: 'rolled-forward', transactions: 2 });
     expect(names()).toEqual(['x', 'y']);
+  });
+
+  it('whoever copies a file that nobody has open breaks no chain, whoever opens it so that it is not logged does', () => {
+    history();
+    mkdirSync(join(base, 'copies'));
+    start({ continuousOperationsWithArchivalLogging: true }).hotCopy([data], join(base, 'copies'));
+    stop();
+    const client = start({ continuousOperationsWithArchivalLogging: true }).client();
+    const file = client.openFile(data, Row);
+    engine?.startContinuous([data]);
+    file.close();
+    expect(readRootEvents({ root }).events.map(({ id }) => id)).not.toContain(
+      'archive-accelerated',
+    );
+    const fast = client.openFile(data, Row, { mode: 'accelerated' });
+    fast.insert({ name: 'fast' });
+    fast.close();
+    engine?.endContinuous([data]);
+    stop();
+    expect(readRootEvents({ root }).events.map(({ id }) => id)).toContain('archive-accelerated');
+    copyFileSync(join(base, 'copies', 'a.btr'), data);
+    expect(roll()).toMatchObject({ outcome: 'refused', reason: 'gap' });
+  });
+
+  it('a backup in the place of a file that is in it is not rolled forward, nor are others; it says why', () => {
+    const copy = history();
+    start({ continuousOperationsWithArchivalLogging: true }).startContinuous([data]);
+    stop();
+    copyFileSync(copy, data);
+    const refused = roll();
+    expect(refused).toMatchObject({ outcome: 'refused', status: 112, reason: 'in-use' });
+    expect(refused?.message).toContain('butil -endbu <file> --discard --yes');
+    start().endContinuous([data], { discard: true });
+    stop();
+    expect(roll()).toMatchObject({ outcome: 'rolled-forward' });
+    expect(names()).toEqual(['A', 'b', 'c', 'd', 'e', 'f']);
   });
 
   it('both outlive the engine', () => {

@@ -68,6 +68,8 @@ interface Entry {
   readonly isExclusive: boolean;
   /** How many of those who opened it want its changes logged. */
   loggedOpens: number;
+  /** How many of them change no record. */
+  idleOpens: number;
   readonly logged: LoggedFile | undefined;
   /** What a crash left half done has been ended; who only reads does not do that. */
   isFinished: boolean;
@@ -130,6 +132,8 @@ type Limits = Pick<PageFileSettings, 'operationBundleLimit' | 'initiationTimeLim
 interface WantedUse {
   /** The file is not logged while all who have it open want it so. */
   readonly isUnlogged?: boolean;
+  /** Not logged, and nothing to log: whoever opens it so changes no record, and closes it by `closeIdle`. */
+  readonly isIdle?: boolean;
   /** What the log has for the file, and cannot be read, is given up. */
   readonly givesUpLog?: boolean;
   /** It is taken as it is, though its archival log says that it is an older copy. */
@@ -246,14 +250,15 @@ export class FileTable {
   open(path: string, wanted: WantedUse): OpenFile {
     const entry = this.#find(path);
     if (wanted.isExclusive && this.#options.continuous?.isIn(path) === true) {
-      throw incompatible(path, 'the file is in continuous operation, which excludes exclusive use');
+      throw inContinuousOperation(path);
     }
     if (entry !== undefined) {
       if (entry.isExclusive || wanted.isExclusive) throw incompatible(path);
       this.#assertWritesNothing(entry, wanted);
       if (!wanted.readOnly) this.#finish(entry);
-      if (wanted.isUnlogged !== true) this.#logOneMore(entry);
+      this.#logAsWanted(entry, wanted);
       entry.opens++;
+      if (wanted.isIdle === true) entry.idleOpens++;
       return entry.file;
     }
     // Opening may end what a crash has left.
@@ -267,10 +272,10 @@ export class FileTable {
     const logged = this.#options.log === undefined ? undefined : loggedFile(file);
     const isFinished = !readOnly;
     const isRollForward = wanted.isRollForward === true;
-    const use = { opens: 1, isExclusive, isFinished, isRollForward, loggedOpens: 0 };
+    const idleOpens = wanted.isIdle === true ? 1 : 0;
+    const use = { opens: 1, isExclusive, isFinished, isRollForward, loggedOpens: 0, idleOpens };
     const added = { identity, file, logged, ...use };
-    if (wanted.isUnlogged !== true) this.#logOneMore(added);
-    else if (file.archive !== undefined) file.archive.isBlind = true;
+    this.#logAsWanted(added, wanted);
     this.#byIdentity.set(identity, added);
     this.#byFile.set(file, added);
     if (!isRollForward) this.#options.continuous?.added(file);
@@ -284,19 +289,28 @@ export class FileTable {
     if (isFirstToWrite || isFirstLogged) this.gate.assertOpen(file.pages.path);
   }
 
+  /** Where nobody who has it open wants it logged, and somebody may change it, it is not archived. */
+  #logAsWanted(entry: Entry, { isUnlogged, isIdle }: WantedUse): void {
+    const { archive } = entry.file;
+    if (isUnlogged !== true) this.#logOneMore(entry);
+    else if (entry.loggedOpens === 0 && isIdle !== true && archive !== undefined) {
+      archive.isBlind = true;
+    }
+  }
+
   #logOneMore(entry: Entry): void {
     if (entry.loggedOpens === 0) this.#setLogged(entry, true);
     entry.loggedOpens++;
   }
 
   /** From here on changes of a file are logged, or not. */
-  #setLogged({ file, logged }: Entry, isLogged: boolean): void {
+  #setLogged({ file, logged, opens, idleOpens }: Entry, isLogged: boolean): void {
     const { log } = this.#options;
     if (log === undefined || logged === undefined) return;
     const { archive } = file;
     const isWritable = file.data.journal !== undefined || isLogged;
     if (isWritable) file.pages.reclaim();
-    if (archive !== undefined) archive.isBlind = !isLogged;
+    if (archive !== undefined) archive.isBlind = !isLogged && opens > idleOpens;
     if (isLogged && log.changes !== undefined) {
       log.add(logged);
       file.data.journal = new FileJournal(log.changes, logged, archive);
@@ -452,6 +466,13 @@ export class FileTable {
       throw error;
     }
     this.#drop(entry);
+  }
+
+  /** Closes a file that was opened as `isIdle`. Throws as `close`. */
+  closeIdle(file: OpenFile): void {
+    const entry = this.#byFile.get(file);
+    if (entry !== undefined) entry.idleOpens--;
+    this.close(file, false);
   }
 
   /** What was put off while the files were frozen. Returns what has failed. */
@@ -630,6 +651,12 @@ export class FileTable {
     throw new BtrieveError(Status.FILE_INUSE, 'the file is open', { file: path });
   }
 
+  /** Nobody has the file open here, and it is not in continuous operation: 85, 88. */
+  assertFree(path: string): void {
+    this.assertNotOpen(path);
+    if (this.#options.continuous?.isIn(path) === true) throw inContinuousOperation(path);
+  }
+
   #find(path: string): Entry | undefined {
     const identity = this.#identify(path);
     return identity === undefined ? undefined : this.#byIdentity.get(keyOf(identity));
@@ -659,6 +686,12 @@ function mayBeOriginal(error: unknown): boolean {
     status === Status.PERMISSION_ERROR ||
     status === Status.ACCESS_TO_FILE_DENIED
   );
+}
+
+function inContinuousOperation(path: string): BtrieveError {
+  const message = 'the file is in continuous operation, which excludes exclusive use';
+  const details = { reason: 'continuous', file: path };
+  return new BtrieveError(Status.INCOMPATIBLE_MODE_ERROR, message, details);
 }
 
 function incompatible(
