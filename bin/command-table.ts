@@ -596,7 +596,8 @@ export const COMMANDS: readonly CommandEntry[] = [
       {
         name: 'timeline',
         value: 'number',
-        describe: 'which, where a file went on in several ways',
+        describe: 'which, where a file went on in several ways; may be repeated, for several files',
+        isRepeated: true,
       },
       {
         name: 'accept',

@@ -825,7 +825,8 @@ export class MicroKernel {
       {
         ...{ files, events, ports: this.#ports, source: ARCHIVE, table: this.#files },
         tail: archiveOnly ? undefined : TransactionLogTail.read(files, log),
-        ...{ logs, logFor, upToDamage, timeline },
+        ...{ logs, logFor, upToDamage },
+        timelines: typeof timeline === 'number' ? [timeline] : timeline,
         owners: options.owners ?? [],
         rootKey: () => rootKey(this.#ports, this.root),
         settled: ({ pages }) => {

@@ -15,13 +15,14 @@ export async function command(session: Session): Promise<Outcome> {
   if (session.isSet('accept')) return accept(session, paths);
   const dump = dumpOf(session);
   const owners = await ownerNames(session);
-  const [until, timeline] = [session.value('until'), session.value('timeline')];
+  const until = session.value('until');
+  const timeline = session.values('timeline').map((each) => timelineOf(session, each));
   const options: RollForwardOptions = {
     ...(until === undefined ? {} : { until }),
     logs: session.values('log').map((path) => resolve(path)),
     archiveOnly: session.isSet('archive-only'),
     upToDamage: session.isSet('up-to-damage'),
-    ...(timeline === undefined ? {} : { timeline: timelineOf(session, timeline) }),
+    ...(timeline.length === 0 ? {} : { timeline }),
     owners,
     goOn: session.isSet('A'),
     dryRun: session.dryRun,

@@ -112,25 +112,26 @@ export function refusal(
 }
 
 /**
- * The chain of a file, from its place on. `wanted` is the timeline to end with; without it, that of which
- * the newest segment is. Throws 114 `other-file`, 148 `other-timeline`, `log-newer`, `no-such-timeline`.
+ * The chain of a file, from its place on. `wanted` are timelines to end with, that of several of which the
+ * newest segment is; without it, that of which the newest segment is of all. Throws 114 `other-file`, 148 `other-timeline`, `log-newer`, `no-such-timeline`.
  */
 export function chainOf(
   file: string,
   stand: FileStand,
   found: readonly ArchiveSegmentInfo[],
-  wanted?: number,
+  wanted?: readonly number[],
 ): Chain {
   const own = found.filter(({ uuid }) => isOf(uuid, stand.uuid));
   if (own.length === 0) throw otherFile(file, stand, found);
   const timelines = timelinesIn(own);
   const begin = beginOf(file, stand, timelines, wanted);
   const reachable = reachableFrom(begin, stand.changeSeq, timelines);
-  const end = wanted ?? newest(reachable).timeline;
-  if (!reachable.some(({ timeline }) => timeline === end)) {
-    const message = `no log goes from where the file is to timeline ${end}; there are ${listed(reachable)}`;
+  const ways = reachable.filter(({ timeline }) => wanted?.includes(timeline) !== false);
+  if (ways.length === 0) {
+    const message = `no log goes from where the file is to timeline ${wanted?.join(', ')}; there are ${listed(reachable)}`;
     throw refusal('no-such-timeline', file, message);
   }
+  const end = newest(ways).timeline;
   const steps = stepsTo(end, begin.timeline, stand.changeSeq, timelines);
   assertBegins(file, stand, steps);
   return {
@@ -170,15 +171,16 @@ function beginOf(
   file: string,
   { timeline, timelineParent, timelineLeftAt, changeSeq }: FileStand,
   timelines: ReadonlyMap<number, Timeline>,
-  wanted: number | undefined,
+  wanted: readonly number[] | undefined,
 ): Timeline {
   const own = timelines.get(timeline);
+  const isWanted = (way: Timeline): boolean => wanted?.includes(way.timeline) === true;
   const parent = timelines.get(timelineParent);
   const isUnchanged = timelineLeftAt === changeSeq;
   if (own !== undefined && parent !== undefined && isUnchanged && goesOn(parent, changeSeq)) {
     // Opened, and not written to: the way that it has left is still there.
-    const isOwn = wanted === undefined ? goesOn(own, changeSeq) : wanted !== parent.timeline;
-    return isOwn ? own : parent;
+    const isOwn = wanted === undefined ? goesOn(own, changeSeq) : !isWanted(parent);
+    return isOwn || isWanted(own) ? own : parent;
   }
   if (own !== undefined) return own;
   if (parent !== undefined && isUnchanged) return parent;

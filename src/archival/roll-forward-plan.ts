@@ -173,20 +173,21 @@ function beginLife(
   target: RollForwardTarget,
 ): Scan {
   const own = found.filter(({ uuid }) => Buffer.compare(uuid, stand.uuid) === 0);
-  const isOwn = own.some(({ timeline }) => timeline === parts.timeline);
-  const chain = chainOf(path, stand, found, isOwn ? parts.timeline : undefined);
+  const wanted = parts.timelines?.filter((each) => own.some(({ timeline }) => timeline === each));
+  const chain = chainOf(path, stand, found, wanted?.length === 0 ? undefined : wanted);
   return new Scan(parts, path, stand, chain, target);
 }
 
 /** Throws 148 `no-such-timeline`. */
 function assertTimeline(
-  { timeline }: PlanParts,
+  { timelines }: PlanParts,
   { file, stand }: Scan,
   lives: readonly Scan[],
   found: readonly ArchiveSegmentInfo[],
 ): void {
-  if (timeline === undefined) return;
-  if (!lives.some((scan) => scan.hasTimeline(timeline))) chainOf(file, stand, found, timeline);
+  if (timelines === undefined) return;
+  const isEnd = lives.some((scan) => timelines.some((timeline) => scan.hasTimeline(timeline)));
+  if (!isEnd) chainOf(file, stand, found, timelines);
 }
 
 /** The files that were created over one, as far as their logs are given. */

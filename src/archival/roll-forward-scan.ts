@@ -116,7 +116,8 @@ export interface PlanParts {
   readonly logFor: (path: string) => string;
   /** Goes on to the damaged place, or the gap, as if the log ended there. */
   readonly upToDamage: boolean;
-  readonly timeline: number | undefined;
+  /** Those of one file, or of several: see `chainOf`. */
+  readonly timelines: readonly number[] | undefined;
   /** Owner names, tried with every file and with every owner that its log says it had. */
   readonly owners: readonly string[];
   readonly rootKey: RootKey;

@@ -52,8 +52,8 @@ export interface RollForwardOptions {
   readonly archiveOnly?: boolean;
   /** Where the log is damaged or has a gap, up to there. */
   readonly upToDamage?: boolean;
-  /** Where a file went on in more than one way: to the end of this one. */
-  readonly timeline?: number;
+  /** Where a file went on in more than one way: to the end of this one. Of several files, those of each of them. */
+  readonly timeline?: number | readonly number[];
   /** Owner names, tried with every file. */
   readonly owners?: readonly string[];
   /** What goes wrong with one file does not keep the others from it. */

@@ -20,6 +20,7 @@ import {
   defineRecord,
   key,
   MicroKernel,
+  readArchive,
   readRootEvents,
   Status,
   zstring,
@@ -135,6 +136,49 @@ describe('back from a copy', () => {
     const latest = Number(/(\d+) \([^()]*\) \(status/u.exec(refused?.message ?? '')?.[1]);
     expect(roll({ timeline: latest })).toMatchObject({ outcome: 'rolled-forward' });
     expect(names()).toEqual(['a', 'b', 'c', 'd', 'e', 'x']);
+  });
+
+  it('several files that went on together, each under a timeline of its own', () => {
+    const paths = [data, join(base, 'b.btr')];
+    writeFileSync(join(root, 'blog', 'blog.cfg'), `${paths.join('\n')}\n`);
+    const write = (...rows: string[]): void => {
+      const client = start().client();
+      for (const path of paths) if (!existsSync(path)) client.createFile(path, Row);
+      const files = paths.map((path) => client.openFile(path, Row));
+      for (const name of rows) {
+        client.transaction(() => files.map((file) => file.insert({ name })));
+      }
+      stop();
+    };
+    const rollAll = (options: RollForwardOptions) => {
+      for (const path of paths) copyFileSync(`${path}.copy`, path);
+      const { files } = start().rollForward(paths, options);
+      stop();
+      return files;
+    };
+    write('a');
+    for (const path of paths) copyFileSync(path, `${path}.copy`);
+    write('b', 'c');
+    const second = [...readArchive(join(base, 'b.log'))].filter(({ lsn }) => lsn !== undefined)[1];
+    rollAll({ until: `lsn:${second?.lsn}` });
+    write('x', 'y');
+    const refused = rollAll({});
+    expect(refused).toMatchObject([
+      { reason: 'several-timelines' },
+      { reason: 'several-timelines' },
+    ]);
+    const timeline = refused.map((file) =>
+      Number(/, (\d+) \(to change/u.exec(file.message ?? '')?.[1]),
+    );
+    expect(rollAll({ timeline })).toMatchObject([
+      { outcome: 'rolled-forward', transactions: 3, participants: [] },
+      { outcome: 'rolled-forward', transactions: 3 },
+    ]);
+    expect(names()).toEqual(['a', 'b', 'x', 'y']);
+    expect(rollAll({ timeline: [7] })).toMatchObject([
+      { reason: 'no-such-timeline' },
+      { reason: 'no-such-timeline' },
+    ]);
   });
 
   it('with a log that blog.cfg has somewhere else', () => {
