@@ -126,6 +126,8 @@ export class ArchiveLog implements FileArchive {
   /** Of what was handed to the system last. */
   #writtenTime: number;
   #gap: PendingGap | undefined;
+  /** What was handed to the system begins with its mark. */
+  #isGapMarked = false;
   /** Up to this number everything is on disk in the log, or known to be missing there. */
   #durableSeq: number;
   #failure: BtrieveError | undefined;
@@ -274,6 +276,7 @@ export class ArchiveLog implements FileArchive {
     if (isAnything) this.#confirmSegment();
     this.#startEnd = this.#segment?.end ?? 0;
     const gap = this.#gapMark();
+    this.#isGapMarked = gap !== undefined;
     return outgoingFrames(gap === undefined ? this.#taken : [gap, ...this.#taken]);
   }
 
@@ -330,6 +333,7 @@ export class ArchiveLog implements FileArchive {
 
   #noteGap(from: number, reason: GapReason): void {
     this.#gap = { from: Math.min(from, this.#gap?.from ?? from), reason };
+    this.#isGapMarked = false;
   }
 
   /** The segment is sound: what is missing is said in front of what follows. */
@@ -372,7 +376,8 @@ export class ArchiveLog implements FileArchive {
     try {
       if (this.#isUnsynced && this.#segment?.handle.poll() === false) return false;
       if (this.#segment !== undefined) this.#segment.durableEnd = this.#segment.end;
-      if (this.#gap !== undefined && this.#gap.from <= this.#takenAfter) this.#gap = undefined;
+      if (this.#isGapMarked) this.#gap = undefined;
+      this.#isGapMarked = false;
       if (this.#gap === undefined) this.#durableSeq = this.#notedAfter;
     } catch (error) {
       this.#failed(error);

@@ -335,7 +335,8 @@ export class Scan {
 
   #passGap({ changeSeq, lastChangeSeq, reason }: ArchiveGap): boolean {
     if (lastChangeSeq <= this.#to.changeSeq) return true;
-    this.#stop = this.#gap(`changes ${changeSeq} to ${lastChangeSeq} are not in it (${reason})`);
+    const first = Math.max(changeSeq, this.#to.changeSeq + 1);
+    this.#stop = this.#gap(`changes ${first} to ${lastChangeSeq} are not in it (${reason})`);
     return false;
   }
 

@@ -169,3 +169,50 @@ test.each([
   },
   900_000,
 );
+
+/** Six appends without a log that can be written from one of its writes on until some of them are done. */
+function degradeForAWhile(
+  code: Errno,
+  at: number,
+  until: number,
+): { isHit: boolean; ends: string[] } {
+  const { world, backup } = prepare();
+  const files = new FaultyFileSystem(world.ports.files);
+  const engine = start(world, 'degrade', files);
+  files.setFault({ operations: OPERATIONS, at, code, lasting: true, paths: isArchive });
+  const file = engine.client().openFile(A, Line);
+  const done: number[] = [];
+  let isHit = false;
+  for (let n = 1; n <= 6; n++) {
+    file.insert({ n, text: `line ${n}` });
+    file.flush();
+    done.push(n);
+    if (n !== until) continue;
+    isHit = files.hits.length > 0;
+    files.setFault();
+  }
+  const dead = kill(world);
+  file.close();
+  engine.stop();
+  const ends = [dead, world].map((each) => judge(each, backup, done, 'degrade'));
+  return { isHit, ends };
+}
+
+test.each(['ENOSPC', 'EIO'] as const)(
+  'degrade, %s for a while: what is missing is said',
+  (code) => {
+    const ends = new Map<string, number>();
+    for (let at = 1, isHit = true; isHit; at++) {
+      for (let until = 1; until <= 6; until++) {
+        const result = degradeForAWhile(code, at, until);
+        if (until === 6) isHit = result.isHit;
+        for (const end of result.ends) ends.set(end, (ends.get(end) ?? 0) + 1);
+      }
+    }
+    console.log(`degrade, ${code} for a while: ${JSON.stringify([...ends])}`);
+    expect([...ends.keys()].filter((end) => !['whole', 'gap', 'log-newer'].includes(end))).toEqual(
+      [],
+    );
+    expect(ends.get('gap') ?? 0).toBeGreaterThan(0);
+  },
+);
