@@ -21,7 +21,7 @@ import type {
   ArchiveGap,
   Participant,
 } from './archive-reader.js';
-import { readArchiveHead } from './archive-segment.js';
+import { readArchiveHead, type ArchiveHead } from './archive-segment.js';
 import { successorOf, type Successor } from './created-over.js';
 import {
   chainEntries,
@@ -549,10 +549,21 @@ export class Scan {
   #isBesideItsLog(): boolean {
     const { files, logFor } = this.#parts;
     const log = logOrNone(this.file, logFor);
-    if (log === undefined || !files.exists(log)) return false;
-    const head = readArchiveHead(files, log);
+    const head = log === undefined ? '' : this.#headOf(files, log);
     if (typeof head === 'string' || Buffer.compare(head.uuid, this.stand.uuid) !== 0) return false;
     return this.#chain.steps.every(({ timeline }) => timeline !== head.timeline);
+  }
+
+  /** A text if there is none; one that cannot be read is a refusal. */
+  #headOf(files: FileSystem, log: string): ArchiveHead | string {
+    try {
+      return files.exists(log) ? readArchiveHead(files, log) : '';
+    } catch (error) {
+      const shown = fileError('the archival log cannot be read', error, log);
+      if (!(shown instanceof BtrieveError)) throw shown;
+      this.error = shown;
+      return '';
+    }
   }
 
   #tornLog(): FilePlan['tornLog'] {
@@ -563,10 +574,11 @@ export class Scan {
 
   result(): FilePlan | RefusedFile {
     const { file, stand } = this;
+    const hasMore = this.#hasMore || this.#stop !== undefined;
+    const leaves = this.error === undefined && (hasMore || this.#isBesideItsLog());
     if (this.error !== undefined) {
       return { file, error: this.error, earliest: this.#from, latest: this.#to };
     }
-    const hasMore = this.#hasMore || this.#stop !== undefined;
     return {
       ...{ file, stand, chain: this.#chain, from: this.#from, to: this.#to },
       ...{ transactions: this.#transactions, operations: this.#operations, bytes: this.#bytes },
@@ -575,7 +587,7 @@ export class Scan {
       participants: [...this.#missing.values()],
       sources: [...this.#sources],
       hasMore,
-      leaves: hasMore || this.#isBesideItsLog(),
+      leaves,
       isAhead: this.#isAhead,
       tornLog: this.#tornLog(),
     };
