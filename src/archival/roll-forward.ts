@@ -16,7 +16,7 @@ import { DiskError } from '../microkernel/disk-error.js';
 import type { FileTable } from '../microkernel/files/file-table.js';
 import type { OpenFile } from '../microkernel/files/open-file.js';
 import { fileError } from '../microkernel/page-device.js';
-import type { EventLog, Ports } from '../microkernel/ports.js';
+import type { EventLog, FileSystem, Ports } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { lookAtFile } from '../logging/file-standing.js';
 import { ArchiveKeys, ownerNeeded } from './archive-keys.js';
@@ -214,11 +214,13 @@ class RollForward {
     );
   }
 
-  /** A file that somebody has open here cannot be rolled forward: 112. */
+  /** A file that somebody has open, here or elsewhere, cannot be rolled forward: 112, before any other is. */
   #refuseOpen(plan: FilePlan | RefusedFile): FilePlan | RefusedFile {
     if (isRefused(plan)) return plan;
     try {
       this.#parts.table.assertFree(plan.file);
+      if (this.#options.dryRun !== true && isWork(plan))
+        assertUnlocked(this.#parts.files, plan.file);
       return plan;
     } catch (error) {
       return { file: plan.file, error: inUse(plan.file, error) };
@@ -507,6 +509,25 @@ function nonsense(file: string, { changeSeq }: ArchivedTransaction, cause: Error
 }
 
 const NOTHING = new Uint8Array(0);
+
+function isWork({ creation, stand, to, leaves }: FilePlan): boolean {
+  return creation !== undefined || leaves || to.changeSeq !== stand.changeSeq;
+}
+
+/** No other engine has it: the lock is taken, and given back at once. Throws 85, 94. */
+function assertUnlocked(files: FileSystem, path: string): void {
+  try {
+    const handle = files.open(path, 'write');
+    try {
+      if (handle.tryLock('exclusive')) return;
+    } finally {
+      handle.close();
+    }
+  } catch (error) {
+    throw fileError('the file cannot be opened', error, path);
+  }
+  throw new BtrieveError(Status.FILE_INUSE, 'the file is open elsewhere', { file: path });
+}
 
 /** The changes of an entry, plain. Throws 51. */
 function plainOf(

@@ -181,6 +181,32 @@ describe('back from a copy', () => {
     ]);
   });
 
+  it('one of several that another engine has open: none is touched', () => {
+    const paths = [data, join(base, 'b.btr')];
+    writeFileSync(join(root, 'blog', 'blog.cfg'), `${paths.join('\n')}\n`);
+    const client = start().client();
+    for (const path of paths) client.createFile(path, Row);
+    stop();
+    for (const path of paths) copyFileSync(path, `${path}.copy`);
+    const again = start().client();
+    for (const path of paths) again.openFile(path, Row).insert({ name: 'a' });
+    stop();
+    for (const path of paths) copyFileSync(`${path}.copy`, path);
+    const other = MicroKernel.start({ root: join(base, 'other'), settings: { requester: false } });
+    other.client().openFile(join(base, 'b.btr'), Row);
+    const rolled = start().rollForward(paths).files;
+    stop();
+    expect(rolled).toMatchObject([
+      { outcome: 'not-tried' },
+      { outcome: 'refused', status: 112, reason: 'in-use' },
+    ]);
+    other.stop();
+    expect(start().rollForward(paths).files).toMatchObject([
+      { outcome: 'rolled-forward', transactions: 1 },
+      { outcome: 'rolled-forward', transactions: 1 },
+    ]);
+  });
+
   it('with a log that blog.cfg has somewhere else', () => {
     const log = join(base, 'elsewhere.arc');
     writeFileSync(join(root, 'blog', 'blog.cfg'), `${data}=${log}\n`);

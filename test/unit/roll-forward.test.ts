@@ -303,7 +303,7 @@ describe('one file', () => {
     file.close();
     const other = startEngine(world, {}, { root: '/d/root2', seed: 9 });
     const held = other.client().openFile(A, Line);
-    expect(one(A)).toMatchObject({ outcome: 'failed', reason: 'in-use', status: 112 });
+    expect(one(A)).toMatchObject({ outcome: 'refused', reason: 'in-use', status: 112 });
     held.close();
     other.stop();
   });
