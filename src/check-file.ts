@@ -9,7 +9,9 @@ import {
 } from './microkernel/check.js';
 import { activeSetsFileOf, readActiveFiles } from './contops/active-sets.js';
 import { DeltaFileSystem } from './contops/delta-files.js';
+import { findElsewhere } from './contops/frozen-mark.js';
 import { deltaPathOf, placeOfFile, readDeltaHeader } from './microkernel/continuous/delta-file.js';
+import { chooseFcr } from './microkernel/fcr-choice.js';
 import { checkContent, type ContentReport } from './microkernel/files/check-content.js';
 import { OpenFile } from './microkernel/files/open-file.js';
 import { nodePorts } from './microkernel/node-ports.js';
@@ -104,16 +106,38 @@ const HOLDER = Object.freeze({ log: new Uint8Array(16), session: 0, root: '' });
  */
 function continuousUse(disk: FileSystem, file: string): Continuous | undefined {
   const path = resolve(file);
+  const root = rootByDelta(disk, path) ?? rootByMark(disk, path);
+  if (root === undefined) return undefined;
+  const active = readActiveFiles(disk, activeSetsFileOf(root));
+  const files = new DeltaFileSystem(disk, () => active);
+  const entry = files.find(path);
+  if (entry === undefined) return undefined;
+  return { files, delta: deltaPathOf(entry.path), isEnding: entry.state === 'ending' };
+}
+
+function rootByDelta(disk: FileSystem, path: string): string | undefined {
   const delta = deltaPathOf(placeOfFile(disk, path));
   if (delta === path || !disk.exists(delta)) return undefined;
   const handle = disk.open(delta, 'read');
   try {
     const header = readDeltaHeader(handle);
-    if (typeof header === 'string') return undefined;
-    const active = readActiveFiles(disk, activeSetsFileOf(header.root));
-    const files = new DeltaFileSystem(disk, () => active);
-    const entry = files.find(path);
-    return entry === undefined ? undefined : { files, delta, isEnding: entry.state === 'ending' };
+    return typeof header === 'string' ? undefined : header.root;
+  } finally {
+    handle.close();
+  }
+}
+
+/** By a second hard link it is found by what it says itself. */
+function rootByMark(disk: FileSystem, path: string): string | undefined {
+  const handle = disk.open(path, 'read');
+  try {
+    const { control } = chooseFcr(handle);
+    const found = findElsewhere(disk, handle.identity(), control);
+    return found === undefined || found.isMoved ? undefined : control.frozenBy;
+  } catch (error) {
+    // Whoever checks it says what is wrong.
+    if (error instanceof BtrieveError) return undefined;
+    throw error;
   } finally {
     handle.close();
   }

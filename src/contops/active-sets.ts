@@ -26,6 +26,8 @@ export interface ActiveFile {
   readonly timeline: number;
   readonly generation: number;
   readonly frozenMark: number;
+  /** That of the data file, by which it is known if it is moved; no device, whose number may be another some day. */
+  readonly inode?: string;
 }
 
 /** Bytes of a list at the most; nobody has so many files. */
@@ -124,7 +126,8 @@ function isActiveFile(value: unknown): value is ActiveFile {
   return (
     TEXTS.every((name) => typeof entry[name] === 'string') &&
     NUMBERS.every((name) => Number.isSafeInteger(entry[name]) && Number(entry[name]) >= 0) &&
-    (entry['state'] === 'active' || entry['state'] === 'ending')
+    (entry['state'] === 'active' || entry['state'] === 'ending') &&
+    ['string', 'undefined'].includes(typeof entry['inode'])
   );
 }
 

@@ -41,6 +41,7 @@ import {
   type ActiveSets,
 } from './active-sets.js';
 import { standingOf, type DeltaFileSystem } from './delta-files.js';
+import { findElsewhere, isSameFile, markOf } from './frozen-mark.js';
 
 /** How files are put into continuous operation. */
 export interface StartContinuousOptions {
@@ -260,7 +261,7 @@ export class ContinuousOperations implements ContinuousUse {
     const set = new Uint8Array(16);
     ports.random.fill(set);
     const since = Math.max(0, Math.floor(ports.clock.now()));
-    for (const each of started) each.frozen = each.file.pages.freeze();
+    for (const each of started) each.frozen = each.file.pages.freeze(markOf(root));
     const before = sets.all;
     let [at] = started;
     try {
@@ -587,9 +588,19 @@ export class ContinuousOperations implements ContinuousUse {
     const isThere = readActiveFiles(disk, list).some(
       (each) => each.set === id && isSameFile(disk, each.path, path),
     );
-    if (!isThere) return;
-    const message = `the engine of ${root} has the file in continuous operation; end that there`;
-    throw refused(Status.FILE_INUSE, message, path, 'continuous');
+    if (isThere) throw elsewhere(root, path, path);
+  }
+
+  assertNotElsewhere({ pages }: OpenFile): void {
+    if (pages.overlay !== undefined) return;
+    const { path, control, identity } = pages;
+    const found = findElsewhere(this.#parts.disk, identity, control);
+    if (found === undefined) return;
+    if (!found.isMoved) throw elsewhere(control.frozenBy, path, found.entry.path);
+    const message =
+      `the file is in continuous operation as ${found.entry.path}, where it is no more; give it that name again, so ` +
+      'that its delta is found';
+    throw refused(Status.FILE_INUSE, message, path, 'moved');
   }
 
   /** A file was opened: an ending that a crash has interrupted goes on, to its end. */
@@ -701,7 +712,7 @@ export class ContinuousOperations implements ContinuousUse {
   }
 }
 
-function entryOf({ path, frozen, header }: Started): ActiveFile {
+function entryOf({ path, file, frozen, header }: Started): ActiveFile {
   if (frozen === undefined || header === undefined)
     throw new Error('a file is listed before it is frozen');
   const { pageSize, timeline, generation, since, by } = header;
@@ -716,6 +727,7 @@ function entryOf({ path, frozen, header }: Started): ActiveFile {
     timeline,
     generation,
     frozenMark: header.frozenMark,
+    inode: file.pages.identity.inode,
   };
 }
 
@@ -724,11 +736,10 @@ function layOver({ file, frozen, header, delta }: Started): void {
   file.pages.layOver(new OverlayHandle(file.pages.handle, delta, header, frozen, true));
 }
 
-/** Whether two paths name one file. */
-function isSameFile(disk: FileSystem, one: string, other: string): boolean {
-  if (one === other) return true;
-  const [first, second] = [disk.identify(one), disk.identify(other)];
-  return first !== undefined && first.device === second?.device && first.inode === second.inode;
+function elsewhere(root: string, path: string, as: string): BtrieveError {
+  const name = as === path ? '' : ` as ${as}`;
+  const message = `the engine of ${root} has the file in continuous operation${name}; end that there`;
+  return refused(Status.FILE_INUSE, message, path, 'continuous');
 }
 
 /** What the disk says to a question about a path. */

@@ -56,6 +56,11 @@ export interface ControlRecord {
   appliedLsn: number;
   /** Undefined in a file that was closed cleanly. */
   holder: Holder | undefined;
+  /**
+   * Of a file closed cleanly: root of the engine that has put it into continuous operation, if that still lasts, and
+   * if this is that file and no copy of it; empty if it never was since its last change.
+   */
+  frozenBy: string;
   physicalPages: number;
   regions: number;
   freePhysical: number;
@@ -107,6 +112,7 @@ export function newControlRecord(pageSize: number, uuid: Uint8Array, seed: numbe
     changeSeq: 0,
     appliedLsn: 0,
     holder: undefined,
+    frozenBy: '',
     physicalPages: 0,
     regions: 0,
     freePhysical: 0,
@@ -156,7 +162,7 @@ export function encodeFcr(record: ControlRecord, slot: number, into: Uint8Array)
   setU32(view, FCR.patXor, record.patXor);
   setU32(view, FCR.patSum, record.patSum);
   record.counters.forEach((value, index) => setU53(view, FCR.counters + index * 8, value));
-  encodeHolder(view, into, record.holder);
+  encodeHolder(view, into, record);
   view.setUint8(FCR.durableSlot, record.durableSlot);
   view.setUint8(FCR.baseSlot, record.baseSlot);
   if (record.claiming) view.setUint8(FCR.state, FILE_STATE.CLAIMING);
@@ -170,12 +176,15 @@ function encodeSpace(view: DataView, space: number, counts: SpaceCounts): void {
   setU32(view, fields.firstFree, counts.firstFree);
 }
 
-function encodeHolder(view: DataView, into: Uint8Array, holder: Holder | undefined): void {
+function encodeHolder(view: DataView, into: Uint8Array, record: ControlRecord): void {
+  const { holder, frozenBy } = record;
   into[FCR.state] = holder === undefined ? FILE_STATE.CLEAN : FILE_STATE.IN_USE;
-  if (holder === undefined) return;
-  into.set(holder.log.subarray(0, 16), FCR.holderLog);
-  setU53(view, FCR.holderSession, holder.session);
-  const root = new TextEncoder().encode(holder.root).subarray(0, HOLDER_ROOT_SIZE);
+  if (holder !== undefined) {
+    into.set(holder.log.subarray(0, 16), FCR.holderLog);
+    setU53(view, FCR.holderSession, holder.session);
+  }
+  const text = holder === undefined ? frozenBy : holder.root;
+  const root = new TextEncoder().encode(text).subarray(0, HOLDER_ROOT_SIZE);
   setU16(view, FCR.holderRootLength, root.length);
   into.set(root, FCR.holderRoot);
 }
@@ -254,6 +263,7 @@ function decodeNumbers(from: Uint8Array, view: DataView): ControlRecord {
     changeSeq: u53(view, FCR.changeSeq),
     appliedLsn: u53(view, FCR.appliedLsn),
     holder: decodeHolder(from, view),
+    frozenBy: from[FCR.state] === FILE_STATE.CLEAN ? rootIn(from, view) : '',
     physicalPages: u32(view, FCR.physicalPages),
     regions: u32(view, FCR.regions),
     freePhysical: u32(view, FCR.freePhysical),
@@ -277,12 +287,16 @@ function decodeSpace(view: DataView, space: 0 | 1): SpaceCounts {
 
 function decodeHolder(from: Uint8Array, view: DataView): Holder | undefined {
   if (from[FCR.state] === FILE_STATE.CLEAN) return undefined;
-  const length = Math.min(u16(view, FCR.holderRootLength), HOLDER_ROOT_SIZE);
   return {
     log: from.slice(FCR.holderLog, FCR.holderLog + 16),
     session: u53(view, FCR.holderSession),
-    root: new TextDecoder().decode(from.subarray(FCR.holderRoot, FCR.holderRoot + length)),
+    root: rootIn(from, view),
   };
+}
+
+function rootIn(from: Uint8Array, view: DataView): string {
+  const length = Math.min(u16(view, FCR.holderRootLength), HOLDER_ROOT_SIZE);
+  return new TextDecoder().decode(from.subarray(FCR.holderRoot, FCR.holderRoot + length));
 }
 
 const RESERVED = [

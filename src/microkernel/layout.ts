@@ -67,7 +67,10 @@ export const FCR = layout(512, {
   patSum: [4, 'digest over the current PAT copies, second half'],
   counters: [128, 'sixteen 8-byte numbers kept for the layers above'],
   holderRootLength: [2, 'bytes of the path that follows'],
-  holderRoot: [160, 'root directory of the holder, UTF-8; cut if longer'],
+  holderRoot: [
+    160,
+    'root directory of the holder, or of the engine that froze the file; UTF-8; cut if longer',
+  ],
   heldPhysical: [4, 'in a delta: free physical pages that the frozen file uses; else zero'],
   reservedC: [58, 'zero'],
 });

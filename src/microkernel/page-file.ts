@@ -316,15 +316,16 @@ export class PageFile implements FrameOwner, PageView {
 
   /**
    * Takes everything that is committed to the disk and leaves the file there as a clean close does, open
-   * all the same. Until it is changed again, it is what the result says. Throws like `prepare` and
+   * all the same, and says that `root` has frozen it. Until it is changed again, it is what the result says. Throws like `prepare` and
    * `complete`.
    */
-  freeze(): FrozenState {
+  freeze(root = ''): FrozenState {
     assert(this.#overlay === undefined, 'a frozen file is frozen');
     this.prepare();
     this.endOperation();
     this.#makeRegions();
     this.complete();
+    this.#control.frozenBy = root;
     this.#closeCleanly(() => this.#committedRecord());
     this.#throwFailure();
     this.#claimed = false;
@@ -1328,6 +1329,7 @@ export class PageFile implements FrameOwner, PageView {
       if (log !== undefined && !isRecovering) this.#control.appliedLsn = log.lastLsn;
       if (this.#isCopy && !isRecovering) this.#leaveTimeline();
       this.#control.holder = holder;
+      this.#control.frozenBy = '';
       // Of a file that was in use before, transactions may have numbers.
       const record = this.#committedRecord();
       this.#controlPages.claim(record);

@@ -1,5 +1,6 @@
 /** Finds the engine of a root, in whichever process it runs, and becomes a client of it. */
 import { join, resolve } from 'node:path';
+import { findElsewhere } from '../contops/frozen-mark.js';
 import { lookAtFile } from '../logging/file-standing.js';
 import { isLocked } from '../logging/os-lock.js';
 import { deltaPathOf, placeOfFile, readDeltaHeader } from '../microkernel/continuous/delta-file.js';
@@ -82,9 +83,13 @@ function isAlive(pid: number): boolean {
 export function engineOfFile(path: string): string | undefined {
   try {
     const { files } = nodePorts({ worker: 'never' });
-    const { holder } = lookAtFile(files, resolve(path));
+    const control = lookAtFile(files, resolve(path));
+    const { holder, frozenBy } = control;
     if (holder !== undefined && holder.root !== '') return holder.root;
-    return engineOfDelta(deltaPathOf(placeOfFile(files, resolve(path))));
+    const byDelta = engineOfDelta(deltaPathOf(placeOfFile(files, resolve(path))));
+    const identity = byDelta === undefined ? files.identify(resolve(path)) : undefined;
+    if (identity === undefined) return byDelta;
+    return findElsewhere(files, identity, control) === undefined ? undefined : frozenBy;
   } catch (error) {
     if (error instanceof BtrieveError || error instanceof DiskError) return undefined;
     throw error;

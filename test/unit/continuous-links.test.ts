@@ -1,11 +1,14 @@
 /** Files in continuous operation that are called by links: on the real disk, with engines of two roots. */
 import {
+  copyFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   symlinkSync,
 } from 'node:fs';
@@ -79,6 +82,56 @@ test.each([
   expect(readFileSync(file).equals(frozen)).toBe(true);
   engine.endContinuous('all');
   expect(numbersIn(client, at(other))).toHaveLength(20);
+});
+
+test('by a second hard link it is the same file: the own engine has it, that of another root is refused', () => {
+  mkdirSync(at('e'));
+  const engine = putIn('d/a.dat');
+  linkSync(file, at('e/x.dat'));
+  const frozen = readFileSync(file);
+  const refusal = expect.objectContaining({ status: 85, reason: 'continuous' }) as Error;
+  expect(engineOfFile(at('e/x.dat'))).toBe(at('root'));
+  expect(checkFile(at('e/x.dat'))).toMatchObject({
+    delta: at('d/a.^^^'),
+    content: { records: 20 },
+  });
+  const client = start('other').client();
+  expect(() => client.openFile(at('e/x.dat'), Line)).toThrow(refusal);
+  expect(() => client.openFile(at('e/x.dat'), Line, { mode: 'read-only' })).toThrow(refusal);
+  expect(() => engines.at(-1)?.startContinuous([at('e/x.dat')])).toThrow(refusal);
+  expect(() => engine.startContinuous([at('e/x.dat')])).toThrow(
+    expect.objectContaining({ status: 88 }) as Error,
+  );
+  expect(numbersIn(engine.client(), at('e/x.dat'))).toHaveLength(20);
+  expect(readFileSync(file).equals(frozen)).toBe(true);
+  engine.endContinuous([at('e/x.dat')]);
+  expect(numbersIn(client, at('e/x.dat'))).toHaveLength(20);
+});
+
+test('a copy of a frozen file says what its original says, and is a file of its own', () => {
+  mkdirSync(at('e'));
+  putIn('d/a.dat');
+  copyFileSync(file, at('e/a.dat'));
+  expect(engineOfFile(at('e/a.dat'))).toBeUndefined();
+  const client = start('other').client();
+  expect(numbersIn(client, at('e/a.dat'))).toHaveLength(10);
+  add(client, client.openFile(at('e/a.dat'), Line), 50, 60);
+  expect(engineOfFile(at('e/a.dat'))).toBe(at('other'));
+});
+
+test('a file that was moved is not opened without its delta, and goes on at its place', () => {
+  const engine = putIn('d/a.dat');
+  renameSync(file, at('d/b.dat'));
+  for (const client of [engine.client(), start('other').client()]) {
+    expect(() => client.openFile(at('d/b.dat'), Line)).toThrow(
+      expect.objectContaining({ status: 85, reason: 'moved' }) as Error,
+    );
+  }
+  renameSync(at('d/b.dat'), file);
+  expect(numbersIn(engine.client(), file)).toHaveLength(20);
+  renameSync(file, at('d/b.dat'));
+  engine.endContinuous([file], { discard: true });
+  expect(numbersIn(engine.client(), at('d/b.dat'))).toHaveLength(10);
 });
 
 test('two names of one file in a call are one file twice', () => {

@@ -69,6 +69,7 @@ const anyRecord: fc.Arbitrary<ControlRecord> = anySize
       changeSeq: anyLarge,
       appliedLsn: anyLarge,
       holder: fc.option(anyHolder, { nil: undefined }),
+      frozenBy: fc.string({ unit: 'grapheme', maxLength: 40 }),
       physicalPages: fc.constant(physicalPages),
       regions: fc.constant(regions),
       freePhysical: fc.nat(geometry.usablePages(physicalPages)),
@@ -82,7 +83,11 @@ const anyRecord: fc.Arbitrary<ControlRecord> = anySize
         .map((values) => Float64Array.from(values)),
     });
   })
-  .map((record) => ({ ...record, claiming: record.claiming && record.holder !== undefined }));
+  .map((record) => ({
+    ...record,
+    claiming: record.claiming && record.holder !== undefined,
+    frozenBy: record.holder === undefined ? record.frozenBy : '',
+  }));
 
 function encoded(record: ControlRecord, slot: number): Uint8Array {
   const bytes = new Uint8Array(FCR.size);

@@ -314,6 +314,7 @@ const LAYERS: readonly LayerDeclaration[] = [
     modules: [
       'contops/active-sets',
       'contops/delta-files',
+      'contops/frozen-mark',
       'contops/continuous-operations',
       'contops/hot-copy',
       'contops/backup-agent',
@@ -965,7 +966,12 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'archival/blog-editor': ['archival/blog-check', 'archival/blog-config'],
   'archival/archived-files': ['archival/blog-check', 'archival/blog-config'],
   'contops/delta-files': ['contops/active-sets'],
-  'contops/continuous-operations': ['contops/active-sets', 'contops/delta-files'],
+  'contops/frozen-mark': ['contops/active-sets'],
+  'contops/continuous-operations': [
+    'contops/active-sets',
+    'contops/delta-files',
+    'contops/frozen-mark',
+  ],
   'contops/hot-copy': ['contops/continuous-operations'],
   'contops/backup-agent': ['contops/continuous-operations'],
   'archival/logs-by-blog': ['archival/found-archived'],

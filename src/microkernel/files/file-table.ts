@@ -22,7 +22,7 @@ import type { FileHandle, FileIdentity, Ports } from '../ports.js';
 import { BtrieveError, Status } from '../status.js';
 import { FileJournal } from './file-journal.js';
 import { finishDropping } from './indexes.js';
-import { isForWantOfRoom, OpenFile } from './open-file.js';
+import { isForWantOfRoom, OpenFile, type OpenFileOptions } from './open-file.js';
 import type { RootKey } from './owner.js';
 import { WaitGraph } from './wait-graph.js';
 import { WriteGate } from './write-gate.js';
@@ -98,6 +98,8 @@ export interface ContinuousUse {
   assertFree(path: string): void;
   /** Settles what lies beside a file that is about to be opened. Throws 85. */
   beforeOpen(path: string): void;
+  /** Throws 85 if a file that was just opened is in continuous operation elsewhere, or by a name that it has no more. */
+  assertNotElsewhere(file: OpenFile): void;
   /** Ends what was interrupted. Throws 2. */
   opened(file: OpenFile): void;
   /** Clients have a file that was not open before. */
@@ -374,6 +376,7 @@ export class FileTable {
     try {
       const file = OpenFile.open(ports, cache, path, { ...options, mode: 'write' });
       try {
+        continuous?.assertNotElsewhere(file);
         this.#catchUp(file, wanted);
         if (!readOnly) this.#end(file);
       } catch (error) {
@@ -387,7 +390,19 @@ export class FileTable {
         error instanceof BtrieveError &&
         (error.status === Status.PERMISSION_ERROR || error.status === Status.ACCESS_TO_FILE_DENIED);
       if (!isDenied || !readOnly) throw error;
-      return OpenFile.open(ports, cache, path, { ...options, mode: 'read' });
+      return this.#openToRead(path, options);
+    }
+  }
+
+  #openToRead(path: string, options: Omit<OpenFileOptions, 'mode'>): OpenFile {
+    const { ports, cache, continuous } = this.#options;
+    const file = OpenFile.open(ports, cache, path, { ...options, mode: 'read' });
+    try {
+      continuous?.assertNotElsewhere(file);
+      return file;
+    } catch (error) {
+      file.pages.abandon();
+      throw error;
     }
   }
 

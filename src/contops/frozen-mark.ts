@@ -1,0 +1,60 @@
+/**
+ * What a frozen file says of itself: the root of the engine that has put it into continuous operation. By that it is
+ * recognised by whatever name it is called, beside which there may be no delta: a second hard link, a new name.
+ *
+ * Invariant: it is a hint. Copies have it too, and so has a file that was given up; the list of that root decides, and
+ * of two files with the same content it is the one at its place there.
+ */
+import { DiskError } from '../microkernel/disk-error.js';
+import type { ControlRecord } from '../microkernel/fcr.js';
+import { HOLDER_ROOT_SIZE } from '../microkernel/layout.js';
+import type { FileIdentity, FileSystem } from '../microkernel/ports.js';
+import { activeSetsFileOf, readActiveFiles, type ActiveFile } from './active-sets.js';
+
+/** A file in continuous operation that was opened by another name than it was put in by. */
+export interface FoundElsewhere {
+  readonly entry: ActiveFile;
+  /** It has its name no more. */
+  readonly isMoved: boolean;
+}
+
+/** What a file says that an engine freezes; nothing if that would have to be cut. */
+export function markOf(root: string): string {
+  return new TextEncoder().encode(root).length <= HOLDER_ROOT_SIZE ? root : '';
+}
+
+/**
+ * The entry of a file in the list that the file itself names; undefined if it is not there, or the list cannot be
+ * reached. Throws 2 if that makes no sense.
+ */
+export function findElsewhere(
+  disk: FileSystem,
+  identity: FileIdentity,
+  control: ControlRecord,
+): FoundElsewhere | undefined {
+  if (control.frozenBy === '') return undefined;
+  try {
+    const uuid = Buffer.from(control.uuid).toString('hex');
+    for (const entry of readActiveFiles(disk, activeSetsFileOf(control.frozenBy))) {
+      if (entry.uuid !== uuid || entry.generation !== control.generation) continue;
+      const there = disk.identify(entry.path);
+      if (there === undefined ? entry.inode === identity.inode : isOne(there, identity))
+        return { entry, isMoved: there === undefined };
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof DiskError) return undefined;
+    throw error;
+  }
+}
+
+/** Whether two paths name one file. */
+export function isSameFile(disk: FileSystem, one: string, other: string): boolean {
+  if (one === other) return true;
+  const [first, second] = [disk.identify(one), disk.identify(other)];
+  return first !== undefined && second !== undefined && isOne(first, second);
+}
+
+function isOne(one: FileIdentity, other: FileIdentity): boolean {
+  return one.device === other.device && one.inode === other.inode;
+}
