@@ -42,6 +42,7 @@ import {
 import { DeltaFileSystem } from './contops/delta-files.js';
 import {
   hotCopy,
+  settleHotCopies,
   type HotCopy,
   type HotCopyOptions,
   type HotCopyProgress,
@@ -265,6 +266,7 @@ export class MicroKernel {
     const disk = ports.files;
     this.#disk = disk;
     const sets = new ActiveSets(disk, root);
+    settleHotCopies(disk, sets);
     const laidOver = new DeltaFileSystem(disk, () => sets.all);
     this.#ports = { ...ports, files: laidOver };
     this.#lock = lock;

@@ -28,6 +28,8 @@ export interface ActiveFile {
   readonly frozenMark: number;
   /** That of the data file, by which it is known if it is moved; no device, whose number may be another some day. */
   readonly inode?: string;
+  /** What is being made of it; after a kill something may be left there. */
+  readonly copy?: string;
 }
 
 /** Bytes of a list at the most; nobody has so many files. */
@@ -127,7 +129,7 @@ function isActiveFile(value: unknown): value is ActiveFile {
     TEXTS.every((name) => typeof entry[name] === 'string') &&
     NUMBERS.every((name) => Number.isSafeInteger(entry[name]) && Number(entry[name]) >= 0) &&
     (entry['state'] === 'active' || entry['state'] === 'ending') &&
-    ['string', 'undefined'].includes(typeof entry['inode'])
+    ['inode', 'copy'].every((name) => ['string', 'undefined'].includes(typeof entry[name]))
   );
 }
 

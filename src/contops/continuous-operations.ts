@@ -49,6 +49,8 @@ export interface StartContinuousOptions {
   readonly by?: string;
   /** Owner name, for encrypted files that nobody has open. */
   readonly owner?: string;
+  /** What is being made of each of them. */
+  readonly copies?: readonly string[];
 }
 
 /** How files are taken out of continuous operation. */
@@ -127,6 +129,7 @@ export interface ContinuousParts {
 
 interface Started {
   readonly path: string;
+  readonly copy: string | undefined;
   readonly file: OpenFile;
   frozen?: FrozenState;
   header?: DeltaHeader;
@@ -154,7 +157,7 @@ export class ContinuousOperations implements ContinuousUse {
    */
   start(
     paths: readonly string[],
-    { by = 'api', owner = '' }: StartContinuousOptions = {},
+    { by = 'api', owner = '', copies = [] }: StartContinuousOptions = {},
     mayBeArchived = this.#parts.allowsArchived(),
   ): ContinuousFile[] {
     const places = paths.map((path) => this.placeOf(path));
@@ -164,7 +167,8 @@ export class ContinuousOperations implements ContinuousUse {
     if (!mayBeArchived) for (const path of paths) this.#assertNotArchived(resolve(path));
     const started: Started[] = [];
     try {
-      for (const path of places) started.push({ path, file: this.#open(path, owner) });
+      for (const [at, path] of places.entries())
+        started.push({ path, copy: copies[at], file: this.#open(path, owner) });
       this.#freeze(started, by);
     } finally {
       for (const { file } of started) this.#close(file);
@@ -350,6 +354,18 @@ export class ContinuousOperations implements ContinuousUse {
     return ended;
   }
 
+  /** Of some files, those that `by` has put in, and whose end a kill has interrupted, are taken out. Throws like `ending`. */
+  *endingInterrupted(
+    paths: readonly string[],
+    { by, owner = '' }: EndContinuousOptions,
+  ): Generator<EndingProgress, void, void> {
+    for (const path of paths) {
+      const entry = this.#parts.laidOver.find(resolve(path));
+      if (entry?.state !== 'ending' || entry.by !== by || this.#busy.has(entry.path)) continue;
+      yield* this.#end(entry, owner);
+    }
+  }
+
   /** The same at once. */
   end(which: readonly string[] | 'all', options: EndContinuousOptions = {}): EndedFile[] {
     const steps = this.ending(which, options);
@@ -514,6 +530,11 @@ export class ContinuousOperations implements ContinuousUse {
 
   isIn(path: string): boolean {
     return this.#parts.laidOver.find(path) !== undefined;
+  }
+
+  /** Whether a hot copy is under way to a place. */
+  isMaking(copy: string): boolean {
+    return this.#parts.sets.all.some((each) => each.copy === copy && each.state === 'active');
   }
 
   /** Throws 85 if a file may not be removed, renamed or created over. */
@@ -712,7 +733,7 @@ export class ContinuousOperations implements ContinuousUse {
   }
 }
 
-function entryOf({ path, file, frozen, header }: Started): ActiveFile {
+function entryOf({ path, copy, file, frozen, header }: Started): ActiveFile {
   if (frozen === undefined || header === undefined)
     throw new Error('a file is listed before it is frozen');
   const { pageSize, timeline, generation, since, by } = header;
@@ -728,6 +749,7 @@ function entryOf({ path, file, frozen, header }: Started): ActiveFile {
     generation,
     frozenMark: header.frozenMark,
     inode: file.pages.identity.inode,
+    ...(copy === undefined ? {} : { copy }),
   };
 }
 

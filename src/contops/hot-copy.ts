@@ -3,7 +3,8 @@
  *
  * Invariants:
  * - A copy has its name when it is whole, verified and on disk.
- * - The files are taken out in every case; if something goes wrong, no copy is left.
+ * - The copies of a call take their places all or none: what they replace is put back if one of them cannot.
+ * - The files are taken out in every case, after a kill by the next engine of the root.
  */
 import { basename, dirname, join, resolve } from 'node:path';
 import { FrozenPages } from '../microkernel/continuous/frozen-pages.js';
@@ -15,6 +16,7 @@ import { closeQuietly, fileError, PageDevice } from '../microkernel/page-device.
 import { PatGeometry } from '../microkernel/pat.js';
 import type { FileHandle, FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
+import type { ActiveSets } from './active-sets.js';
 import type { ContinuousOperations } from './continuous-operations.js';
 
 /** How files in use are copied. */
@@ -60,30 +62,29 @@ export function* hotCopy(
 ): Generator<HotCopyProgress, HotCopy[], void> {
   const files = paths.map((path) => resolve(path));
   const copies = files.map((file) => join(resolve(directory), basename(file)));
+  yield* continuous.endingInterrupted(files, { by: BY, owner });
+  for (const copy of copies) {
+    if (continuous.isMaking(copy)) throw beingMade(copy);
+    settleTarget(disk, copy);
+  }
   checkTargets(disk, files, copies, replace);
   for (const copy of copies) {
     if (disk.exists(copy)) closeQuietly(holdUnused(disk, copy, assertNotInUse));
   }
   // Copying is what an archived file is frozen for here, and both work together.
-  continuous.start(files, { by: BY, owner }, true);
+  continuous.start(files, { by: BY, owner, copies }, true);
   const made: string[] = [];
   let isEnded = false;
   try {
     frozen(files);
     const results: HotCopy[] = [];
     for (const [at, file] of files.entries()) {
-      const temporary = `${copies[at] ?? ''}.isamite-copy`;
-      if (disk.exists(temporary)) disk.remove(temporary);
+      const temporary = temporaryOf(copies[at] ?? '');
       made.push(temporary);
       const bytes = yield* copyOne(disk, file, temporary);
       results.push({ file, copy: copies[at] ?? '', bytes });
     }
-    for (const { copy } of results) {
-      if (replace) putInPlace(disk, copy, assertNotInUse);
-      else disk.renameNew(`${copy}.isamite-copy`, copy);
-      made.push(copy);
-    }
-    disk.syncDirectory(resolve(directory));
+    putAllInPlace({ disk, assertNotInUse }, copies, replace);
     made.length = 0;
     isEnded = true;
     yield* continuous.ending(files, { owner });
@@ -138,18 +139,99 @@ function sameName(copy: string): BtrieveError {
   return new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, message, details);
 }
 
+type PlaceParts = Pick<HotCopyParts, 'disk' | 'assertNotInUse'>;
+
+/** Gives copies their names, durably. If one cannot have its name, all are as before, and it throws why. */
+function putAllInPlace(parts: PlaceParts, copies: readonly string[], replace: boolean): void {
+  const { disk } = parts;
+  const placed: string[] = [];
+  try {
+    for (const copy of copies) {
+      if (replace) replaceOne(parts, copy);
+      else disk.renameNew(temporaryOf(copy), copy);
+      placed.push(copy);
+    }
+    for (const directory of new Set(copies.map((copy) => dirname(copy))))
+      disk.syncDirectory(directory);
+  } catch (error) {
+    for (const copy of placed) takeBack(disk, copy);
+    throw error;
+  }
+  for (const copy of copies) removeQuietly(disk, replacedOf(copy));
+}
+
 /** Who works in a file would go on in one that has no name any more: it is not replaced. */
-function putInPlace(
-  disk: FileSystem,
-  copy: string,
-  assertNotInUse: HotCopyParts['assertNotInUse'],
-): void {
+function replaceOne({ disk, assertNotInUse }: PlaceParts, copy: string): void {
   const handle = disk.exists(copy) ? holdUnused(disk, copy, assertNotInUse) : undefined;
   try {
-    disk.rename(`${copy}.isamite-copy`, copy);
+    if (handle !== undefined) disk.rename(copy, replacedOf(copy));
+    try {
+      disk.rename(temporaryOf(copy), copy);
+    } catch (error) {
+      if (handle !== undefined) disk.rename(replacedOf(copy), copy);
+      throw error;
+    }
   } finally {
     if (handle !== undefined) closeQuietly(handle);
   }
+}
+
+/** What a copy has replaced is there again, or nothing. What the disk does not let go stays, whole. */
+function takeBack(disk: FileSystem, copy: string): void {
+  try {
+    if (disk.exists(replacedOf(copy))) disk.rename(replacedOf(copy), copy);
+    else disk.remove(copy);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+  }
+}
+
+/** What a kill has left where a copy is to be: half a copy goes, and what was about to be replaced has its name again. */
+function settleTarget(disk: FileSystem, copy: string): void {
+  try {
+    if (disk.exists(temporaryOf(copy))) disk.remove(temporaryOf(copy));
+    if (!disk.exists(replacedOf(copy))) return;
+    if (disk.exists(copy)) disk.remove(replacedOf(copy));
+    else disk.rename(replacedOf(copy), copy);
+  } catch (error) {
+    throw fileError('what is left of an earlier copy cannot be removed', error, copy);
+  }
+}
+
+/**
+ * What a killed engine has left of hot copies: half copies go, and the files are as if their end had been
+ * interrupted, so that the next opening takes them out. An engine that is about to start does it. Never throws for the
+ * disk: then the next one does it.
+ */
+export function settleHotCopies(disk: FileSystem, sets: ActiveSets): void {
+  const left = sets.all.filter(({ by }) => by === BY);
+  if (left.length === 0) return;
+  try {
+    for (const { copy } of left) if (copy !== undefined) settleTarget(disk, copy);
+  } catch (error) {
+    // A medium that is not there now; the next copy to it does it.
+    if (!(error instanceof BtrieveError)) throw error;
+  }
+  try {
+    sets.set(sets.all.map((each) => (each.by === BY ? { ...each, state: 'ending' } : each)));
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+  }
+}
+
+/** Where a copy is until it is whole. */
+function temporaryOf(copy: string): string {
+  return `${copy}.isamite-copy`;
+}
+
+/** Where what a copy replaces is until all are in their places. */
+function replacedOf(copy: string): string {
+  return `${copy}.isamite-replaced`;
+}
+
+function beingMade(file: string): BtrieveError {
+  const message = 'another copy is being made there just now';
+  return new BtrieveError(Status.FILE_INUSE, message, { reason: 'copying', file });
 }
 
 /** Holds a file that nobody has in use. Throws 85. */

@@ -972,7 +972,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'contops/delta-files',
     'contops/frozen-mark',
   ],
-  'contops/hot-copy': ['contops/continuous-operations'],
+  'contops/hot-copy': ['contops/active-sets', 'contops/continuous-operations'],
   'contops/backup-agent': ['contops/continuous-operations'],
   'archival/logs-by-blog': ['archival/found-archived'],
   'archival/log-tail': ['archival/roll-forward-chain'],
