@@ -27,8 +27,9 @@ export function adviceOnReadError(
   file: string | undefined,
   said: string,
 ): string | undefined {
-  if (file === undefined || command === 'recover' || said.includes('butil -recover'))
-    return undefined;
+  if (file === undefined || command === 'recover') return undefined;
+  // Where a delta is missing, the data file is whole, and has nothing that could be recovered.
+  if (said.includes('butil -recover') || said.includes('--discard')) return undefined;
   if (command === 'check') return adviceOnDamage(file);
   return `butil -check ${word(file)} says whether it is damaged, and where. ${adviceOnDamage(file)}`;
 }

@@ -1,5 +1,4 @@
 /** The check of one data file on the real disk: its pages, and what they hold. */
-import { resolve } from 'node:path';
 import {
   checkPages,
   FINDINGS_SHOWN,
@@ -7,11 +6,7 @@ import {
   type CheckOptions,
   type CheckReport,
 } from './microkernel/check.js';
-import { activeSetsFileOf, readActiveFiles } from './contops/active-sets.js';
-import { DeltaFileSystem } from './contops/delta-files.js';
-import { findElsewhere } from './contops/frozen-mark.js';
-import { deltaPathOf, placeOfFile, readDeltaHeader } from './microkernel/continuous/delta-file.js';
-import { chooseFcr } from './microkernel/fcr-choice.js';
+import { withDelta, type FileWithDelta } from './contops/file-with-delta.js';
 import { checkContent, type ContentReport } from './microkernel/files/check-content.js';
 import { OpenFile } from './microkernel/files/open-file.js';
 import { nodePorts } from './microkernel/node-ports.js';
@@ -43,7 +38,7 @@ import { BtrieveError, Status } from './microkernel/status.js';
 export function checkFile(path: string, options: CheckFileOptions = {}): FileReport {
   try {
     const disk = new NodeFileSystem({ worker: 'never' });
-    const continuous = continuousUse(disk, path);
+    const continuous = withDelta(disk, path);
     const files = continuous === undefined ? disk : continuous.files;
     const handle = files.open(path, 'read');
     try {
@@ -78,15 +73,9 @@ export interface FileReport extends CheckReport {
   readonly content?: ContentReport;
 }
 
-interface Continuous {
-  readonly files: FileSystem;
-  readonly delta: string;
-  readonly isEnding: boolean;
-}
-
 /** What a report says of a file that was checked with its delta. */
 function asLive(
-  { delta, isEnding }: Continuous,
+  { delta, isEnding }: FileWithDelta,
   notes: readonly CheckFinding[],
 ): Pick<FileReport, 'delta' | 'isEnding' | 'notes'> {
   if (!isEnding) return { delta, isEnding, notes };
@@ -99,49 +88,6 @@ function asLive(
 const CACHE_SIZE = 32 * 1024 * 1024;
 /** Nobody: a file that is read has no holder. */
 const HOLDER = Object.freeze({ log: new Uint8Array(16), session: 0, root: '' });
-
-/**
- * The disk with the delta of a file laid over it; undefined if the root that the delta names does not have the file in
- * continuous operation. Throws 2 if its list cannot be read.
- */
-function continuousUse(disk: FileSystem, file: string): Continuous | undefined {
-  const path = resolve(file);
-  const root = rootByDelta(disk, path) ?? rootByMark(disk, path);
-  if (root === undefined) return undefined;
-  const active = readActiveFiles(disk, activeSetsFileOf(root));
-  const files = new DeltaFileSystem(disk, () => active);
-  const entry = files.find(path);
-  if (entry === undefined) return undefined;
-  return { files, delta: deltaPathOf(entry.path), isEnding: entry.state === 'ending' };
-}
-
-function rootByDelta(disk: FileSystem, path: string): string | undefined {
-  const delta = deltaPathOf(placeOfFile(disk, path));
-  if (delta === path || !disk.exists(delta)) return undefined;
-  const handle = disk.open(delta, 'read');
-  try {
-    const header = readDeltaHeader(handle);
-    return typeof header === 'string' ? undefined : header.root;
-  } finally {
-    handle.close();
-  }
-}
-
-/** By a second hard link it is found by what it says itself. */
-function rootByMark(disk: FileSystem, path: string): string | undefined {
-  const handle = disk.open(path, 'read');
-  try {
-    const { control } = chooseFcr(handle);
-    const found = findElsewhere(disk, handle.identity(), control);
-    return found === undefined || found.isMoved ? undefined : control.frozenBy;
-  } catch (error) {
-    // Whoever checks it says what is wrong.
-    if (error instanceof BtrieveError) return undefined;
-    throw error;
-  } finally {
-    handle.close();
-  }
-}
 
 function withContent(
   report: FileReport,

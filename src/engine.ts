@@ -700,7 +700,7 @@ export class MicroKernel {
   /**
    * Copies files as they are at one moment, the same for all, into a directory that is there, while clients work
    * on: put into continuous operation, copied with every page verified, synced, and taken out in every case. If
-   * anything goes wrong, no copy is left.
+   * anything goes wrong, all is as it was before.
    *
    * Throws what `startContinuous` and `endContinuous` throw; 59 (something is there already), 2 with the place of a
    * page that is damaged, 35 (no such directory), 18.

@@ -128,9 +128,13 @@ function describeEnding(ending: ContinuousFile['ending']): string {
   return `: ${percent} %, ${grouped(bytesPerSecond / 1e6)} MB/s`;
 }
 
+const REMEDY =
+  'put it back, or give up what has changed since: butil -endbu <file> --discard --yes';
+
 const STATES: Readonly<Record<ContinuousFile['state'], string>> = {
   active: '',
   ending: 'being taken out',
-  missing: 'its delta is missing',
+  missing: `its delta is missing: ${REMEDY}`,
+  damaged: `its delta is damaged: ${REMEDY}`,
   replaced: 'another file is in its place',
 };

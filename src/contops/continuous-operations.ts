@@ -70,8 +70,8 @@ export interface ContinuousFile {
   readonly since: string;
   readonly by: string;
   readonly set: string;
-  /** `missing`: its delta is; `replaced`: another file is in its place. */
-  readonly state: 'active' | 'ending' | 'missing' | 'replaced';
+  /** `missing`, `damaged`: its delta is, so it cannot be opened; `replaced`: another file is in its place. */
+  readonly state: 'active' | 'ending' | 'missing' | 'damaged' | 'replaced';
   /** Length of the delta, holes included. */
   readonly deltaBytes: number;
   /** The same in pages. */
@@ -673,6 +673,16 @@ export class ContinuousOperations implements ContinuousUse {
     });
   }
 
+  /** Whether its delta can be laid over it, as far as that shows without its pages. */
+  #canBeRead({ path }: ActiveFile): boolean {
+    try {
+      this.#parts.laidOver.open(path, 'read').close();
+      return true;
+    } catch (error) {
+      return !(error instanceof BtrieveError);
+    }
+  }
+
   #standingOfEnding(path: string): Pick<ContinuousFile, 'ending' | 'failure'> {
     const ending = this.#endings.get(path);
     const failure = this.#failures.get(path);
@@ -686,7 +696,7 @@ export class ContinuousOperations implements ContinuousUse {
     const { disk } = this.#parts;
     if (!disk.exists(deltaPathOf(entry.path))) return 'missing';
     if (!disk.exists(entry.path) || this.#standing(entry) === 'other') return 'replaced';
-    return entry.state;
+    return this.#canBeRead(entry) ? entry.state : 'damaged';
   }
 
   /** Of an open file, or as its delta on disk says; undefined if there is none that counts. */

@@ -23,11 +23,16 @@ function keyOf({ device, inode }: FileIdentity): string {
 export class DeltaFileSystem implements FileSystem {
   readonly #inner: FileSystem;
   readonly #active: () => readonly ActiveFile[];
+  readonly #acceptsDamage: boolean;
 
-  /** `active`: the files in continuous operation, as they are listed now. */
-  constructor(inner: FileSystem, active: () => readonly ActiveFile[]) {
+  /**
+   * `active`: the files in continuous operation, as they are listed now. `acceptsDamage`: a delta of which a part is
+   * there is laid over all the same, for whoever reads what can be read.
+   */
+  constructor(inner: FileSystem, active: () => readonly ActiveFile[], acceptsDamage = false) {
     this.#inner = inner;
     this.#active = active;
+    this.#acceptsDamage = acceptsDamage;
   }
 
   open(path: string, mode: FileOpenMode): FileHandle {
@@ -72,7 +77,8 @@ export class DeltaFileSystem implements FileSystem {
       const frozen = findFrozen(data, header);
       if (frozen === undefined) throw missing(entry, path, 'is that of another file or time');
       const overlay = new OverlayHandle(data, delta, header, frozen, false);
-      if (hasLostControl(overlay)) throw missing(entry, path, 'has lost its control records');
+      const loss = this.#acceptsDamage ? undefined : lossOf(overlay);
+      if (loss !== undefined) throw missing(entry, path, loss);
       return overlay;
     } catch (error) {
       closeQuietly(delta);
@@ -127,12 +133,21 @@ export function standingOf(data: FileHandle, entry: ActiveFile): 'frozen' | 'rol
 }
 
 /**
- * Whether what is left of the FCRs in a delta is that of the frozen file. A crash tears one of them at the most;
- * with more of them bad, those that said what has changed since are lost.
+ * What a delta has lost, if its FCRs say so: it was cut short, or what is left of them is that of the frozen file. A
+ * crash tears one of them at the most; with more of them bad, those that said what has changed since are lost.
  */
-function hasLostControl(overlay: OverlayHandle): boolean {
-  const { control, fcrProblems } = chooseFcr(overlay);
-  return control.generation === overlay.frozen.control.generation && fcrProblems.length > 1;
+function lossOf(overlay: OverlayHandle): string | undefined {
+  try {
+    const { control, fcrProblems } = chooseFcr(overlay);
+    const isLost =
+      control.generation === overlay.frozen.control.generation && fcrProblems.length > 1;
+    return isLost ? 'has lost its control records' : undefined;
+  } catch (error) {
+    if (!(error instanceof BtrieveError)) throw error;
+    const { expected, found } = error;
+    const isCut = expected !== undefined && error.message.includes('cut short');
+    return isCut ? `was cut short (${expected}, found ${found})` : 'has lost its control records';
+  }
 }
 
 function headerOf(entry: ActiveFile): DeltaHeader {
@@ -154,9 +169,11 @@ function isOfEntry(header: DeltaHeader, entry: ActiveFile): boolean {
   );
 }
 
-function missing({ path }: ActiveFile, delta: string, what: string): BtrieveError {
+function missing({ path, since }: ActiveFile, delta: string, what: string): BtrieveError {
+  const start = new Date(since).toISOString();
   const message =
     `the file is in continuous operation, and its delta ${delta} ${what}; put the delta back, or give up ` +
-    'the changes since the start of continuous operation: butil -endbu <file> --discard --yes';
+    `the changes since the start of continuous operation: butil -endbu <file> --discard --yes; the data file itself is ` +
+    `whole, as it was then (${start})`;
   return new BtrieveError(Status.IO_ERROR, message, { reason: 'delta-missing', file: path });
 }

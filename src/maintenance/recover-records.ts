@@ -1,4 +1,5 @@
 /** RECOVER: what can be read of the records of a damaged file, into an unformatted file. */
+import { withDelta } from '../contops/file-with-delta.js';
 import { beginsAsOriginal } from '../legacy/identify.js';
 import {
   decodeDefinition,
@@ -8,6 +9,7 @@ import { FILE_FLAG } from '../microkernel/definition/file-definition.js';
 import { slotLayout } from '../microkernel/definition/slot-layout.js';
 import { loadDefinition } from '../microkernel/files/definition-pages.js';
 import { formOf } from '../microkernel/files/open-file.js';
+import { DiskError } from '../microkernel/disk-error.js';
 import { COUNTER } from '../microkernel/layout.js';
 import { NodeFileSystem } from '../microkernel/node-files.js';
 import { closeQuietly, fileError } from '../microkernel/page-device.js';
@@ -41,7 +43,8 @@ const PAGES_PER_STEP = 16;
 /**
  * Writes every record that can be read of a file into an unformatted file, in physical order. Indexes
  * are not looked at. A page is believed by its checksum only, and what cannot be read is told, and not
- * guessed. The file is not changed, and needs no engine.
+ * guessed. The file is not changed, and needs no engine. One in continuous operation is read with its delta, as far as
+ * that is there.
  *
  * Throws 12, 94, 30 (not a data file of this engine), 2 (no file control record is good, or the
  * definition is damaged and there is no file like it), 51 (the owner name is wanted), 85 (an engine has
@@ -63,7 +66,8 @@ export function* recoverRecords(
   const { owner = '' } = options;
   if (beginsAsOriginal(source, files))
     return yield* recoverOriginal(source, output, { owner, dryRun, overDataFile, files });
-  const handle = openDamaged(files, source);
+  const live = liveFile(files, source);
+  const handle = openDamaged(live?.files ?? files, source);
   let target: OutputFile | undefined;
   try {
     const pages = yield* soundPages(handle);
@@ -78,13 +82,23 @@ export function* recoverRecords(
     const { listed: problems, count: problemCount } = recovery.problems;
     const expected = pages.counter(COUNTER.RECORDS);
     const bytes = writer?.bytes ?? 0;
-    const notes: string[] = [];
+    const notes = live === undefined ? [] : [`It was read with its delta, ${live.delta}.`];
     return { recovered, expected, problems, problemCount, lostPages, unconfirmed, bytes, notes };
   } catch (error) {
     throw fileError('the file cannot be recovered', error, source);
   } finally {
     target?.discard();
     closeQuietly(handle);
+  }
+}
+
+/** Undefined too if the list of its root cannot be read: then it is the data file that is read. */
+function liveFile(files: FileSystem, source: string): ReturnType<typeof withDelta> {
+  try {
+    return withDelta(files, source, true);
+  } catch (error) {
+    if (error instanceof BtrieveError || error instanceof DiskError) return undefined;
+    throw error;
   }
 }
 

@@ -167,6 +167,30 @@ test('a live delta that is gone is told with its remedy', async () => {
   expect(numbers('a.btr')).toEqual(upTo(20));
 });
 
+test('a delta that was cut short is told as that; what can be read of it is recovered', async () => {
+  expect((await run('-startbu', at('a.btr'))).code).toBe(0);
+  insert('a.btr', 21, 400);
+  const whole = readFileSync(at('a.^^^'));
+  // One page of it is damaged: no record of another page is lost.
+  const { pageSize } = checkFile(at('a.btr'));
+  const damaged = Buffer.from(whole);
+  const page = damaged.length / pageSize - 1;
+  damaged.fill(0xee, page * pageSize + 100, page * pageSize + 120);
+  writeFileSync(at('a.^^^'), damaged);
+  const recovered = await json('-recover', at('a.btr'), at('a.seq'));
+  expect((recovered.result as { recovered: number }).recovered).toBeGreaterThan(200);
+  writeFileSync(at('a.^^^'), whole.subarray(0, Math.floor(whole.length / 2)));
+  const told = await run('-stat', at('a.btr'));
+  expect(told.code).toBe(2);
+  expect(told.out).toContain('was cut short');
+  expect(told.out).toContain('--discard --yes');
+  expect(told.out).not.toContain('-recover');
+  expect(await json('-stat', at('a.btr'))).toMatchObject({ status: 2, reason: 'delta-missing' });
+  expect(await json('-contops')).toMatchObject({ result: { files: [{ state: 'damaged' }] } });
+  expect((await run('-endbu', at('a.btr'), '--discard', '--yes')).code).toBe(0);
+  expect(numbers('a.btr')).toEqual(upTo(20));
+});
+
 test('-hotcopy copies files as they are, verified, and takes them out', async () => {
   mkdirSync(at('backup'));
   writeFileSync(at('list'), `${at('a.btr')}\n${at('b.btr')}\n`);

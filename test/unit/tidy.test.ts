@@ -315,6 +315,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'contops/active-sets',
       'contops/delta-files',
       'contops/frozen-mark',
+      'contops/file-with-delta',
       'contops/continuous-operations',
       'contops/hot-copy',
       'contops/backup-agent',
@@ -967,6 +968,11 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'archival/archived-files': ['archival/blog-check', 'archival/blog-config'],
   'contops/delta-files': ['contops/active-sets'],
   'contops/frozen-mark': ['contops/active-sets'],
+  'contops/file-with-delta': [
+    'contops/active-sets',
+    'contops/delta-files',
+    'contops/frozen-mark',
+  ],
   'contops/continuous-operations': [
     'contops/active-sets',
     'contops/delta-files',
