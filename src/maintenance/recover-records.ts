@@ -67,7 +67,7 @@ export function* recoverRecords(
   if (beginsAsOriginal(source, files))
     return yield* recoverOriginal(source, output, { owner, dryRun, overDataFile, files });
   const live = liveFile(files, source);
-  const handle = openDamaged(live?.files ?? files, source);
+  const handle = openDamaged(live.files, source);
   let target: OutputFile | undefined;
   try {
     const pages = yield* soundPages(handle);
@@ -82,7 +82,7 @@ export function* recoverRecords(
     const { listed: problems, count: problemCount } = recovery.problems;
     const expected = pages.counter(COUNTER.RECORDS);
     const bytes = writer?.bytes ?? 0;
-    const notes = live === undefined ? [] : [`It was read with its delta, ${live.delta}.`];
+    const { notes } = live;
     return { recovered, expected, problems, problemCount, lostPages, unconfirmed, bytes, notes };
   } catch (error) {
     throw fileError('the file cannot be recovered', error, source);
@@ -92,12 +92,14 @@ export function* recoverRecords(
   }
 }
 
-/** Undefined too if the list of its root cannot be read: then it is the data file that is read. */
-function liveFile(files: FileSystem, source: string): ReturnType<typeof withDelta> {
+/** The disk to read a file from, with its delta. If the list of its root cannot be read, it is the data file that is read. */
+function liveFile(files: FileSystem, source: string): { files: FileSystem; notes: string[] } {
   try {
-    return withDelta(files, source, true);
+    const live = withDelta(files, source, true);
+    if (live === undefined) return { files, notes: [] };
+    return { files: live.files, notes: [`It was read with its delta, ${live.delta}.`] };
   } catch (error) {
-    if (error instanceof BtrieveError || error instanceof DiskError) return undefined;
+    if (error instanceof BtrieveError || error instanceof DiskError) return { files, notes: [] };
     throw error;
   }
 }
