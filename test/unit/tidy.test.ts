@@ -968,11 +968,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'archival/archived-files': ['archival/blog-check', 'archival/blog-config'],
   'contops/delta-files': ['contops/active-sets'],
   'contops/frozen-mark': ['contops/active-sets'],
-  'contops/file-with-delta': [
-    'contops/active-sets',
-    'contops/delta-files',
-    'contops/frozen-mark',
-  ],
+  'contops/file-with-delta': ['contops/active-sets', 'contops/delta-files', 'contops/frozen-mark'],
   'contops/continuous-operations': [
     'contops/active-sets',
     'contops/delta-files',
