@@ -163,7 +163,14 @@ export function findSegments(files: FileSystem, logPathOrDirectory: string): str
 
 function inOrder({ head: a, path: one }: FoundHead, { head: b, path: other }: FoundHead): number {
   const byContent = a.afterChangeSeq - b.afterChangeSeq || a.createdAt - b.createdAt;
-  return byContent || (one < other ? -1 : 1);
+  // Two that begin with the same change in the same millisecond: what goes on comes last.
+  const byState = Number(isFinished(other)) - Number(isFinished(one));
+  return byContent || byState || (one < other ? -1 : 1);
+}
+
+function isFinished(path: string): boolean {
+  const at = basename(path).search(/\.[0-9a-f]{16}(\.|$)/);
+  return at >= 0 && FINISHED.test(basename(path).slice(at));
 }
 
 /** Names in a directory; undefined if it is none. */

@@ -63,6 +63,7 @@ export function* hotCopy(
   const files = paths.map((path) => resolve(path));
   const copies = files.map((file) => join(resolve(directory), basename(file)));
   yield* continuous.endingInterrupted(files, { by: BY, owner });
+  assertDirectory(disk, resolve(directory));
   for (const copy of copies) {
     if (continuous.isMaking(copy)) throw beingMade(copy);
     settleTarget(disk, copy);
@@ -97,6 +98,15 @@ export function* hotCopy(
   }
 }
 
+function assertDirectory(disk: FileSystem, directory: string): void {
+  try {
+    disk.list(directory);
+  } catch (cause) {
+    const message = 'there is no such directory';
+    throw new BtrieveError(Status.DIRECTORY_ERROR, message, { file: directory, cause });
+  }
+}
+
 function checkTargets(
   disk: FileSystem,
   files: readonly string[],
@@ -105,13 +115,6 @@ function checkTargets(
 ): void {
   for (const [at, copy] of copies.entries()) {
     if (copies.indexOf(copy) !== at || files.includes(copy)) throw sameName(copy);
-    try {
-      // Throws if there is no such directory.
-      disk.list(dirname(copy));
-    } catch (cause) {
-      const message = 'there is no such directory';
-      throw new BtrieveError(Status.DIRECTORY_ERROR, message, { file: dirname(copy), cause });
-    }
     if (replace) {
       assertNoSource(disk, files, copy);
       continue;

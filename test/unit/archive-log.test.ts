@@ -143,6 +143,21 @@ test('an older copy is refused, to be read it may be opened, and accepted it goe
   third.stop();
 });
 
+test('of segments that begin with the same change in the same millisecond the one that goes on is the last', () => {
+  const world = newLogWorld();
+  const engine = start(world);
+  const client = engine.client();
+  const file = makeFile(client, FILE);
+  add(client, file, 1, 3);
+  engine.archiveCut(FILE);
+  add(client, file, 4);
+  engine.stop();
+  // As it is where a log that begins after a gap is cut at once: the head is all that it has.
+  const name = `${LOG}.00000000000000ff`;
+  copyFile(world.disk, LOG, name);
+  expect(findSegments(world.disk, LOG).slice(-2)).toEqual([name, LOG]);
+});
+
 test('a crash in the middle of it is no older copy', () => {
   const world = newLogWorld();
   const engine = start(world, { operationBundleLimit: 3 });
