@@ -2,7 +2,7 @@
  * Seeded faults: builds of the engine with one rule broken each. The crash tests must find every
  * one of them, for a test that cannot fail proves nothing.
  *
- * Owns the list. A fault is a change of one place of one source; `seeded-faults.test.ts` makes it.
+ * Owns the list, and how a fault is put into a source: as a change of one place.
  * The text to be found is there exactly once, so a fault that no longer applies shows itself. Who
  * changes the engine brings the fault up to date, or takes it out together with the rule.
  */
@@ -17,6 +17,16 @@ export interface SeededFault {
   readonly why: string;
   /** The scenario that is tried first; the others follow if it finds nothing. */
   readonly first: string;
+}
+
+/** A source with a fault. Throws if it does not fit exactly one place. */
+export function putFault(source: string, { name, file, find, replace }: SeededFault): string {
+  const [before = '', after, ...more] = source.split(find);
+  if (after === undefined || more.length > 0) {
+    const times = after === undefined ? 0 : more.length + 1;
+    throw new Error(`the fault '${name}' no longer applies: ${file} has ${times} times ${find}`);
+  }
+  return before + replace + after;
 }
 
 const MICROKERNEL = 'src/microkernel';

@@ -3,24 +3,22 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
-import { CompiledTree } from './compiled-tree.js';
-
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+import { compiledPath, compilePrograms, ROOT } from './compiled-tree.js';
 
 let directory: string | undefined;
-let tree: CompiledTree | undefined;
 
 afterAll(() => {
   if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
 });
 
-/** Where a source of this project is as JavaScript, until the tests of the file are over. */
+/** Where a program of this project is as JavaScript, until the tests of the file are over. */
 export function compiled(source: string): string {
-  directory ??= mkdtempSync(join(tmpdir(), 'isamite-programs-'));
-  tree ??= new CompiledTree(join(directory, 'tree'));
-  return tree.add(join(ROOT, source));
+  if (directory === undefined) {
+    directory = mkdtempSync(join(tmpdir(), 'isamite-programs-'));
+    compilePrograms(join(directory, 'tree'));
+  }
+  return compiledPath(join(directory, 'tree'), source);
 }
 
 export interface Ended {

@@ -7,6 +7,8 @@
  * than one place, says so. Who changes the engine brings the fault up to date, or takes it out
  * together with the rule.
  */
+import { posix } from 'node:path';
+import type { FaultToFind } from '../../support/faults/suite.js';
 
 /** A change of one line. */
 interface Edit {
@@ -46,6 +48,16 @@ export function putFault(source: string, { name, file, edits }: RecordFault): st
     lines[at] = line.replace(edit.find, () => edit.put) + (edit.append ?? '');
   }
   return lines.join('\n');
+}
+
+/** As the tests of faults take them. */
+export function seeded(faults: readonly RecordFault[]): FaultToFind[] {
+  return faults.map((fault) => ({
+    name: fault.name,
+    file: posix.join('src/microkernel', fault.file),
+    put: (source) => putFault(source, fault),
+    first: fault.first,
+  }));
 }
 
 /** The number of the line, or why there is none. */
