@@ -6,9 +6,9 @@ import { checkWholeTransactions } from '../roll-forward/roll-forward-rules.js';
 import * as rules from './archive-rules.js';
 import { ARCHIVE_SCENARIOS } from './archive-scenarios.js';
 
-const LIMIT = 120;
+const LIMIT = 40;
 /** Of roll-forward, and states of each. */
-const LIVES = 8;
+const LIVES = 4;
 const LIFE_LIMIT = 12;
 
 export function trials(seed: number): Trial[] {

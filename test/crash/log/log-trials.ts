@@ -5,7 +5,7 @@ import { LogLab, type LogScenario } from './log-lab.js';
 import { LOG_SCENARIOS } from './log-scenarios.js';
 
 /** States, or calls, of one trial. */
-const LIMIT = 60;
+const LIMIT = 40;
 
 export function trials(seed: number): Trial[] {
   const failing = ({ name }: LogScenario): Trial => ({

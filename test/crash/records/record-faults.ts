@@ -467,7 +467,7 @@ const INDEX_FAULTS: readonly RecordFault[] = [
     file: OPEN,
     edits: [{ after: 'change(work:', find: 'pages.complete();', put: '' }],
     why: 'what was reported done is on disk',
-    first: 'index made, repeating',
+    first: 'index refused, for there are duplicates',
   },
   {
     name: 'leftover of a half-built index not dropped',

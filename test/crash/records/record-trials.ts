@@ -6,8 +6,10 @@ import { RecordLab } from './record-lab.js';
 import { OPERATIONS } from './record-operations.js';
 import { SCENARIOS } from './record-scenarios.js';
 
-/** States, or calls, of one trial. */
-const LIMIT = 80;
+/** States of one trial. */
+const LIMIT = 50;
+/** Failing calls of one trial. */
+const CALLS = 80;
 
 export function trials(seed: number): Trial[] {
   const print = (): void => undefined;
@@ -24,7 +26,7 @@ export function trials(seed: number): Trial[] {
   });
   const failing = ({ name }: { readonly name: string }): Trial => ({
     name: `${name}, failing calls`,
-    run: (strikes) => void runFailing({ seed, limit: LIMIT, only: `${name}/`, print, strikes }),
+    run: (strikes) => void runFailing({ seed, limit: CALLS, only: `${name}/`, print, strikes }),
   });
   const full = ({ name }: { readonly name: string }): Trial => ({
     name: `${name}, full disk`,
