@@ -110,3 +110,15 @@ export async function startEngine(
     }
   }
 }
+
+/** What an engine that has ended its connections takes to let go of its root, in milliseconds, at the most. */
+const LETTING_GO = 10_000;
+
+/** Settles when the engine of a root that was told to stop has let go of it, so that another one can start. */
+export async function rootLetGo(root: string): Promise<void> {
+  const { isEngineRunning } = await import('../src/index.js');
+  const until = Date.now() + LETTING_GO;
+  while (isEngineRunning({ root }) && Date.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, RETRY / 10));
+  }
+}

@@ -16,7 +16,7 @@ import {
   type TcpPlace,
 } from '../src/index.js';
 import type { Console } from './console.js';
-import { chooseRoot } from './engine-for-command.js';
+import { chooseRoot, rootLetGo } from './engine-for-command.js';
 import { daemonHelp } from './isamited-help.js';
 import { EXIT, toJson, type Outcome } from './outcome.js';
 
@@ -191,6 +191,7 @@ async function stop({ wait, values }: Given, root: string): Promise<Outcome> {
   try {
     await client.administer('stop', { force: values.force === true });
     await client.ended;
+    await rootLetGo(root);
     return done(`The engine of ${root} was stopped (process ${pid}).`, { root, pid });
   } finally {
     await client.close();

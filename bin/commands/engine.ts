@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { readAllPages, type Client } from '../../src/index.js';
-import { chooseRoot } from '../engine-for-command.js';
+import { chooseRoot, rootLetGo } from '../engine-for-command.js';
 import { grouped } from '../messages.js';
 import { done, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
@@ -61,6 +61,7 @@ export async function stop(session: Session): Promise<Outcome> {
     await running.administer('stop', { force: session.isSet('yes') });
     await running.ended;
     const { root } = chooseRoot(session.value('root'), session.console);
+    await rootLetGo(root);
     return done(`The engine at ${root} was stopped (process ${pid}).`, { root, pid });
   }
   await session.client();

@@ -423,6 +423,7 @@ const OPENING_FAULTS: readonly SeededFault[] = [
       if (log !== undefined && !isRecovering) this.#control.appliedLsn = log.lastLsn;
       if (this.#isCopy && !isRecovering) this.#leaveTimeline();
       this.#control.holder = holder;
+      this.#control.frozenBy = '';
       // Of a file that was in use before, transactions may have numbers.
       const record = this.#committedRecord();
       this.#controlPages.claim(record);`,
@@ -432,6 +433,7 @@ const OPENING_FAULTS: readonly SeededFault[] = [
       if (log !== undefined && !isRecovering) this.#control.appliedLsn = log.lastLsn;
       if (this.#isCopy && !isRecovering) this.#leaveTimeline();
       this.#control.holder = holder;
+      this.#control.frozenBy = '';
       // Of a file that was in use before, transactions may have numbers.
       const record = this.#committedRecord();
       this.#controlPages.claim(record);

@@ -5,6 +5,6 @@ import { ARCHIVE_SCENARIOS } from './archive-scenarios.js';
 testCrashStates({
   title: 'what a file holds its archival log holds, after every crash',
   scenarios: ARCHIVE_SCENARIOS,
-  limit: 380,
+  limit: 400,
   least: { states: 15_000, deeper: 4_000, kills: 1_000 },
 });
