@@ -6,5 +6,5 @@ testCrashStates({
   title: 'what a file holds its archival log holds, after every crash',
   scenarios: ARCHIVE_SCENARIOS,
   limit: 400,
-  least: { states: 15_000, deeper: 4_000, kills: 1_000 },
+  least: { states: 18_000, deeper: 4_000, kills: 1_000 },
 });

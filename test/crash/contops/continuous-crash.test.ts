@@ -6,5 +6,5 @@ testCrashStates({
   title: 'continuous operation survives every crash',
   scenarios: CONTINUOUS_SCENARIOS,
   limit: 400,
-  least: { states: 20_000, deeper: 5_000, kills: 2_000 },
+  least: { states: 30_000, deeper: 5_000, kills: 2_000 },
 });

@@ -5,6 +5,6 @@ import { testCrashStates } from './log-suite.js';
 testCrashStates({
   title: 'what was committed survives every crash',
   scenarios: LOG_SCENARIOS,
-  limit: 1250,
-  least: { states: 40_000, deeper: 10_000, kills: 1_500 },
+  limit: 1000,
+  least: { states: 30_000, deeper: 10_000, kills: 1_500 },
 });
