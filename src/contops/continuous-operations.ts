@@ -41,7 +41,13 @@ import {
   type ActiveSets,
 } from './active-sets.js';
 import { standingOf, type DeltaFileSystem } from './delta-files.js';
-import { findElsewhere, isSameFile, markOf } from './frozen-mark.js';
+import {
+  findElsewhere,
+  findFrozenAt,
+  isSameFile,
+  markOf,
+  type FoundElsewhere,
+} from './frozen-mark.js';
 
 /** How files are put into continuous operation. */
 export interface StartContinuousOptions {
@@ -537,10 +543,13 @@ export class ContinuousOperations implements ContinuousUse {
     return this.#parts.sets.all.some((each) => each.copy === copy && each.state === 'active');
   }
 
-  /** Throws 85 if a file may not be removed, renamed or created over. */
+  /** Throws 85 if a file may not be removed, renamed or created over, since this root or another has it in. */
   assertFree(path: string): void {
-    if (!this.isIn(path)) return;
-    throw refused(Status.FILE_INUSE, 'the file is in continuous operation', path, 'continuous');
+    if (this.isIn(path))
+      throw refused(Status.FILE_INUSE, 'the file is in continuous operation', path, 'continuous');
+    const { disk } = this.#parts;
+    const found = look(path, () => findFrozenAt(disk, resolve(path)));
+    if (found !== undefined) throw inElsewhere(found, found.root, path);
   }
 
   /** A file is about to be opened: tells what a delta beside it is that it does not belong to. */
@@ -617,11 +626,7 @@ export class ContinuousOperations implements ContinuousUse {
     const { path, control, identity } = pages;
     const found = findElsewhere(this.#parts.disk, identity, control);
     if (found === undefined) return;
-    if (!found.isMoved) throw elsewhere(control.frozenBy, path, found.entry.path);
-    const message =
-      `the file is in continuous operation as ${found.entry.path}, where it is no more; give it that name again, so ` +
-      'that its delta is found';
-    throw refused(Status.FILE_INUSE, message, path, 'moved');
+    throw inElsewhere(found, control.frozenBy, path);
   }
 
   /** A file was opened: an ending that a crash has interrupted goes on, to its end. */
@@ -772,6 +777,15 @@ function elsewhere(root: string, path: string, as: string): BtrieveError {
   const name = as === path ? '' : ` as ${as}`;
   const message = `the engine of ${root} has the file in continuous operation${name}; end that there`;
   return refused(Status.FILE_INUSE, message, path, 'continuous');
+}
+
+/** Of a file that another root has in, or that is in by a name that it has no more. */
+function inElsewhere({ entry, isMoved }: FoundElsewhere, root: string, path: string): BtrieveError {
+  if (!isMoved) return elsewhere(root, path, entry.path);
+  const message =
+    `the file is in continuous operation as ${entry.path}, where it is no more; give it that name again, so ` +
+    'that its delta is found';
+  return refused(Status.FILE_INUSE, message, path, 'moved');
 }
 
 /** What the disk says to a question about a path. */

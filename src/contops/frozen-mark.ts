@@ -5,10 +5,13 @@
  * Invariant: it is a hint. Copies have it too, and so has a file that was given up; the list of that root decides, and
  * of two files with the same content it is the one at its place there.
  */
+import { deltaPathOf, placeOfFile, readDeltaHeader } from '../microkernel/continuous/delta-file.js';
 import { DiskError } from '../microkernel/disk-error.js';
+import { chooseFcr } from '../microkernel/fcr-choice.js';
 import type { ControlRecord } from '../microkernel/fcr.js';
 import { HOLDER_ROOT_SIZE } from '../microkernel/layout.js';
 import type { FileIdentity, FileSystem } from '../microkernel/ports.js';
+import { BtrieveError } from '../microkernel/status.js';
 import { activeSetsFileOf, readActiveFiles, type ActiveFile } from './active-sets.js';
 
 /** A file in continuous operation that was opened by another name than it was put in by. */
@@ -45,6 +48,56 @@ export function findElsewhere(
   } catch (error) {
     if (error instanceof DiskError) return undefined;
     throw error;
+  }
+}
+
+/**
+ * Who has the file at a path in continuous operation, for whoever is about to put something else in its place:
+ * by the delta beside it, also if the file is gone, and by what the file itself says.
+ */
+export function findFrozenAt(
+  disk: FileSystem,
+  path: string,
+): (FoundElsewhere & { readonly root: string }) | undefined {
+  try {
+    return findByDelta(disk, path) ?? findByMark(disk, path);
+  } catch (error) {
+    if (error instanceof DiskError) return undefined;
+    throw error;
+  }
+}
+
+function findByDelta(disk: FileSystem, path: string): ReturnType<typeof findFrozenAt> {
+  const delta = deltaPathOf(placeOfFile(disk, path));
+  if (delta === path || !disk.exists(delta)) return undefined;
+  const handle = disk.open(delta, 'read');
+  try {
+    const header = readDeltaHeader(handle);
+    if (typeof header === 'string') return undefined;
+    const { root, set } = header;
+    const id = Buffer.from(set).toString('hex');
+    const entry = readActiveFiles(disk, activeSetsFileOf(root)).find(
+      (each) => each.set === id && isSameFile(disk, each.path, path),
+    );
+    return entry && { entry, root, isMoved: false };
+  } finally {
+    handle.close();
+  }
+}
+
+function findByMark(disk: FileSystem, path: string): ReturnType<typeof findFrozenAt> {
+  if (!disk.exists(path)) return undefined;
+  const handle = disk.open(path, 'read');
+  try {
+    const { control } = chooseFcr(handle);
+    const found = findElsewhere(disk, handle.identity(), control);
+    return found && { ...found, root: control.frozenBy };
+  } catch (error) {
+    // What is no data file, or a damaged one, says nothing.
+    if (error instanceof BtrieveError) return undefined;
+    throw error;
+  } finally {
+    handle.close();
   }
 }
 

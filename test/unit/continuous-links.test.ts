@@ -13,9 +13,11 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checkFile, engineOfFile, MicroKernel } from '../../src/index.js';
+import { Op } from '../../src/microkernel/calls/operations.js';
+import { Caller } from '../support/caller.js';
 import { add, Line, makeFile, numbersIn } from '../support/log-world.js';
 
 let directory = '';
@@ -133,6 +135,38 @@ test('a file that was moved is not opened without its delta, and goes on at its 
   engine.endContinuous([file], { discard: true });
   expect(numbersIn(engine.client(), at('d/b.dat'))).toHaveLength(10);
 });
+
+const DELETE = -128;
+const RENAME = -127;
+
+test.each(['d/a.dat', 'links/b.dat', 'links/x.dat'])(
+  'as %s it is not removed, renamed, created over or copied over by the engine of another root',
+  (name) => {
+    const engine = putIn('d/a.dat');
+    linkSync(file, at('links/x.dat'));
+    const frozen = readFileSync(file);
+    const other = start('other');
+    const client = other.client();
+    const source = at(`d/from/${basename(name)}`);
+    mkdirSync(dirname(source));
+    makeFile(client, source).close();
+    const caller = new Caller(client);
+    expect(caller.call(Op.CREATE, { key: Buffer.from(at(name)), keyNumber: DELETE }).status).toBe(
+      85,
+    );
+    const to = [...Buffer.from(`${at('d/new.dat')}\0`)];
+    const renaming = { key: Buffer.from(at(name)), keyNumber: RENAME, data: to };
+    expect(caller.call(Op.CREATE, renaming).status).toBe(85);
+    const refusal = expect.objectContaining({ status: 85, reason: 'continuous' }) as Error;
+    expect(() => client.createFile(at(name), Line, { replace: true })).toThrow(refusal);
+    expect(() => other.hotCopy([source], dirname(at(name)), { replace: true })).toThrow(refusal);
+    expect(readFileSync(at(name)).equals(frozen)).toBe(true);
+    engine.endContinuous('all');
+    expect(numbersIn(engine.client(), file)).toHaveLength(20);
+    engine.stop();
+    client.createFile(at(name), Line, { replace: true });
+  },
+);
 
 test('two names of one file in a call are one file twice', () => {
   const engine = start('root');

@@ -633,6 +633,8 @@ export class FileTable {
     let handle: FileHandle | undefined;
     try {
       handle = holdAlone(files, path);
+      // The engine of another root may have put it in until a moment ago.
+      this.#options.continuous?.assertFree(path);
       work();
     } catch (error) {
       throw fileError('the file cannot be removed or renamed', error, path);
