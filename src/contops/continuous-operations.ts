@@ -42,11 +42,12 @@ import {
 } from './active-sets.js';
 import { standingOf, type DeltaFileSystem } from './delta-files.js';
 import {
+  assertNotFrozenAt,
+  elsewhere,
   findElsewhere,
-  findFrozenAt,
+  inElsewhere,
   isSameFile,
   markOf,
-  type FoundElsewhere,
 } from './frozen-mark.js';
 
 /** How files are put into continuous operation. */
@@ -548,8 +549,7 @@ export class ContinuousOperations implements ContinuousUse {
     if (this.isIn(path))
       throw refused(Status.FILE_INUSE, 'the file is in continuous operation', path, 'continuous');
     const { disk } = this.#parts;
-    const found = look(path, () => findFrozenAt(disk, resolve(path)));
-    if (found !== undefined) throw inElsewhere(found, found.root, path);
+    look(path, () => assertNotFrozenAt(disk, resolve(path)));
   }
 
   /** A file is about to be opened: tells what a delta beside it is that it does not belong to. */
@@ -618,7 +618,7 @@ export class ContinuousOperations implements ContinuousUse {
     const isThere = readActiveFiles(disk, list).some(
       (each) => each.set === id && isSameFile(disk, each.path, path),
     );
-    if (isThere) throw elsewhere(root, path, path);
+    if (isThere) throw elsewhere(root, path);
   }
 
   assertNotElsewhere({ pages }: OpenFile): void {
@@ -771,21 +771,6 @@ function entryOf({ path, copy, file, frozen, header }: Started): ActiveFile {
 function layOver({ file, frozen, header, delta }: Started): void {
   if (frozen === undefined || header === undefined || delta === undefined) return;
   file.pages.layOver(new OverlayHandle(file.pages.handle, delta, header, frozen, true));
-}
-
-function elsewhere(root: string, path: string, as: string): BtrieveError {
-  const name = as === path ? '' : ` as ${as}`;
-  const message = `the engine of ${root} has the file in continuous operation${name}; end that there`;
-  return refused(Status.FILE_INUSE, message, path, 'continuous');
-}
-
-/** Of a file that another root has in, or that is in by a name that it has no more. */
-function inElsewhere({ entry, isMoved }: FoundElsewhere, root: string, path: string): BtrieveError {
-  if (!isMoved) return elsewhere(root, path, entry.path);
-  const message =
-    `the file is in continuous operation as ${entry.path}, where it is no more; give it that name again, so ` +
-    'that its delta is found';
-  return refused(Status.FILE_INUSE, message, path, 'moved');
 }
 
 /** What the disk says to a question about a path. */

@@ -11,7 +11,7 @@ import { chooseFcr } from '../microkernel/fcr-choice.js';
 import type { ControlRecord } from '../microkernel/fcr.js';
 import { HOLDER_ROOT_SIZE } from '../microkernel/layout.js';
 import type { FileIdentity, FileSystem } from '../microkernel/ports.js';
-import { BtrieveError } from '../microkernel/status.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
 import { activeSetsFileOf, readActiveFiles, type ActiveFile } from './active-sets.js';
 
 /** A file in continuous operation that was opened by another name than it was put in by. */
@@ -52,22 +52,42 @@ export function findElsewhere(
 }
 
 /**
- * Who has the file at a path in continuous operation, for whoever is about to put something else in its place:
- * by the delta beside it, also if the file is gone, and by what the file itself says.
+ * For whoever is about to put something else in the place of a file. Throws 85 if a root has it in continuous operation:
+ * by the delta beside it, also if the file is gone, or by what the file itself says.
  */
-export function findFrozenAt(
-  disk: FileSystem,
-  path: string,
-): (FoundElsewhere & { readonly root: string }) | undefined {
+export function assertNotFrozenAt(disk: FileSystem, path: string): void {
   try {
-    return findByDelta(disk, path) ?? findByMark(disk, path);
+    const found = findByDelta(disk, path) ?? findByMark(disk, path);
+    if (found !== undefined) throw inElsewhere(found, found.root, path);
   } catch (error) {
-    if (error instanceof DiskError) return undefined;
-    throw error;
+    // What cannot be read says nothing.
+    if (!(error instanceof DiskError)) throw error;
   }
 }
 
-function findByDelta(disk: FileSystem, path: string): ReturnType<typeof findFrozenAt> {
+/** Of a file that a root has in by this name, by another one, or by one that it has no more: 85. */
+export function inElsewhere(
+  { entry, isMoved }: FoundElsewhere,
+  root: string,
+  path: string,
+): BtrieveError {
+  if (!isMoved) return elsewhere(root, path, entry.path);
+  const message =
+    `the file is in continuous operation as ${entry.path}, where it is no more; give it that name again, so ` +
+    'that its delta is found';
+  return new BtrieveError(Status.FILE_INUSE, message, { reason: 'moved', file: path });
+}
+
+/** `as`: the name by which it is in. */
+export function elsewhere(root: string, path: string, as = path): BtrieveError {
+  const name = as === path ? '' : ` as ${as}`;
+  const message = `the engine of ${root} has the file in continuous operation${name}; end that there`;
+  return new BtrieveError(Status.FILE_INUSE, message, { reason: 'continuous', file: path });
+}
+
+type Found = FoundElsewhere & { readonly root: string };
+
+function findByDelta(disk: FileSystem, path: string): Found | undefined {
   const delta = deltaPathOf(placeOfFile(disk, path));
   if (delta === path || !disk.exists(delta)) return undefined;
   const handle = disk.open(delta, 'read');
@@ -85,7 +105,7 @@ function findByDelta(disk: FileSystem, path: string): ReturnType<typeof findFroz
   }
 }
 
-function findByMark(disk: FileSystem, path: string): ReturnType<typeof findFrozenAt> {
+function findByMark(disk: FileSystem, path: string): Found | undefined {
   if (!disk.exists(path)) return undefined;
   const handle = disk.open(path, 'read');
   try {

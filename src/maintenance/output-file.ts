@@ -6,6 +6,7 @@
  * earlier sees that it is not its own any more, and gives up.
  */
 import { dirname } from 'node:path';
+import { assertNotFrozenAt } from '../contops/frozen-mark.js';
 import { beginsAsOriginal } from '../legacy/identify.js';
 import { isNamedAsPart, partsOf } from '../legacy/legacy-volumes.js';
 import { isDataFileAt } from '../microkernel/file-kinds.js';
@@ -29,15 +30,18 @@ export class OutputFile {
   readonly #files: FileSystem;
   readonly #path: string;
   readonly #temporary: string;
+  readonly #overDataFile: boolean;
   #isOpen = true;
 
-  /** Throws 85 (it is the source), 59 (a data file), 12, 94, 18. */
+  /** Throws 85 (it is the source, or a data file in use), 59 (a data file), 12, 94, 18. */
   constructor(path: string, options: OutputOptions = {}) {
     this.#files = options.files ?? new NodeFileSystem({ worker: 'never' });
     this.#path = path;
     this.#temporary = `${path}${SUFFIX}`;
+    this.#overDataFile = options.overDataFile === true;
     try {
       assertReplaceable(this.#files, path, options);
+      if (this.#overDataFile) closeIfThere(holdUnused(this.#files, path));
       if (this.#files.exists(this.#temporary)) this.#files.remove(this.#temporary);
       this.handle = this.#files.open(this.#temporary, 'create');
     } catch (error) {
@@ -45,16 +49,20 @@ export class OutputFile {
     }
   }
 
-  /** All has been written and synced: the file gets its name. Throws 85 (somebody else makes it), 2, 94. */
+  /** All has been written and synced: the file gets its name. Throws 85 (somebody else makes it, or uses what is there), 2, 94. */
   finish(): void {
+    let old: FileHandle | undefined;
     try {
       this.#assertOwn();
+      if (this.#overDataFile) old = holdUnused(this.#files, this.#path);
       this.handle.close();
       this.#isOpen = false;
       this.#files.rename(this.#temporary, this.#path);
       this.#files.syncDirectory(dirname(this.#path));
     } catch (error) {
       throw fileError('the output file cannot be finished', error, this.#path);
+    } finally {
+      closeIfThere(old);
     }
   }
 
@@ -101,6 +109,26 @@ function assertReplaceable(files: FileSystem, path: string, options: OutputOptio
   if (!isData && !isNamedAsPart(path)) return;
   const message = `the output would take the place of a data file${isData ? '' : ' in several pieces'}`;
   throw new BtrieveError(Status.FILE_ALREADY_EXISTS, message, { reason: 'data-file', file: path });
+}
+
+/** Holds a data file that is about to be replaced. Throws 85 if somebody has it open, or in continuous operation. */
+function holdUnused(files: FileSystem, path: string): FileHandle | undefined {
+  assertNotFrozenAt(files, path);
+  if (!files.exists(path) || !isDataFileAt(files, path)) return undefined;
+  const handle = files.open(path, 'read');
+  try {
+    if (!handle.tryLock('exclusive')) throw lockedError(path);
+    // Between the two calls somebody may have put it in.
+    assertNotFrozenAt(files, path);
+    return handle;
+  } catch (error) {
+    closeQuietly(handle);
+    throw error;
+  }
+}
+
+function closeIfThere(handle: FileHandle | undefined): void {
+  if (handle !== undefined) closeQuietly(handle);
 }
 
 /** A new file that is closed gets its name. Throws 59 (the name is taken), 85 (its file is in use), 2, 94. */

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { OutputFile } from '../../src/maintenance/output-file.js';
+import { MicroKernel } from '../../src/index.js';
 import { writeFully } from '../../src/microkernel/disk-error.js';
+import { Line, makeFile } from '../support/log-world.js';
 
 let directory = '';
 let path = '';
@@ -43,4 +45,31 @@ test('what another one is still making gets no name, and its maker can finish', 
   second.finish();
   expect(readFileSync(path, 'latin1')).toBe('all of the second');
   expect(readdirSync(directory)).toEqual(['a.out']);
+});
+
+test('a data file that is open, or in continuous operation, is not replaced', () => {
+  const data = join(directory, 'a.dat');
+  const engine = MicroKernel.start({
+    root: join(directory, 'root'),
+    settings: { requester: false },
+  });
+  try {
+    makeFile(engine.client(), data).close();
+    const begun = new OutputFile(data, { overDataFile: true });
+    write(begun, 'new');
+    const refusal = (reason: string): Error =>
+      expect.objectContaining({ status: 85, reason }) as Error;
+    const made = engine.client().openFile(data, Line);
+    expect(() => new OutputFile(data, { overDataFile: true })).toThrow(refusal('locked'));
+    expect(() => begun.finish()).toThrow(refusal('locked'));
+    engine.startContinuous([data]);
+    made.close();
+    expect(() => new OutputFile(data, { overDataFile: true })).toThrow(refusal('continuous'));
+    expect(() => begun.finish()).toThrow(refusal('continuous'));
+    engine.endContinuous('all');
+    begun.finish();
+    expect(readFileSync(data, 'latin1')).toBe('new');
+  } finally {
+    engine.stop();
+  }
 });
