@@ -66,8 +66,8 @@ export function* hotCopy(
   assertDirectory(disk, resolve(directory));
   for (const copy of copies) {
     if (continuous.isMaking(copy)) throw beingMade(copy);
-    settleTarget(disk, copy);
   }
+  settleTargets(disk, copies);
   checkTargets(disk, files, copies, replace);
   for (const copy of copies) {
     if (disk.exists(copy)) closeQuietly(holdUnused(disk, copy, assertNotInUse));
@@ -189,13 +189,21 @@ function takeBack(disk: FileSystem, copy: string): void {
   }
 }
 
-/** What a kill has left where a copy is to be: half a copy goes, and what was about to be replaced has its name again. */
-function settleTarget(disk: FileSystem, copy: string): void {
+/**
+ * What a kill has left where the copies of a call are to be. While one of them is not in its place, what others have
+ * replaced is put back, so that there are no copies of two moments. Throws like `rename`.
+ */
+function settleTargets(disk: FileSystem, copies: readonly string[]): void {
+  let copy = copies[0] ?? '';
   try {
-    if (disk.exists(temporaryOf(copy))) disk.remove(temporaryOf(copy));
-    if (!disk.exists(replacedOf(copy))) return;
-    if (disk.exists(copy)) disk.remove(replacedOf(copy));
-    else disk.rename(replacedOf(copy), copy);
+    const isCutShort = copies.some((each) => disk.exists(temporaryOf(each)));
+    for (copy of copies) {
+      if (!disk.exists(replacedOf(copy))) continue;
+      if (disk.exists(copy) && !isCutShort) disk.remove(replacedOf(copy));
+      else disk.rename(replacedOf(copy), copy);
+    }
+    // Only now: if this is cut short too, it is seen by these.
+    for (copy of copies) if (disk.exists(temporaryOf(copy))) disk.remove(temporaryOf(copy));
   } catch (error) {
     throw fileError('what is left of an earlier copy cannot be removed', error, copy);
   }
@@ -210,7 +218,13 @@ export function settleHotCopies(disk: FileSystem, sets: ActiveSets): void {
   const left = sets.all.filter(({ by }) => by === BY);
   if (left.length === 0) return;
   try {
-    for (const { copy } of left) if (copy !== undefined) settleTarget(disk, copy);
+    for (const set of new Set(left.map((each) => each.set))) {
+      const copies = left.filter((each) => each.set === set).map(({ copy }) => copy);
+      settleTargets(
+        disk,
+        copies.filter((copy) => copy !== undefined),
+      );
+    }
   } catch (error) {
     // A medium that is not there now; the next copy to it does it.
     if (!(error instanceof BtrieveError)) throw error;

@@ -91,6 +91,22 @@ test('renames fail from one on: no copy and no old one is lost', () => {
   }
 });
 
+test('killed while copies take their places: after the next start all are old ones, or all new', () => {
+  // Two renames for each, and then what was replaced is removed.
+  for (let at = 1; at <= 9; at++) {
+    const { world, engine, faulty } = begin();
+    const copying = engine.hotCopying(FILES, '/d/backup', REPLACE);
+    for (let step = 0; step < 3; step++) copying.next();
+    faulty.setFault({ at, code: 'EIO', operations: ['rename', 'remove'], lasting: true });
+    expect(() => copying.next()).toThrow();
+    const after = kill(world, engine);
+    const next = startEngine(after);
+    expect(after.disk.list('/d/backup')).toEqual(NAMES);
+    expect(countsOf(next), `cut at ${at}`).toEqual(at <= 6 ? [10, 10, 10] : [20, 20, 20]);
+    next.stop();
+  }
+});
+
 test('killed at any step: the next engine takes the files out, and half copies away', () => {
   for (let steps = 1; steps <= 3; steps++) {
     const { world, engine } = begin();
