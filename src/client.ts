@@ -154,7 +154,7 @@ export class Client {
     let result: R;
     try {
       result = work();
-      if (result instanceof Promise) throw notAwaited(result);
+      if (isThenable(result)) throw notAwaited(result);
     } catch (error) {
       if (this.isInTransaction) this.abortTransaction();
       throw error;
@@ -230,9 +230,14 @@ function unknownMode(mode: unknown): BtrieveError {
   });
 }
 
+/** A promise, of whatever library or realm. */
+function isThenable(value: unknown): boolean {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+}
+
 /** Operations are synchronous; what comes after the first `await` would be outside of the transaction. */
-function notAwaited(promise: Promise<unknown>): BtrieveError {
-  promise.catch(() => undefined);
+function notAwaited(promise: unknown): BtrieveError {
+  if (promise instanceof Promise) promise.catch(() => undefined);
   const message = 'the function of a transaction must not be asynchronous';
   return new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, message, {
     reason: 'asynchronous',

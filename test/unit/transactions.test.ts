@@ -328,6 +328,19 @@ describe('the typed API', () => {
     expect(mine.count).toBe(0);
   });
 
+  test('refuses what is no promise of this realm, but like one', () => {
+    const [first] = clients as [Client];
+    const mine = accounts(first);
+    const work = () =>
+      first.transaction(() => {
+        mine.insert({ id: 1, balance: 10 });
+        return { then: () => undefined };
+      });
+    expect(work).toThrow(expect.objectContaining({ reason: 'asynchronous' }) as Error);
+    expect(first.isInTransaction).toBe(false);
+    expect(mine.count).toBe(0);
+  });
+
   test('throws 84 and 85 where others have something locked', () => {
     const [first, second] = clients as [Client, Client];
     const mine = accounts(first);
