@@ -118,15 +118,16 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     return this.#operate('update', key, USE.WRITE, (handle) => {
       this.#assertWritable();
       if (!this.#find(handle, key, value)) return undefined;
-      this.#assertUnlocked(handle);
       const { data, locks } = handle.own;
       const { records } = data;
       const address = handle.position.current;
+      this.#assertUnlocked(handle, address);
       const uses = records.slots.useCount;
       const old = this.#decode(handle);
       const wanted = typeof change === 'function' ? change(old) : { ...old, ...change };
-      // The caller's function may have worked with this file, and with this record.
+      // The caller's function may have worked with this file, and with this record; others may have locked it.
       this.#enter(handle, USE.WRITE);
+      this.#assertUnlocked(handle, address);
       if (!records.find(address) || records.slots.useCount !== uses) throw this.#changedMeanwhile();
       const gaps = this.#gaps.map(({ at, length }) => {
         const bytes = new Uint8Array(length);
@@ -147,8 +148,8 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     return this.#operate('delete', key, USE.WRITE, (handle) => {
       this.#assertWritable();
       if (!this.#find(handle, key, value)) return false;
-      this.#assertUnlocked(handle);
       const address = handle.position.current;
+      this.#assertUnlocked(handle, address);
       handle.own.data.remove(address);
       handle.file.locks.removed(address);
       handle.position.removed();
@@ -310,8 +311,8 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     throw new BtrieveError(Status.ACCESS_TO_FILE_DENIED, message, { file: this.path });
   }
 
-  #assertUnlocked(handle: Handle): void {
-    if (handle.checkWrite(handle.position.current) === 0) return;
+  #assertUnlocked(handle: Handle, address: number): void {
+    if (handle.checkWrite(address) === 0) return;
     const message = 'another client has locked the record, or has changed it in a transaction';
     throw new BtrieveError(Status.RECORD_INUSE, message, { file: this.path });
   }

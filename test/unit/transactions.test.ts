@@ -341,6 +341,25 @@ describe('the typed API', () => {
     expect(mine.count).toBe(0);
   });
 
+  test('does not write over a lock that came while the new values were made', () => {
+    const [first, second] = clients as [Client, Client];
+    const mine = accounts(first);
+    mine.insert({ id: 1, balance: 10 });
+    const theirs = new Caller(second);
+    const { block } = theirs.open('/d/accounts.dat');
+    const lock = () =>
+      theirs.call(Op.GET_FIRST + Op.S_NOWAIT_LOCK, { block, room: 100, keyNumber: 0 }).status;
+    const change = () =>
+      mine.update('byId', 1, (old) => {
+        expect(lock()).toBe(0);
+        return { ...old, balance: 11 };
+      });
+    expect(change).toThrow(expect.objectContaining({ status: 84 }) as Error);
+    expect(mine.get('byId', 1)?.balance).toBe(10);
+    expect(theirs.call(Op.UNLOCK, { block }).status).toBe(0);
+    expect(mine.update('byId', 1, { balance: 12 })?.balance).toBe(12);
+  });
+
   test('throws 84 and 85 where others have something locked', () => {
     const [first, second] = clients as [Client, Client];
     const mine = accounts(first);
