@@ -142,8 +142,8 @@ export class RemoteClient {
     const code = callOf(op)?.op;
     if (code === Op.BEGIN_TRAN && status === 0) this.#isInTransaction = true;
     const isEnd = code === Op.END_TRAN || code === Op.ABORT_TRAN;
-    const isOver = isEnd && status !== Status.NO_CACHE_BUFFERS_AVAIL && status !== Status.DISKFULL;
-    if (isOver || code === Op.RESET || code === Op.STOP) this.#isInTransaction = false;
+    if ((isEnd && !GOES_ON.has(status)) || code === Op.RESET || code === Op.STOP)
+      this.#isInTransaction = false;
   }
 
   /**
@@ -267,6 +267,11 @@ export class RemoteClient {
 }
 
 const BLOCK_SIZE = 128;
+/** What End and Abort are refused with where the transaction goes on: no room, frozen, a key number. */
+const GOES_ON = new Set<number>([
+  ...[Status.NO_CACHE_BUFFERS_AVAIL, Status.DISKFULL, Status.FILE_INUSE],
+  Status.INVALID_KEY_OPTION,
+]);
 /** Key number of Create: not in the place of another file. */
 const CREATE_NEW = -1;
 

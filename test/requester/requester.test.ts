@@ -7,7 +7,7 @@ import { MicroKernel } from '../../src/engine.js';
 import { Op } from '../../src/microkernel/calls/operations.js';
 import { connect } from '../../src/requester/connect.js';
 import type { RemoteClient } from '../../src/requester/remote-client.js';
-import { Caller, dword } from '../support/caller.js';
+import { Caller, dword, extendedReadBuffer } from '../support/caller.js';
 import { remoteCall, remoteCreate, remoteOpen } from '../support/remote-caller.js';
 import { serveRoot, type ServedRoot } from '../support/served-root.js';
 
@@ -273,6 +273,24 @@ describe('waiting', () => {
     expect(await owner.client.administer('requester')).toMatchObject({ waiting: 0 });
     // Whoever has given up waits for nobody.
     expect(await get(other, 1)).toBe(0);
+  });
+});
+
+describe('a client', () => {
+  test('knows that an End that was refused has not ended the transaction', async () => {
+    const { client, block } = await fill(1);
+    const begin = Op.BEGIN_TRAN + Op.CONCURRENT_BIAS + Op.S_NOWAIT_LOCK;
+    expect((await remoteCall(client, begin)).status).toBe(0);
+    const data = [...dword(9), ...dword(0)];
+    expect((await remoteCall(client, Op.INSERT, { block, data })).status).toBe(0);
+    expect((await remoteCall(client, Op.END_TRAN, { keyNumber: 1 })).status).toBe(139);
+    expect(client.isInTransaction).toBe(true);
+    served.engine.freeze();
+    expect((await remoteCall(client, Op.END_TRAN)).status).toBe(85);
+    expect(client.isInTransaction).toBe(true);
+    served.engine.thaw();
+    expect((await remoteCall(client, Op.END_TRAN)).status).toBe(0);
+    expect(client.isInTransaction).toBe(false);
   });
 });
 
