@@ -430,7 +430,8 @@ export class Server {
     const { classic } = session.client;
     const result = this.#buffers.run(classic, asked.call);
     const { waitLockTimeoutMs: patience, clock, gate } = this.#engine;
-    if (classic.isWaiting && patience > 0 && isRepeatable(asked.call.op, result)) {
+    const mayWait = classic.isWaiting && patience > 0;
+    if (mayWait && isRepeatable(asked.call.op, result)) {
       const kept = copied(result);
       if (before !== undefined) before.result = kept;
       else {
@@ -440,6 +441,8 @@ export class Server {
       }
       return;
     }
+    // It has brought something and is answered: nobody may take it for one that waits.
+    if (mayWait) classic.stopWaiting();
     if (before !== undefined) this.#waiting.leave(classic.calls);
     this.#answer(session, asked, result);
   }

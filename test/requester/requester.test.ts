@@ -277,6 +277,27 @@ describe('waiting', () => {
 });
 
 describe('a client', () => {
+  test('whose extended read has brought something does not wait: no deadlock with it', async () => {
+    const one = await fill(3);
+    const other = await opened();
+    expect(await get(other, 2, Op.S_WAIT_LOCK)).toBe(0);
+    const data = extendedReadBuffer({
+      start: 'UC',
+      count: 3,
+      fields: [{ offset: 0, length: 8 }],
+    });
+    const { block } = one;
+    expect(await get(one, 1)).toBe(0);
+    const input = { block, data, room: 200, key: dword(1) };
+    const read = await remoteCall(one.client, Op.GET_NEXT_EXTENDED + Op.M_WAIT_LOCK, input);
+    expect([read.status, read.buffer[0]]).toEqual([84, 1]);
+    const wait = get(other, 1, Op.S_WAIT_LOCK);
+    expect(await isSettled(wait, one)).toBe(false);
+    const unlock = { block, keyNumber: -2 };
+    expect((await remoteCall(one.client, Op.UNLOCK, unlock)).status).toBe(0);
+    expect(await wait).toBe(0);
+  });
+
   test('knows that an End that was refused has not ended the transaction', async () => {
     const { client, block } = await fill(1);
     const begin = Op.BEGIN_TRAN + Op.CONCURRENT_BIAS + Op.S_NOWAIT_LOCK;
