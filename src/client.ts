@@ -196,8 +196,11 @@ export class Client {
 
   /** Closes everything this client has open, and the engine forgets it. */
   close(): void {
-    this.#classic.reset();
-    this.#onClose(this);
+    try {
+      this.#classic.reset();
+    } finally {
+      this.#onClose(this);
+    }
   }
 
   /** Closes everything this client has open. */

@@ -323,6 +323,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     use: number,
     work: (handle: Handle) => R,
   ): R {
+    this.#calls.endWaiting();
     this.#assertOpen();
     return this.#operateOn(this.#handle, operation, key, use, work);
   }

@@ -286,6 +286,18 @@ describe('the typed API', () => {
     first?.createFile('/d/accounts.dat', Account);
   });
 
+  test.each([
+    ['reads', (client: Client) => accounts(client).get('byId', 1)],
+    ['begins a transaction', (client: Client) => void client.beginTransaction()],
+  ])('a client that met a lock and then %s waits for it no more', (_, goOn) => {
+    const [first] = clients as [Client];
+    expect(get(one, blocks.one, 1, Op.S_WAIT_LOCK)).toBe(0);
+    expect(get(two, blocks.two, 2, Op.S_WAIT_LOCK)).toBe(0);
+    expect(get(one, blocks.one, 2, Op.S_WAIT_LOCK)).toBe(84);
+    goOn(first);
+    expect(get(two, blocks.two, 1, Op.S_WAIT_LOCK)).toBe(84);
+  });
+
   test('runs a function as one transaction', () => {
     const [first, second] = clients as [Client, Client];
     const mine = accounts(first);

@@ -130,8 +130,9 @@ export class ClassicClient {
     this.#isWaiting = false;
   }
 
-  /** Throws 20 if the engine takes no more calls. */
+  /** Before a call that is none of the classic ones: it waits for nothing. Throws 20 if the engine takes no more. */
   assertRunning(): void {
+    this.stopWaiting();
     this.#options.files.gate.openIfDue();
     const refusal = this.#options.refusal();
     if (refusal === 0) return;

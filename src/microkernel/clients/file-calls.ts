@@ -195,6 +195,11 @@ export class FileCalls implements ClientState {
     return Status.FILE_INUSE;
   }
 
+  /** Whoever calls again does not wait for what its last call met. */
+  endWaiting(): void {
+    this.#files.waits.stop(this);
+  }
+
   /** Closes everything; then the first failure is thrown, one that leaves a file open before others. */
   closeAll(): void {
     if (this.transaction !== undefined) this.abort();

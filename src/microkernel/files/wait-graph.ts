@@ -22,7 +22,7 @@ export class WaitGraph {
 
   /** The client waits no more. */
   stop(client: object): void {
-    this.#waitsFor.delete(client);
+    if (this.#waitsFor.size > 0) this.#waitsFor.delete(client);
   }
 
   /** Nobody has to wait for this client any more, as it has let go of something. */
