@@ -54,6 +54,19 @@ export function externalIndexFile(
   };
 }
 
+/** Whether the records of a file can be those of an external index: an address, then the value of the only key. */
+export function isExternalIndex({
+  keys,
+  recordLength,
+}: Pick<FileDescription, 'keys' | 'recordLength'>): boolean {
+  const [key, ...others] = keys;
+  return (
+    key?.segments[0]?.offset === EXTERNAL_INDEX_ADDRESS_SIZE &&
+    others.length === 0 &&
+    recordLength === EXTERNAL_INDEX_ADDRESS_SIZE + keyLength(key)
+  );
+}
+
 /**
  * Makes a record of an external index: the address, and the key's parts of a record of the source.
  * `into` is as long as such a record; `record` holds the fixed part at least.

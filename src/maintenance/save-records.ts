@@ -3,7 +3,7 @@ import type { Client } from '../client.js';
 import { fileError } from '../microkernel/page-device.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { ClassicFile, type ReadingOrder } from './classic-file.js';
-import { EXTERNAL_INDEX_ADDRESS_SIZE } from './external-index.js';
+import { EXTERNAL_INDEX_ADDRESS_SIZE, isExternalIndex } from './external-index.js';
 import { openedFile } from './opened-file.js';
 import { OutputFile } from './output-file.js';
 import { soundSource } from './sound-original.js';
@@ -122,6 +122,14 @@ function plan(
   });
 }
 
+/** Any data file has bytes that look like addresses: one that is no index would save nothing, or anything. */
+function assertExternalIndex(client: Client, path: string): void {
+  if (openedFile(client, path, '', ({ definition }) => isExternalIndex(definition))) return;
+  const message = 'this is no external index, as INDEX makes them';
+  const details = { reason: 'no-external-index', file: path };
+  throw new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, message, details);
+}
+
 /** Reads a file in an order of its own, or by the addresses in an external index. */
 class SavedRecords {
   readonly file: ClassicFile;
@@ -138,9 +146,10 @@ class SavedRecords {
     try {
       if (externalIndex !== undefined) {
         this.#index = new ClassicFile(client, externalIndex, 'read-only');
+        assertExternalIndex(client, externalIndex);
       }
     } catch (error) {
-      this.file.closeQuietly();
+      this.close();
       throw error;
     }
   }
