@@ -147,7 +147,10 @@ async function engineOutcome(
   const { statusText } = await import('../src/index.js');
   const { status, key, expected, found } = error;
   const file = error.file?.replace(UNFINISHED, '');
-  const lines = [message(MESSAGE.ENGINE, `MKDE error = ${status}. ${statusText(status)}`)];
+  // Status 6 is also that of a number that is taken, of which its own text would say the opposite.
+  const isTaken = status === 6 && error.reason === 'key-number';
+  const about = isTaken ? 'The key number cannot be used.' : statusText(status);
+  const lines = [message(MESSAGE.ENGINE, `MKDE error = ${status}. ${about}`)];
   if (file !== undefined) {
     lines.push(message(MESSAGE.FILE, `The file that caused the error is ${file}.`));
   }
