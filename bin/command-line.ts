@@ -81,7 +81,9 @@ async function run({ command, line }: ParsedLine, console: Console): Promise<num
       ? { options: new Map<string, string | true>(), help: undefined }
       : await readOptions(command, line, console);
   if (options.help !== undefined) {
-    console.out(options.help);
+    const { help: text, options: given } = options;
+    const help = { exitCode: EXIT.DONE, reason: 'done', result: { message: text }, text };
+    console.out(given.has('json') ? toJson(command.name, help) : text);
     return EXIT.DONE;
   }
   const module = await import('./session.js');
