@@ -56,13 +56,13 @@ export function externalIndexFile(
 
 /** Whether the records of a file can be those of an external index: an address, then the value of the only key. */
 export function isExternalIndex({
-  keys,
+  keys = [],
   recordLength,
 }: Pick<FileDescription, 'keys' | 'recordLength'>): boolean {
-  const [key, ...others] = keys;
+  const key = keys.at(0);
   return (
+    keys.length === 1 &&
     key?.segments[0]?.offset === EXTERNAL_INDEX_ADDRESS_SIZE &&
-    others.length === 0 &&
     recordLength === EXTERNAL_INDEX_ADDRESS_SIZE + keyLength(key)
   );
 }

@@ -287,8 +287,13 @@ describe('the typed API', () => {
   });
 
   test.each([
-    ['reads', (client: Client) => accounts(client).get('byId', 1)],
-    ['begins a transaction', (client: Client) => void client.beginTransaction()],
+    ['reads', (client: Client): unknown => accounts(client).get('byId', 1)],
+    [
+      'begins a transaction',
+      (client: Client): void => {
+        client.beginTransaction();
+      },
+    ],
   ])('a client that met a lock and then %s waits for it no more', (_, goOn) => {
     const [first] = clients as [Client];
     expect(get(one, blocks.one, 1, Op.S_WAIT_LOCK)).toBe(0);
