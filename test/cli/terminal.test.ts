@@ -178,8 +178,11 @@ function everything(): Record<string, string> {
   return Object.fromEntries(files.map((name) => [name, hash(name)]));
 }
 
+/** By a clock that runs fast: half a minute for an engine to answer in. */
+const PATIENT = ['--wait', '6000'];
+
 function interrupted(label: string, ...words: readonly string[]): Typed {
-  const seen = typed(words, [{ until: `${label}: [\\d,]+ `, type: CTRL_C }]);
+  const seen = typed([...words, ...PATIENT], [{ until: `${label}: [\\d,]+ `, type: CTRL_C }]);
   expect(seen.missed, seen.screen).toBeNull();
   expect(seen.screen).toMatch(new RegExp(`${CLEARS}${label}: [\\d,]+ .*$`, 'mu'));
   return seen;
