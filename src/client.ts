@@ -99,7 +99,7 @@ export class Client {
     layout: RecordLayout<T, New, S>,
     options: CreateFileOptions = {},
   ): void {
-    this.#classic.assertRunning();
+    this.#classic.beginOther();
     const policy = this.#files.systemDataPolicy;
     const definition = validateDefinition(layout.definition(options), policy);
     this.#files.create(this.#absolute(path), definition, options.replace ?? false);
@@ -114,7 +114,7 @@ export class Client {
     layout: RecordLayout<T, New, S>,
     options: OpenOptions = {},
   ): TypedFile<T, New, S> {
-    this.#classic.assertRunning();
+    this.#classic.beginOther();
     const { mode = 'normal', owner = '' } = options;
     if (!OPEN_MODES.includes(mode)) throw unknownMode(mode);
     const { calls } = this.#classic;
@@ -169,7 +169,7 @@ export class Client {
 
   /** Begins a user transaction. Throws 37 if this client is in one. */
   beginTransaction({ exclusive = false }: TransactionOptions = {}): void {
-    this.#classic.assertRunning();
+    this.#classic.beginOther();
     this.#classic.calls.begin({ isExclusive: exclusive, lock: 0, noWait: false });
   }
 
@@ -179,13 +179,13 @@ export class Client {
    * aborted.
    */
   endTransaction(): void {
-    this.#classic.assertRunning();
+    this.#classic.beginOther();
     this.#classic.calls.end();
   }
 
   /** Aborts it: what it has changed is as if it had not been. Throws 39 without one. */
   abortTransaction(): void {
-    this.#classic.assertRunning();
+    this.#classic.beginOther();
     this.#classic.calls.abort();
   }
 

@@ -323,7 +323,6 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     use: number,
     work: (handle: Handle) => R,
   ): R {
-    this.#calls.endWaiting();
     this.#assertOpen();
     return this.#operateOn(this.#handle, operation, key, use, work);
   }
@@ -349,6 +348,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     use: number,
     work: (handle: Handle) => R,
   ): R {
+    this.#calls.endWaiting();
     this.#calls.passBoundary();
     try {
       this.#enter(handle, use);

@@ -1227,6 +1227,7 @@ export class Life {
   ): { readonly result: R } | undefined {
     let status = 0;
     let result: R | undefined;
+    this.#waiting.stop(this.#actor.model);
     try {
       result = work();
     } catch (error) {
@@ -1383,6 +1384,7 @@ export class Life {
       if (throws) throw new RangeError('enough');
     };
     let failure: unknown;
+    this.#waiting.stop(model);
     try {
       client.transaction(work, { exclusive });
     } catch (error) {

@@ -131,8 +131,13 @@ export class ClassicClient {
   }
 
   /** Before a call that is none of the classic ones: it waits for nothing. Throws 20 if the engine takes no more. */
-  assertRunning(): void {
+  beginOther(): void {
     this.stopWaiting();
+    this.assertRunning();
+  }
+
+  /** Throws 20 if the engine takes no more calls. */
+  assertRunning(): void {
     this.#options.files.gate.openIfDue();
     const refusal = this.#options.refusal();
     if (refusal === 0) return;
