@@ -5,6 +5,6 @@ import { CONTINUOUS_SCENARIOS } from './continuous-scenarios.js';
 testCrashStates({
   title: 'continuous operation survives every crash',
   scenarios: CONTINUOUS_SCENARIOS,
-  limit: 400,
-  least: { states: 30_000, deeper: 5_000, kills: 2_000 },
+  limit: 530,
+  least: { states: 50_000, deeper: 25_000, kills: 2_000 },
 });
