@@ -34,19 +34,14 @@ import { chooseFcr } from '../microkernel/fcr-choice.js';
 import type { PageFile } from '../microkernel/page-file.js';
 import type { FileHandle, FileSystem, Ports } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
-import {
-  activeSetsFileOf,
-  readActiveFiles,
-  type ActiveFile,
-  type ActiveSets,
-} from './active-sets.js';
+import { type ActiveFile, type ActiveSets } from './active-sets.js';
 import { standingOf, type DeltaFileSystem } from './delta-files.js';
 import {
   assertNotFrozenAt,
   elsewhere,
+  entryOfSet,
   findElsewhere,
   inElsewhere,
-  isSameFile,
   markOf,
 } from './frozen-mark.js';
 
@@ -611,14 +606,9 @@ export class ContinuousOperations implements ContinuousUse {
     }
   }
 
-  #assertNotElsewhere(path: string, { root, set }: DeltaHeader): void {
-    const { disk } = this.#parts;
-    const id = Buffer.from(set).toString('hex');
-    const list = activeSetsFileOf(root);
-    const isThere = readActiveFiles(disk, list).some(
-      (each) => each.set === id && isSameFile(disk, each.path, path),
-    );
-    if (isThere) throw elsewhere(root, path);
+  #assertNotElsewhere(path: string, header: DeltaHeader): void {
+    if (entryOfSet(this.#parts.disk, header, path) !== undefined)
+      throw elsewhere(header.root, path);
   }
 
   assertNotElsewhere({ pages }: OpenFile): void {

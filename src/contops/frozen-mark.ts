@@ -5,7 +5,12 @@
  * Invariant: it is a hint. Copies have it too, and so has a file that was given up; the list of that root decides, and
  * of two files with the same content it is the one at its place there.
  */
-import { deltaPathOf, placeOfFile, readDeltaHeader } from '../microkernel/continuous/delta-file.js';
+import {
+  deltaPathOf,
+  placeOfFile,
+  readDeltaHeader,
+  type DeltaHeader,
+} from '../microkernel/continuous/delta-file.js';
 import { DiskError } from '../microkernel/disk-error.js';
 import { chooseFcr } from '../microkernel/fcr-choice.js';
 import type { ControlRecord } from '../microkernel/fcr.js';
@@ -88,24 +93,38 @@ export function elsewhere(root: string, path: string, as = path): BtrieveError {
 type Found = FoundElsewhere & { readonly root: string };
 
 function findByDelta(disk: FileSystem, path: string): Found | undefined {
+  const header = deltaBeside(disk, path);
+  const entry = header && entryOfSet(disk, header, path);
+  return entry && { entry, root: header.root, isMoved: false };
+}
+
+/** The header of the delta beside a file; undefined if there is none that makes sense. */
+export function deltaBeside(disk: FileSystem, path: string): DeltaHeader | undefined {
   const delta = deltaPathOf(placeOfFile(disk, path));
   if (delta === path || !disk.exists(delta)) return undefined;
   const handle = disk.open(delta, 'read');
   try {
     const header = readDeltaHeader(handle);
-    if (typeof header === 'string') return undefined;
-    const { root, set } = header;
-    const id = Buffer.from(set).toString('hex');
-    const entry = readActiveFiles(disk, activeSetsFileOf(root)).find(
-      (each) => each.set === id && isSameFile(disk, each.path, path),
-    );
-    return entry && { entry, root, isMoved: false };
+    return typeof header === 'string' ? undefined : header;
   } finally {
     handle.close();
   }
 }
 
-function findByMark(disk: FileSystem, path: string): Found | undefined {
+/** The entry of a file in the list of the root that its delta names. */
+export function entryOfSet(
+  disk: FileSystem,
+  { root, set }: DeltaHeader,
+  path: string,
+): ActiveFile | undefined {
+  const id = Buffer.from(set).toString('hex');
+  return readActiveFiles(disk, activeSetsFileOf(root)).find(
+    (each) => each.set === id && isSameFile(disk, each.path, path),
+  );
+}
+
+/** By what the file itself says, whatever it is called. */
+export function findByMark(disk: FileSystem, path: string): Found | undefined {
   if (!disk.exists(path)) return undefined;
   const handle = disk.open(path, 'read');
   try {
@@ -122,7 +141,7 @@ function findByMark(disk: FileSystem, path: string): Found | undefined {
 }
 
 /** Whether two paths name one file. */
-export function isSameFile(disk: FileSystem, one: string, other: string): boolean {
+function isSameFile(disk: FileSystem, one: string, other: string): boolean {
   if (one === other) return true;
   const [first, second] = [disk.identify(one), disk.identify(other)];
   return first !== undefined && second !== undefined && isOne(first, second);
