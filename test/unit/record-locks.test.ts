@@ -1,6 +1,7 @@
 /** Record locks, by the classic call and two clients of one engine: who gets what, and when it ends. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { MicroKernel, Op } from '../../src/index.js';
+import { RecordLocks } from '../../src/microkernel/files/record-locks.js';
 import { addressBytes, Caller } from '../support/caller.js';
 import { memoryPorts } from '../support/memory-view.js';
 
@@ -173,4 +174,44 @@ test('Reset lets go of everything, and of nothing of another client', () => {
   expect(one.call(Op.RESET).status).toBe(0);
   expect(get(two, blocks.two, 1, SINGLE)).toBe(0);
   expect(get(two, blocks.two, 2, SINGLE)).toBe(0);
+});
+
+describe('no room for another lock', () => {
+  /** As if the file had a million locks. */
+  const full = () =>
+    vi.spyOn(RecordLocks.prototype, 'hasRoomFor').mockImplementation((address) => address === 0);
+
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  test('is known by the count, and none to a record that is locked', () => {
+    const locks = new RecordLocks(2);
+    const holder = { client: {} };
+    expect([5, 6, 7].map((address) => locks.lock(holder, address, 'multiple'))).toEqual([0, 0, 81]);
+    expect([5, 7, -1].map((address) => locks.hasRoomFor(address))).toEqual([true, false, false]);
+    locks.release(holder, 5);
+    expect(locks.lock(holder, 7, 'multiple')).toBe(0);
+  });
+
+  test('is 81 for a write that would lock, and nothing is written', () => {
+    expect(get(one, blocks.one, 2)).toBe(0);
+    full();
+    const data = [2, 0, 0, 0, 7, 7, 7, 7];
+    const write = { block: blocks.one, data, keyNumber: -1, key: [] };
+    expect(one.call(Op.UPDATE + MULTIPLE, write).status).toBe(81);
+    const more = [5, 0, 0, 0, 7, 7, 7, 7];
+    expect(one.call(Op.INSERT + MULTIPLE, { ...write, data: more }).status).toBe(81);
+    expect(get(one, blocks.one, 5)).toBe(4);
+    expect([
+      ...one.call(Op.GET_EQUAL, { block: blocks.one, key: [2, 0, 0, 0], room: 8 }).data,
+    ]).toEqual([2, 0, 0, 0, 9, 9, 9, 9]);
+    expect(update(one, blocks.one, 2)).toBe(0);
+  });
+
+  test('comes after the missing position of an update', () => {
+    full();
+    const write = { block: blocks.other, data: [2, 0, 0, 0, 7, 7, 7, 7], keyNumber: -1, key: [] };
+    expect(one.call(Op.UPDATE + MULTIPLE, write).status).toBe(8);
+  });
 });

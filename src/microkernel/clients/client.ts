@@ -210,7 +210,7 @@ export class ClassicClient {
     const kind = lockKindOf(call.lock) ?? 'single';
     if (WRITES.has(call.op)) {
       // What cannot be locked afterwards is not written.
-      const refusal = handle.checkKind(kind);
+      const refusal = handle.checkKind(kind) || handle.checkRoom(call.op === Op.INSERT);
       if (refusal !== 0) return refusal;
     }
     position.guard = (address) => handle.lock(address, kind);

@@ -5,6 +5,7 @@ import type { ClientFile } from '../files/client-file.js';
 import type { LockHolder, LockKind } from '../files/record-locks.js';
 import type { WriteGate } from '../files/write-gate.js';
 import type { PrivatePages } from '../private-pages.js';
+import { NO_ADDRESS } from '../records/record-slots.js';
 import { BtrieveError, Status } from '../status.js';
 import { Position } from './position.js';
 
@@ -135,6 +136,14 @@ export class Handle implements LockHolder {
     const losesOwn = transaction !== undefined && !transaction.hasLocked(this);
     const isMixed = this.file.locks.mixes(this, kind, losesOwn);
     return isMixed ? Status.INCOMPATIBLE_LOCK_TYPE : Status.NO_ERROR;
+  }
+
+  /** 81 if there is no room for a lock, on the current record or on one that is not there yet. */
+  checkRoom(isNew: boolean): number {
+    const address = isNew ? NO_ADDRESS : this.position.current;
+    // That there is no current record is said by the operation.
+    const isRoom = (!isNew && address === NO_ADDRESS) || this.file.locks.hasRoomFor(address);
+    return isRoom ? Status.NO_ERROR : Status.LOCKERROR;
   }
 
   /** Whether a record may be written to: 84 if another client has locked it or holds its page. */

@@ -42,6 +42,11 @@ export class RecordLocks {
   readonly #byAddress = new Map<number, RecordLock>();
   /** The addresses that a position block has locked. */
   readonly #byHolder = new Map<LockHolder, Set<number>>();
+  readonly #limit: number;
+
+  constructor(limit = LOCK_LIMIT) {
+    this.#limit = limit;
+  }
 
   /** 84 if another client has the record, else 0: whether it may be written to. */
   check(client: object, address: number): number {
@@ -57,11 +62,16 @@ export class RecordLocks {
     const refusal = this.check(holder.client, address);
     if (refusal !== 0) return refusal;
     if (this.mixes(holder, kind)) return Status.INCOMPATIBLE_LOCK_TYPE;
+    if (!this.hasRoomFor(address)) return Status.LOCKERROR;
     const lock = this.#byAddress.get(address);
-    if (lock === undefined && this.#byAddress.size >= LOCK_LIMIT) return Status.LOCKERROR;
     if (kind === 'single') this.#releaseOthers(holder, address);
     this.#hold(holder, address, kind, lock);
     return Status.NO_ERROR;
+  }
+
+  /** Whether a record can be among the locked ones: it is already, or there are not too many. */
+  hasRoomFor(address: number): boolean {
+    return this.#byAddress.size < this.#limit || this.#byAddress.has(address);
   }
 
   /** The client that has a record locked. */
