@@ -59,10 +59,11 @@ export function undo(
   const logFor = logsByBlog(files, engine.root);
   const given = paths.map((path) => {
     const file = resolve(path);
-    const { uuid, timeline } = lookAtFile(files, file);
+    const { uuid, timeline, timelineParent, timelineLeftAt } = lookAtFile(files, file);
+    const stand = { uuid, timeline, timelineParent, timelineLeftAt };
     const where = log === undefined ? logFor(file) : resolve(log);
     const own = ownerOf(client, file, owners);
-    return { file, uuid, timeline, owners, ...own, segments: segmentsOf(files, where, uuid) };
+    return { file, ...stand, owners, ...own, segments: segmentsOf(files, where, uuid) };
   });
   const parts = { files, tail: engine.readLogTail(), client };
   return undoTransaction(parts, given, Number(tx), rest);

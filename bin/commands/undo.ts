@@ -28,12 +28,17 @@ export async function command(session: Session): Promise<Outcome> {
   return done(`${described(result)}\nIt was undone.`, { ...result, undone: true });
 }
 
+function since({ isConflict, isGone }: UndoResult['changes'][number]): string {
+  if (isGone) return ' (removed since, and left so)';
+  return isConflict ? ' (changed since)' : '';
+}
+
 function described({ tx, time, client, changes, conflicts, participants }: UndoResult): string {
   return [
     `Transaction ${tx} of ${client}, ${time}, ${counted(changes.length, 'change')} to be taken back:`,
     ...changes.map(
-      ({ file, operation, address, isConflict }) =>
-        `  ${file}: ${operation} of the record at ${address}${isConflict ? ' (changed since)' : ''}`,
+      (change) =>
+        `  ${change.file}: ${change.operation} of the record at ${change.address}${since(change)}`,
     ),
     ...(conflicts > 0
       ? [`${counted(conflicts, 'change')} of records that were changed since.`]

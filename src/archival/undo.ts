@@ -5,7 +5,9 @@
  * Invariants:
  * - All of it or nothing.
  * - A record that something else has changed since is not touched, unless that is asked for.
+ * - A record that was removed since stays so, and what has its address by now is left alone, even if it is asked for.
  * - A record that comes back gets an address of its own: the old one may be another record's by now.
+ * - Only what is of the history of the file counts, and not what it has left by a roll-forward.
  */
 import type { Client } from '../client.js';
 import { ClassicFile } from '../maintenance/classic-file.js';
@@ -15,15 +17,15 @@ import { CHANGE, readChanges, type Change } from '../microkernel/change-list.js'
 import type { FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { ArchiveKeys, ownerNeeded } from './archive-keys.js';
-import type { ArchivedTransaction } from './archive-reader.js';
-import { archiveEntries } from './archive-reader.js';
+import type { ArchivedTransaction, ArchiveEntry } from './archive-reader.js';
+import { readArchiveHead } from './archive-segment.js';
+import { historyEntries, historyOf, type OnTimeline } from './file-history.js';
 import type { LogTail } from './roll-forward-chain.js';
 
 /** A file whose part of the transaction is undone. */
-export interface UndoFile {
+export interface UndoFile extends OnTimeline {
   readonly file: string;
   readonly uuid: Uint8Array;
-  readonly timeline: number;
   /** Segments of its log, the oldest first. */
   readonly segments: readonly string[];
   /** The name that opens the file. */
@@ -58,6 +60,8 @@ export interface UndoneChange {
   readonly record?: string;
   /** Something else has changed the record since. */
   readonly isConflict: boolean;
+  /** That was a removal: there is nothing to be taken back. */
+  readonly isGone: boolean;
 }
 
 /** What was undone, or would be. */
@@ -69,7 +73,7 @@ export interface UndoResult {
   /** The last change first, as they are taken back. */
   readonly changes: readonly UndoneChange[];
   readonly conflicts: number;
-  /** Files of the transaction that were not given. */
+  /** Files of the transaction that were not given, or whose logs do not have their part of it. */
   readonly participants: readonly { readonly file: string; readonly uuid: string }[];
 }
 
@@ -79,14 +83,38 @@ interface Part {
   readonly bytes: Uint8Array;
   /** The last one first. */
   readonly changes: readonly Change[];
-  readonly conflicts: ReadonlySet<number>;
+  readonly since: Since;
+}
+
+/** What became of the records that a transaction has left, by their addresses. */
+class Since {
+  readonly conflicts = new Set<number>();
+  readonly gone = new Set<number>();
+  /** The log does not have all that came after it. */
+  isGap = false;
+  /** Where the transaction has left a record. What it has removed is nobody's any more. */
+  readonly #left = new Set<number>();
+
+  constructor(changes: Iterable<Change>) {
+    for (const { kind, address } of changes) {
+      if (kind === CHANGE.REMOVE) this.#left.delete(address);
+      else this.#left.add(address);
+    }
+  }
+
+  add({ kind, address }: Change): void {
+    // Behind a removal the address is that of another record.
+    if (!this.#left.has(address) || this.gone.has(address)) return;
+    this.conflicts.add(address);
+    if (kind === CHANGE.REMOVE || kind === CHANGE.INSERT) this.gone.add(address);
+  }
 }
 
 /**
  * Undoes a transaction, by its LSN, in the files given. Durable as any transaction.
  *
  * Throws 160 `no-such-transaction`; 51 (what was changed is encrypted, and none of the names opens it); 148 `participants` (a file of it is not given), `changed-since` (and
- * nothing is changed); what changing records throws.
+ * nothing is changed); what changing records throws. With `force` records that were removed since stay so.
  */
 export function undoTransaction(
   parts: UndoParts,
@@ -97,7 +125,8 @@ export function undoTransaction(
   const found = given.flatMap((of) => partOf(parts, of, tx) ?? []);
   const [first] = found;
   if (first === undefined) throw noSuch(tx, given);
-  const own = new Set(given.map(({ uuid }) => uuidText(uuid)));
+  // A file that is given and whose log has not got its part would be left as it is.
+  const own = new Set(found.map(({ of }) => uuidText(of.uuid)));
   const participants = first.entry.participants
     .map(({ path, uuid }) => ({ file: path, uuid: uuidText(uuid) }))
     .filter(({ uuid }) => !own.has(uuid));
@@ -117,36 +146,39 @@ export function undoTransaction(
 
 /** Undefined if the file had no part in it. */
 function partOf({ files, tail }: UndoParts, of: UndoFile, tx: number): Part | undefined {
-  let entry: ArchivedTransaction | undefined;
-  let bytes: Uint8Array = new Uint8Array(0);
-  let changes: Change[] = [];
-  const conflicts = new Set<number>();
-  let at = 0;
+  let part: Part | undefined;
   const keys = new ArchiveKeys(of.uuid, of.owners);
   keys.learn(of.ownerData);
   for (const each of entriesOf(files, tail, of)) {
-    if (each.kind !== 'transaction' || each.changeSeq <= at) continue;
-    at = each.changeSeq;
-    if (entry !== undefined) {
-      for (const { address } of readChanges(plainOf(keys, each, of))) {
-        if (changes.some((own) => own.address === address)) conflicts.add(address);
-      }
+    if (part !== undefined && each.kind === 'gap') part.since.isGap = true;
+    if (each.kind !== 'transaction') continue;
+    if (part !== undefined) {
+      for (const change of readChanges(plainOf(keys, each, of))) part.since.add(change);
     } else if (each.lsn === tx) {
-      bytes = plainOf(keys, each, of).slice();
-      entry = { ...each, changes: bytes };
-      changes = [...readChanges(bytes)].reverse();
+      const bytes = plainOf(keys, each, of).slice();
+      const changes = [...readChanges(bytes)];
+      const since = new Since(changes);
+      part = { of, entry: { ...each, changes: bytes }, bytes, changes: changes.reverse(), since };
     }
   }
-  return entry && { of, entry, bytes, changes, conflicts };
+  return part;
 }
 
-function* entriesOf(files: FileSystem, tail: LogTail, { segments, uuid, timeline }: UndoFile) {
+/** What the file has gone through; what it has left is not of it. */
+function* entriesOf(
+  files: FileSystem,
+  tail: LogTail,
+  of: UndoFile,
+): Generator<ArchiveEntry, void, undefined> {
+  const { segments, uuid, timeline } = of;
+  const heads = segments.flatMap((path) => {
+    const head = readArchiveHead(files, path);
+    return typeof head === 'string' ? [] : [{ ...head, path }];
+  });
   let last = 0;
-  for (const path of segments) {
-    for (const entry of archiveEntries(files, path)) {
-      last = Math.max(last, entry.changeSeq);
-      yield entry;
-    }
+  for (const entry of historyEntries(files, historyOf(of, heads))) {
+    last = Math.max(last, entry.changeSeq);
+    yield entry;
   }
   yield* tail.transactions(uuid, timeline, last);
 }
@@ -160,14 +192,15 @@ function plainOf(keys: ArchiveKeys, entry: ArchivedTransaction, { file }: UndoFi
 
 const UNDONE = { [CHANGE.INSERT]: 'delete', [CHANGE.REMOVE]: 'insert' } as const;
 
-function shown({ of, bytes, conflicts }: Part, change: Change): UndoneChange {
+function shown({ of, bytes, since }: Part, change: Change): UndoneChange {
   const { kind, address, beforeAt, beforeSize } = change;
   const operation = (UNDONE as Readonly<Record<number, 'delete' | 'insert'>>)[kind] ?? 'update';
   const record = Buffer.from(bytes.subarray(beforeAt, beforeAt + beforeSize)).toString('hex');
   return {
     ...{ file: of.file, operation, address: String(address) },
     ...(operation === 'delete' ? {} : { record }),
-    isConflict: conflicts.has(address),
+    isConflict: operation !== 'insert' && since.conflicts.has(address),
+    isGone: operation !== 'insert' && since.gone.has(address),
   };
 }
 
@@ -218,18 +251,34 @@ class FileUndo {
 
   /** Finds the record as the transaction left it. False if it is no more, and that may be. */
   #find(change: Change): boolean {
-    const at = this.#moved.get(change.address) ?? change.address;
-    if (this.#file.at(addressBytes(at))) {
-      if (this.#force || this.#isAsLeft(change)) return true;
+    const { since } = this.#part;
+    const moved = this.#moved.get(change.address);
+    if (this.#force && moved === undefined && since.gone.has(change.address)) return false;
+    if (this.#file.at(addressBytes(moved ?? change.address))) {
+      // Behind a gap nobody knows whose address it is.
+      if ((this.#force && !since.isGap) || this.#isAsLeft(change)) return true;
     } else if (this.#force) return false;
-    throw changedSince([shown(this.#part, change)]);
+    throw changedSince([shown(this.#part, change)], since.isGap);
   }
 
-  #isAsLeft({ kind, lengthAfter, afterAt, afterSize }: Change): boolean {
+  #isAsLeft(change: Change): boolean {
     const { data, count } = this.#file;
-    if (kind === CHANGE.PATCH) return count === lengthAfter;
-    const after = this.#part.bytes.subarray(afterAt, afterAt + afterSize);
-    return Buffer.compare(data.subarray(0, count), after) === 0;
+    if (count !== change.lengthAfter) return false;
+    if (change.kind === CHANGE.PATCH) return this.#hasPieces(change);
+    return Buffer.compare(data.subarray(0, count), this.#after(change.afterAt, count)) === 0;
+  }
+
+  #hasPieces({ pieces, afterAt }: Change): boolean {
+    let from = afterAt;
+    return pieces.every(({ offset, after }) => {
+      const piece = this.#after(from, after);
+      from += after;
+      return Buffer.compare(this.#file.data.subarray(offset, offset + after), piece) === 0;
+    });
+  }
+
+  #after(from: number, count: number): Uint8Array {
+    return this.#part.bytes.subarray(from, from + count);
   }
 
   /** The pieces as they were, in the record found. */
@@ -274,13 +323,15 @@ function noSuch(tx: number, given: readonly UndoFile[]): BtrieveError {
 
 function missing(participants: readonly { readonly file: string }[], tx: number): BtrieveError {
   const names = participants.map(({ file }) => file).join(', ');
-  const message = `transaction ${tx} has changed ${names} as well; give these files too, or --force`;
+  const message = `transaction ${tx} has changed ${names} as well; give these files, with logs that have it, too, or --force`;
   return new BtrieveError(Status.ROLL_FORWARD_ERROR, message, { reason: 'participants' });
 }
 
-function changedSince(changes: readonly UndoneChange[]): BtrieveError {
+function changedSince(changes: readonly UndoneChange[], isGap = false): BtrieveError {
   const [first] = changes.filter(({ isConflict }) => isConflict);
   const { file, address } = first ?? changes[0] ?? { file: '', address: '' };
-  const message = `the record at ${address} was changed since; --force changes it back all the same`;
+  const message = isGap
+    ? `the record at ${address} was changed since, and the log has a gap there, so that it may be another one by now`
+    : `the record at ${address} was changed since; --force changes it back all the same`;
   return new BtrieveError(Status.ROLL_FORWARD_ERROR, message, { reason: 'changed-since', file });
 }

@@ -240,6 +240,10 @@ describe('-rollfwd and -undo', () => {
       '(changed since)\n1 change of records that were changed since.\nIt has changed b.btr as well.\n',
     );
     expect(code).toBe(0);
+    live((engine) => engine.client().openFile(at('a.btr'), Line).delete('byN', 1), ARCHIVING);
+    expect((await run(['-undo', at('a.btr'), '--tx', tx, '--dry-run'])).text).toContain(
+      ': delete of the record at 0 (removed since, and left so)\n',
+    );
   });
 });
 

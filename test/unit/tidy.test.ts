@@ -339,6 +339,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'archival/archive-listing',
       'archival/archive-chain',
       'archival/archive-keys',
+      'archival/file-history',
     ],
   },
   // The one place that knows everybody: builds and wires.
@@ -1000,6 +1001,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'archival/tail-append',
   ],
   'archival/archive-listing': ['archival/archive-keys'],
+  'archival/file-history': ['archival/roll-forward-chain'],
   client: ['typed-file'],
   'root-files': ['settings'],
   archiving: ['archival/blog-selection'],
