@@ -12,6 +12,7 @@ import {
   connect,
   MicroKernel,
   version,
+  type LoggedEvent,
   type RemoteClient,
   type TcpPlace,
 } from '../src/index.js';
@@ -19,6 +20,7 @@ import type { Console } from './console.js';
 import { chooseRoot, rootLetGo } from './engine-for-command.js';
 import { daemonHelp } from './isamited-help.js';
 import { EXIT, toJson, type Outcome } from './outcome.js';
+import { readText, TextFileError } from './text-files.js';
 
 const OPTIONS = {
   root: { type: 'string' },
@@ -72,12 +74,12 @@ async function tcpPlace({ values }: Given): Promise<TcpPlace | undefined> {
   const { tcp, 'tls-key': key = '', 'tls-cert': cert = '', 'token-file': file } = values;
   if (tcp === undefined) return undefined;
   const at = tcp.lastIndexOf(':');
-  const host = at < 0 ? '127.0.0.1' : tcp.slice(0, at);
+  // An address of IPv6 stands in brackets as a rule.
+  const host = at < 0 ? '127.0.0.1' : tcp.slice(0, at).replace(/^\[(.*)\]$/, '$1');
   const port = Number(tcp.slice(at + 1));
   if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
     throw new UsageMistake(`--tcp: ${tcp} is no [host:]port`);
   }
-  const { readText } = await import('./text-files.js');
   const token = file === undefined ? '' : readText('the token file', file).trim();
   return { host, port, token, key, cert };
 }
@@ -104,9 +106,10 @@ async function run(given: Given, root: string): Promise<Outcome> {
   };
   process.on('SIGTERM', stop).on('SIGINT', stop);
   if (!engine.waitForRequester(given.wait * 1000)) {
+    const why = whyNotServed(engine) ?? `see ${root}/event.log.`;
     stop();
     clearInterval(timer);
-    return notDone('not-served', `Nobody can connect: see ${root}/event.log.`, { root });
+    return notDone('not-served', `isamited: nobody can connect: ${why}`, { root });
   }
   if (given.values.json !== true) {
     terminal.out(`isamited: the engine of ${root} runs in process ${process.pid}.`);
@@ -115,6 +118,12 @@ async function run(given: Given, root: string): Promise<Outcome> {
   clearInterval(timer);
   if (failure !== undefined) throw failure;
   return done(`isamited: the engine of ${root} was stopped.`, { root, pid: process.pid });
+}
+
+/** What the engine has said of it since its start. */
+function whyNotServed(engine: MicroKernel): string | undefined {
+  const events = engine.administer('events', { last: 5 }) as readonly LoggedEvent[];
+  return events.findLast(({ id, pid }) => id === 'requester-failed' && pid === process.pid)?.text;
 }
 
 /** Runs in the background; returns when somebody can connect. */
@@ -130,8 +139,14 @@ async function detach(given: Given, root: string): Promise<Outcome> {
   });
   let text = '';
   child.stderr.on('data', (bytes: Buffer) => (text += bytes.toString()));
-  const ended = new Promise<undefined>((resolve) => child.once('exit', () => resolve(undefined)));
-  const found = await Promise.race([ended, reachChild(root, wait, child.pid)]);
+  const isGone = new AbortController();
+  const ended = new Promise<undefined>((resolve) => {
+    child.once('exit', () => {
+      isGone.abort();
+      resolve(undefined);
+    });
+  });
+  const found = await Promise.race([ended, reachChild(root, wait, child.pid, isGone.signal)]);
   child.stderr.destroy();
   child.unref();
   if (found !== undefined) {
@@ -148,9 +163,10 @@ async function reachChild(
   root: string,
   wait: number,
   pid: number | undefined,
+  isGone: AbortSignal,
 ): Promise<number | undefined> {
   const until = Date.now() + wait * 1000;
-  while (Date.now() < until) {
+  while (Date.now() < until && !isGone.aborted) {
     try {
       const client = await connect({ root, name: 'isamited', timeoutMs: wait * 1000 });
       const { pid: found } = client;
@@ -227,6 +243,7 @@ function failed(error: unknown): Outcome {
     return { exitCode: EXIT.USAGE, reason: 'usage', result: { message: error.message }, text };
   }
   const { message } = error;
+  if (error instanceof TextFileError) return notDone('file', `isamited: ${message}`, { message });
   if (!(error instanceof BtrieveError)) throw error;
   return notDone(error.reason ?? 'failed', `isamited: ${message}`, { message }, error.status);
 }

@@ -61,7 +61,7 @@ export class Connection {
     socket.setNoDelay(true);
     socket.on('data', (bytes) => this.#take(bytes));
     socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(error.code ?? error.message));
-    socket.on('close', () => this.#fail('it was closed'));
+    socket.on('close', () => this.#fail(isNear || this.pid !== 0 ? 'it was closed' : NOT_LET_IN));
   }
 
   #directLine(): DirectLine {
@@ -252,6 +252,10 @@ export class Connection {
     this.#socket.destroySoon();
   }
 }
+
+/** An engine does not say why it lets somebody from elsewhere not in. */
+const NOT_LET_IN =
+  'it was closed before an answer: is the token the right one, and the connection encrypted (ca) as the engine has it?';
 
 function dial({ host, port, ca }: TcpAddress): Socket {
   return ca === undefined ? connectTcp({ host, port }) : connectTls({ host, port, ca });

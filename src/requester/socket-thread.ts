@@ -164,9 +164,18 @@ export class SocketThread {
     for (;;) {
       const state = Atomics.load(this.words, WORD.state);
       const left = until - performance.now();
-      if (state > STATE.publishing || left <= 0) return state === STATE.ready;
+      if (state > STATE.publishing || left <= 0) {
+        if (state === STATE.failed) this.#takeReason();
+        return state === STATE.ready;
+      }
       Atomics.wait(this.words, WORD.state, state, left);
     }
+  }
+
+  /** Why there is no requester: who waits now may stop the engine next, and nobody would hear of it. */
+  #takeReason(): void {
+    const next = receiveMessageOnPort(this.#port) as { readonly message: string } | undefined;
+    if (next !== undefined) this.#keep(next.message);
   }
 
   /**

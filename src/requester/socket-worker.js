@@ -354,8 +354,9 @@ function deliver(message) {
 
 /** @param {unknown} error */
 function tell(error) {
-  Atomics.store(shared, numberOf(WORD['state']), numberOf(STATE['failed']));
+  // First the reason: who waits looks for it as soon as the state says that there is one.
   port.postMessage(error instanceof Error ? error.message : String(error));
+  Atomics.store(shared, numberOf(WORD['state']), numberOf(STATE['failed']));
   Atomics.add(shared, numberOf(WORD['posted']), 1);
   Atomics.notify(shared, numberOf(WORD['state']));
 }

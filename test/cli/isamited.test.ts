@@ -51,7 +51,8 @@ test('in the background: start, status, a second start, stop', async () => {
   try {
     const status = await isamited('status', '--json');
     expect(JSON.parse(status.out)).toMatchObject({ exitCode: 0, result: { pid, root } });
-    const second = await isamited('--detach');
+    // It has nothing to wait for once it knows.
+    const second = await isamited('--detach', '--wait', '3600');
     expect(second).toMatchObject({ code: 2 });
     expect(second.err).toContain('another engine has this root');
     expect(await isamited('stop')).toMatchObject({ code: 0 });
@@ -83,6 +84,22 @@ test('one that does not answer is named', async () => {
   expect(status.code).toBe(2);
   expect(JSON.parse(status.out)).toMatchObject({ reason: 'unanswered' });
   expect(status.out).toContain(`process ${child.pid}`);
+});
+
+test.each([
+  [['--tcp', '7000', '--token-file', 'nowhere'], 'the token file nowhere: there is no such file'],
+  [['--tcp', '[here]:7000', '--token-file', import.meta.filename], 'found here:7000'],
+])('%s is refused in words', async (words, text) => {
+  const { code, err } = await isamited(...words);
+  expect([code, err.includes(text)], err).toEqual([2, true]);
+});
+
+test('a certificate that is not there is named', async () => {
+  const key = join(root, 'no-key.pem');
+  const tls = ['--tls-key', key, '--tls-cert', join(root, 'no-cert.pem')];
+  const token = ['--token-file', import.meta.filename];
+  const { code, err } = await isamited('--tcp', '0.0.0.0:0', ...token, ...tls);
+  expect([code, err.includes(key)], err).toEqual([2, true]);
 });
 
 test.each([

@@ -36,8 +36,20 @@ test('who knows the token is let in, others are not', async () => {
   await client.close();
   for (const token of ['', 'a token of some lengtH', `${TOKEN} `]) {
     const tcp = { host: '127.0.0.1', port, token };
-    await expect(connect({ tcp })).rejects.toMatchObject({ status: 3106 });
+    await expect(connect({ tcp })).rejects.toMatchObject({
+      ...{ status: 3106, found: expect.stringContaining('token') as string },
+    });
   }
+});
+
+test('who has waited for a port that cannot be had finds the reason in the event log', () => {
+  const port = serve();
+  const other = join(root, 'other');
+  const tcp = { host: '127.0.0.1', port, token: TOKEN, key: '', cert: '' };
+  const second = MicroKernel.start({ root: other, tcp });
+  expect(second.waitForRequester(10_000)).toBe(false);
+  second.stop();
+  expect(readFileSync(join(other, 'event.log'), 'utf8')).toMatch(/requester-failed .*EADDRINUSE/);
 });
 
 test('encrypted, with a certificate that is trusted', async () => {
