@@ -12,6 +12,7 @@ import {
   readCommandFile,
   splitCommand,
   UsageError,
+  valueMistake,
   type ClassicLine,
   type CommandWords,
 } from './grammar.js';
@@ -206,7 +207,10 @@ function showMistake(
 
 /** Options behind `@commandFile` that each of its commands gets. */
 const SHARED_SWITCHES = ['--verbose'];
-const SHARED_VALUES = ['--root', '--wait'];
+const SHARED_VALUES = new Map([
+  ['--root', 'directory'],
+  ['--wait', 'seconds'],
+]);
 
 /** The words behind `@commandFile`, without the options that are for all commands in it. Throws `UsageError`. */
 function splitShared(words: readonly string[]): { operands: string[]; shared: string[] } {
@@ -215,11 +219,13 @@ function splitShared(words: readonly string[]): { operands: string[]; shared: st
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? '';
     const next = words[at + 1];
-    if (SHARED_SWITCHES.includes(word) || SHARED_VALUES.some((name) => word.startsWith(`${name}=`)))
-      shared.push(word);
-    else if (SHARED_VALUES.includes(word)) {
-      if (next === undefined) throw new UsageError(`butil @commandFile: ${word} needs a value`);
-      shared.push(`${word}=${next}`);
+    const value = SHARED_VALUES.get(word);
+    const isGlued = SHARED_VALUES.has(word.replace(/=.*/s, '')) && value === undefined;
+    if (SHARED_SWITCHES.includes(word) || isGlued) shared.push(word);
+    else if (value !== undefined) {
+      const mistake = valueMistake(word.slice(2), value, next);
+      if (mistake !== undefined) throw new UsageError(`butil @commandFile: ${mistake}`);
+      shared.push(`${word}=${next ?? ''}`);
       at++;
     } else operands.push(word);
   }

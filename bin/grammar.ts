@@ -231,9 +231,10 @@ class LineReader {
       this.#shown.push(word);
       return 0;
     }
-    if (next === undefined) throw this.#wrong(`--${name} needs a value: ${option.value}`);
-    this.#long.push(`${word}=${next}`);
-    this.#shown.push(word, next);
+    const mistake = valueMistake(name, option.value, next);
+    if (mistake !== undefined) throw this.#wrong(mistake);
+    this.#long.push(`${word}=${next ?? ''}`);
+    this.#shown.push(word, next ?? '');
     return 1;
   }
 
@@ -253,6 +254,20 @@ class LineReader {
   #wrong(text: string): UsageError {
     return new UsageError(`butil -${this.#command.name}: ${text}`);
   }
+}
+
+/**
+ * What is wrong with the word behind an option that needs a value; undefined if it is one. A forgotten value must not
+ * take the option behind it along.
+ */
+export function valueMistake(
+  name: string,
+  value: string,
+  next: string | undefined,
+): string | undefined {
+  if (next === undefined) return `--${name} needs a value: ${value}`;
+  if (!next.startsWith('--')) return undefined;
+  return `--${name} needs a value: ${value}; if ${next} is meant to be it: --${name}=${next}`;
 }
 
 /** One command of a command file. */

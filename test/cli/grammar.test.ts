@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { butil, type Console } from '../../bin/command-line.js';
 import { COMMANDS, findCommand } from '../../bin/command-table.js';
-import type { CommandDeclaration } from '../../bin/declaration.js';
+import { longOptionsOf, type CommandDeclaration } from '../../bin/declaration.js';
 import {
   readClassicLine,
   readCommandFile,
@@ -216,6 +216,7 @@ describe('new options', () => {
     ['-stat a.btr --root /opt/x', 'a.btr | --root=/opt/x'],
     ['-stat a.btr --root=/opt/x', 'a.btr | --root=/opt/x'],
     ['-stat --owner-file -x a.btr', 'a.btr | --owner-file=-x'],
+    ['-stat --root=--json a.btr', 'a.btr | --root=--json'],
     ['-stat -- -Oa.btr', '-Oa.btr'],
     ['-stat -- --json', '--json'],
     ['-save a b N -1 --json', 'a b N -1 | --json'],
@@ -244,6 +245,27 @@ describe('mistakes', () => {
   ])('%s', (line, text) => {
     expect(() => read(line)).toThrow(UsageError);
     expect(() => read(line)).toThrow(text);
+  });
+});
+
+describe('an option that needs a value, and has another option behind it', () => {
+  const options = COMMANDS.flatMap((command) =>
+    longOptionsOf(command).flatMap(({ name, value }) =>
+      value === undefined ? [] : [{ command, name, value }],
+    ),
+  );
+
+  test.each(options)('$command.name --$name', ({ command, name, value }) => {
+    const operands = operandsIn(command, '/data');
+    for (const next of ['--json', '--yes', '--', `--${name}`]) {
+      const words = [...operands, `--${name}`, next];
+      const text = `butil -${command.name}: --${name} needs a value: ${value}; `;
+      expect(() => readClassicLine(command, words, 'linux'), next).toThrow(UsageError);
+      expect(() => readClassicLine(command, words, 'linux'), next).toThrow(text);
+      expect(() => readClassicLine(command, words, 'linux')).toThrow(`--${name}=${next}`);
+    }
+    const { long } = readClassicLine(command, [...operands, `--${name}=--json`], 'linux');
+    expect(long).toEqual([`--${name}=--json`]);
   });
 });
 
