@@ -308,7 +308,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     operands: [SOURCE, path('outputFile', 'the text file, in UTF-8')],
     owners: 2,
     long: [
-      { name: 'to', value: 'csv|jsonl', describe: 'the format; csv', choices: ['csv', 'jsonl'] },
+      {
+        name: 'to',
+        value: 'csv|jsonl',
+        describe: 'the format; by the name of the output, else csv',
+        choices: ['csv', 'jsonl'],
+      },
       {
         name: 'layout',
         value: 'file',
@@ -334,7 +339,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     ],
     examples: [
       'butil -export orders.btr orders.csv --layout orders.json',
-      'butil -export orders.btr orders.jsonl --to jsonl --ddf . --encoding cp850 --exact',
+      'butil -export orders.btr orders.jsonl --ddf . --encoding cp850 --exact',
     ],
     load: async () => (await import('./commands/exchange.js')).exportCommand,
   },
@@ -541,6 +546,7 @@ export const COMMANDS: readonly CommandEntry[] = [
         value: 'file',
         describe: 'a file of the same kind, if the definition is lost',
       },
+      { name: 'backward', describe: 'from the end of the file to its beginning' },
       REPLACE,
       DRY_RUN,
     ],

@@ -16,9 +16,15 @@ import { describeRefused } from './refusals.js';
 
 const KEY_NUMBER_MAX = 125;
 
+/** The format that is given, else the one that the name of the text file speaks of. */
+function formatOf(given: string | undefined, path: string): RowFormat {
+  if (given !== undefined) return given === 'jsonl' ? 'jsonl' : 'csv';
+  return /\.(?:jsonl|ndjson)$/i.test(path) ? 'jsonl' : 'csv';
+}
+
 export async function exportCommand(session: Session): Promise<Outcome> {
   const [source, output] = [session.operand(0), session.operand(1)];
-  const format: RowFormat = session.value('to') === 'jsonl' ? 'jsonl' : 'csv';
+  const format = formatOf(session.value('to'), output);
   const key = session.value('key');
   const order = key === undefined ? {} : { order: session.number(key, '--key', 0, KEY_NUMBER_MAX) };
   const owner = await session.owner(0, source);
@@ -69,9 +75,7 @@ function losses({ inexact, uncovered }: ExportResult): string[] {
 
 export async function importCommand(session: Session): Promise<Outcome> {
   const [input, output] = [session.operand(0), session.operand(1)];
-  const named: RowFormat = /\.(?:jsonl|ndjson)$/i.test(input) ? 'jsonl' : 'csv';
-  const from = session.value('from') ?? named;
-  const format: RowFormat = from === 'jsonl' ? 'jsonl' : 'csv';
+  const format = formatOf(session.value('from'), input);
   const owner = await session.owner(0, output);
   const layout = await layoutOf(session);
   const client = await session.client();
