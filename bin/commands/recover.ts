@@ -17,6 +17,7 @@ export async function command(session: Session): Promise<Outcome> {
     owner,
     dryRun,
     overDataFile,
+    backward: session.isSet('backward'),
     ...(like === undefined ? {} : { like }),
   });
   const result = await session.follow('Recovering', task);

@@ -4,6 +4,7 @@ import { LegacyFile } from '../legacy/legacy-file.js';
 import type { LegacyCursor } from '../legacy/legacy-index.js';
 import { LEGACY_PAGE } from '../legacy/legacy-layout.js';
 import { NONE } from '../legacy/legacy-numbers.js';
+import type { LegacySteps } from '../legacy/legacy-steps.js';
 import type { FileSystem } from '../microkernel/ports.js';
 import { fileError } from '../microkernel/page-device.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
@@ -16,6 +17,7 @@ export interface RecoverOriginalOptions {
   readonly owner: string;
   readonly dryRun: boolean;
   readonly overDataFile: boolean;
+  readonly backward: boolean;
   readonly files: FileSystem;
 }
 
@@ -30,14 +32,14 @@ export interface RecoverOriginalOptions {
 export function* recoverOriginal(
   source: string,
   output: string,
-  { owner, dryRun, overDataFile, files }: RecoverOriginalOptions,
+  { owner, dryRun, overDataFile, backward, files }: RecoverOriginalOptions,
 ): Task<RecoverResult> {
   const file = LegacyFile.open(source, { files, owner, isSalvage: true });
   let target: OutputFile | undefined;
   try {
     if (!dryRun) target = new OutputFile(output, { notOver: [source], overDataFile, files });
     const writer = target && new UnformattedWriter(target.handle);
-    const recovery = new Recovery(file, writer);
+    const recovery = new Recovery(file, writer, backward);
     recovery.tellUnreachable();
     yield* recovery.run();
     yield* recovery.check();
@@ -70,11 +72,13 @@ class Recovery {
   readonly problems = new ProblemList();
   readonly #file: LegacyFile;
   readonly #writer: UnformattedWriter | undefined;
+  readonly #isBackward: boolean;
   #buffer: Uint8Array = new Uint8Array(64 * 1024);
 
-  constructor(file: LegacyFile, writer: UnformattedWriter | undefined) {
+  constructor(file: LegacyFile, writer: UnformattedWriter | undefined, isBackward: boolean) {
     this.#file = file;
     this.#writer = writer;
+    this.#isBackward = isBackward;
   }
 
   /** Says which pieces are missing, once, instead of at every page of them. */
@@ -134,13 +138,18 @@ class Recovery {
     for (let tried = 0; ; tried++) {
       if (tried % RECORDS_PER_STEP === 0) yield this.#progress();
       try {
-        if (!steps.next()) return;
+        if (!this.#step(steps, tried === 0)) return;
       } catch (error) {
         if (!isMissingPiece(error)) this.problems.add('the pages', error);
         continue;
       }
       this.#take(steps.address);
     }
+  }
+
+  #step(steps: LegacySteps, isFirst: boolean): boolean {
+    if (!this.#isBackward) return steps.next();
+    return isFirst ? steps.last() : steps.previous();
   }
 
   *#byKeys(): Task<void> {
@@ -157,7 +166,8 @@ class Recovery {
     const { free, plan } = this.#file.records;
     const isUnknown = free.failure !== undefined && plan.use < 0;
     if (isUnknown && found.size < this.#file.recordCount) yield* this.#addUnlisted(found);
-    for (const address of [...found].sort((a, b) => a - b)) this.#take(address);
+    const sign = this.#isBackward ? -1 : 1;
+    for (const address of [...found].sort((a, b) => sign * (a - b))) this.#take(address);
   }
 
   /**

@@ -31,6 +31,8 @@ export interface RecoverOptions {
   readonly owner?: string;
   /** A file of the same definition, for one whose own definition is damaged. */
   readonly like?: string;
+  /** From the end of the file to its beginning: the same records the other way round. */
+  readonly backward?: boolean;
   /** Reads and counts, and writes nothing. */
   readonly dryRun?: boolean;
   /** The output may take the place of a data file. */
@@ -41,10 +43,10 @@ export interface RecoverOptions {
 const PAGES_PER_STEP = 16;
 
 /**
- * Writes every record that can be read of a file into an unformatted file, in physical order. Indexes
- * are not looked at. A page is believed by its checksum only, and what cannot be read is told, and not
- * guessed. The file is not changed, and needs no engine. One in continuous operation is read with its delta, as far as
- * that is there.
+ * Writes every record that can be read of a file into an unformatted file, in physical order or in the
+ * reverse of it: damage ends neither, so both find the same records. Indexes are not looked at. A page is
+ * believed by its checksum only, and what cannot be read is told, and not guessed. The file is not changed,
+ * and needs no engine. One in continuous operation is read with its delta, as far as that is there.
  *
  * Throws 12, 94, 30 (not a data file of this engine), 2 (no file control record is good, or the
  * definition is damaged and there is no file like it), 51 (the owner name is wanted), 85 (an engine has
@@ -62,10 +64,13 @@ export function* recoverRecords(
   options: RecoverOptions = {},
 ): Task<RecoverResult> {
   const { dryRun = false, overDataFile = false } = options;
+  const backward = options.backward === true;
   const files = options.files ?? new NodeFileSystem({ worker: 'never' });
   const { owner = '' } = options;
   if (beginsAsOriginal(source, files))
-    return yield* recoverOriginal(source, output, { owner, dryRun, overDataFile, files });
+    return yield* recoverOriginal(source, output, {
+      ...{ owner, dryRun, overDataFile, backward, files },
+    });
   const live = liveFile(files, source);
   const handle = openDamaged(live.files, source);
   let target: OutputFile | undefined;
@@ -75,7 +80,7 @@ export function* recoverRecords(
     if (!dryRun) target = new OutputFile(output, { notOver: [source], overDataFile, files });
     const writer = target === undefined ? undefined : new UnformattedWriter(target.handle);
     const recovery = new Recovery(pages, stored, writer);
-    yield* recovery.run();
+    yield* recovery.run(backward);
     writer?.end();
     target?.finish();
     const { recovered, lostPages, unconfirmed } = recovery;
@@ -167,17 +172,18 @@ class Recovery {
     this.#records = new RecordStore(pages, formOf(file, places));
   }
 
-  *run(): Task<void> {
+  *run(backward: boolean): Task<void> {
     const pages = this.#pages;
     const total = pages.numbersUsed(SPACE.DATA);
-    for (let page = 0; page < total; page++) {
-      if (pages.isAllocated(SPACE.DATA, page)) this.#takePage(page);
+    for (let done = 0; done < total; done++) {
+      const page = backward ? total - 1 - done : done;
+      if (pages.isAllocated(SPACE.DATA, page)) this.#takePage(page, backward);
       pages.cache.endOperation();
-      if (page % PAGES_PER_STEP === 0) yield { done: page, total, unit: 'data pages' };
+      if (done % PAGES_PER_STEP === 0) yield { done, total, unit: 'data pages' };
     }
   }
 
-  #takePage(page: number): void {
+  #takePage(page: number, backward: boolean): void {
     const { slotsPerPage } = this.#records.slots;
     try {
       this.#pages.read(SPACE.DATA, page);
@@ -187,7 +193,8 @@ class Recovery {
       return;
     }
     const first = page * slotsPerPage;
-    for (let address = first; address < first + slotsPerPage; address++) {
+    for (let slot = 0; slot < slotsPerPage; slot++) {
+      const address = first + (backward ? slotsPerPage - 1 - slot : slot);
       try {
         this.#take(address);
       } catch (error) {

@@ -36,6 +36,17 @@ function recover(bytes: Uint8Array): Recovered {
 function recoverFrom(source: string, owner = ''): Recovered {
   const output = join(directory, 'a.seq');
   const result = runTask(recoverRecords(source, output, { owner }));
+  const records = recordsIn(output);
+  // From the other end it comes to the same.
+  const { recovered } = runTask(recoverRecords(source, output, { owner, backward: true }));
+  expect({ recovered, records: recordsIn(output).toReversed() }).toEqual({
+    recovered: result.recovered,
+    records,
+  });
+  return { ...result, records };
+}
+
+function recordsIn(output: string): string[] {
   const text = readFileSync(output);
   const records: string[] = [];
   for (let begin = 0; text[begin] !== 0x1a;) {
@@ -44,7 +55,7 @@ function recoverFrom(source: string, owner = ''): Recovered {
     records.push(text.toString('latin1', comma + 1, end));
     begin = end + 2;
   }
-  return { ...result, records };
+  return records;
 }
 
 function made(name: string): Uint8Array {
