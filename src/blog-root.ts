@@ -106,11 +106,12 @@ function chainsOf(files: FileSystem, { selection }: BlogReading) {
       return control === undefined ? [] : [uuidText(control.uuid)];
     }),
   );
-  return (logFile: string): ArchiveChain | undefined =>
+  return (logFile: string, control?: ControlRecord): ArchiveChain | undefined =>
     examineChain(
       files,
       logFile,
       ({ uuid, path }) => archived.has(uuidText(uuid)) || selection.find(path) !== undefined,
+      control,
     );
 }
 
@@ -119,7 +120,7 @@ function reportOf(
   { selection }: BlogReading,
   backups: readonly DeclaredBackup[],
   entry: BlogEntry,
-  chainOf: (logFile: string) => ArchiveChain | undefined,
+  chainOf: (logFile: string, control?: ControlRecord) => ArchiveChain | undefined,
 ): BlogEntryReport {
   const { file, line, column, dataFile, logFile } = entry;
   const isEntry = (other: BlogEntry): boolean =>
@@ -130,7 +131,7 @@ function reportOf(
     uuid === undefined ? backup.file === dataFile : backup.uuid === uuid,
   );
   const isLogThere = isThere(files, logFile);
-  const chain = isLogThere ? chainOf(logFile) : undefined;
+  const chain = isLogThere ? chainOf(logFile, control) : undefined;
   return {
     ...entry,
     counts: selection.files.some(isEntry),

@@ -58,6 +58,7 @@ export type { DeclaredBackup } from './archival/declared-backups.js';
 export type {
   ArchiveChain,
   ChainSegment,
+  SegmentStanding,
   UnarchivedParticipant,
 } from './archival/archive-chain.js';
 export type { SealedPlace } from './archival/archive-keys.js';

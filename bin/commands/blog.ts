@@ -151,14 +151,22 @@ function chainLines(chain: ArchiveChain): string[] {
   return lines;
 }
 
+const STANDINGS = {
+  own: '',
+  left: 'of a history that the file has left, ',
+  before: 'of the file that this one was created over, ',
+  foreign: 'of another file, set aside here, ',
+} as const;
+
 function segmentText(segment: ArchiveChain['segments'][number]): string {
-  const { firstChangeSeq, lastChangeSeq, begun, lastTime, bytes, message } = segment;
+  const { standing, firstChangeSeq, lastChangeSeq, begun, lastTime, bytes, message } = segment;
   const span = `changes ${firstChangeSeq} to ${lastChangeSeq}, ${begun} to ${lastTime}, ${bytes} bytes`;
   const what =
     lastChangeSeq >= firstChangeSeq
       ? span
       : `no changes yet after ${firstChangeSeq - 1}, begun ${begun}`;
-  return message === undefined ? what : `${what}; ${message}`;
+  const text = `${STANDINGS[standing]}${what}`;
+  return message === undefined ? text : `${text}; ${message}`;
 }
 
 function backupText({ lastBackup, changesSince }: BlogEntryReport): string {

@@ -1,23 +1,42 @@
 /**
  * What an archival log is good for: its segments, from which change on it is whole, and with which files that are not
  * archived its transactions are bound together.
+ *
+ * Invariant: what is said of the file is said by segments of its own history. What was set aside beside them, of another
+ * file or of a history that it has left, is named as that.
  */
 import { uuidText } from '../microkernel/bytes.js';
+import { fileError } from '../microkernel/page-device.js';
 import type { FileSystem } from '../microkernel/ports.js';
-import { BtrieveError, Status } from '../microkernel/status.js';
-import {
-  findSegments,
-  readArchiveSegment,
-  type ArchiveSegmentInfo,
-  type Participant,
-} from './archive-reader.js';
+import { BtrieveError } from '../microkernel/status.js';
+import { readArchiveSegment, type ArchiveSegmentInfo, type Participant } from './archive-reader.js';
 import type { ArchiveRecord } from './archive-records.js';
+import {
+  finishedSegments,
+  inOrder,
+  notALog,
+  readArchiveHead,
+  type ArchiveHead,
+} from './archive-segment.js';
+import { successorOf } from './created-over.js';
+import { historyOf, type OnTimeline } from './file-history.js';
+
+/**
+ * What a segment is to the data file:
+ *
+ * - `own`: of its history;
+ * - `left`: of a history that it has left by a roll-forward to a moment before;
+ * - `before`: of the file that it was created over;
+ * - `foreign`: of another file, whose log was set aside there.
+ */
+export type SegmentStanding = 'own' | 'left' | 'before' | 'foreign';
 
 /** A segment of a log. */
 export interface ChainSegment {
   readonly path: string;
   /** Of the data file, as text. */
   readonly uuid: string;
+  readonly standing: SegmentStanding;
   readonly timeline: number;
   readonly firstChangeSeq: number;
   /** Less than the first if it holds nothing yet. */
@@ -45,8 +64,8 @@ export interface ArchiveChain {
   /** What cannot be read of the log, segment by segment. */
   readonly problems: readonly string[];
   /**
-   * From here on nothing is missing up to the end, in the history that the newest segment is of: a copy with this
-   * change or a later one can be rolled forward. Undefined if nothing can be read.
+   * From here on nothing is missing up to the end, in the history of the file: a copy of it with this change or a
+   * later one can be rolled forward. Undefined if nothing can be read.
    */
   readonly start: { readonly changeSeq: number; readonly time: string } | undefined;
   readonly lastChangeSeq: number;
@@ -55,73 +74,126 @@ export interface ArchiveChain {
   readonly others: readonly UnarchivedParticipant[];
 }
 
+/** A data file, as far as it says which segments are its own. */
+type Stand = OnTimeline & { readonly uuid: Uint8Array };
+
+type SegmentHead = ArchiveHead & { readonly path: string };
+
 /**
- * Reads a log. `isArchived` says which files are. Undefined if there is no log. Never throws for what is wrong with a
- * segment; `DiskError`.
+ * Reads a log. `isArchived` says which files are; `stand` is the data file, if it is there: else the log is taken for
+ * that of the file that its current segment is of. Undefined if there is no log. Never throws for what is wrong with
+ * a segment; `DiskError`.
  */
 export function examineChain(
   files: FileSystem,
   log: string,
   isArchived: (participant: Participant) => boolean,
+  stand?: Stand,
 ): ArchiveChain | undefined {
-  const chain = new ChainReading(isArchived);
-  try {
-    for (const path of findSegments(files, log)) chain.read(files, path);
-  } catch (error) {
-    if (!(error instanceof BtrieveError)) throw error;
-    if (error.status === Status.ARCH_LOGFILE_NOT_FOUND) return undefined;
-    chain.fail(log, error);
-  }
+  const { heads, problems } = headsOf(files, log);
+  if (heads.length === 0 && problems.length === 0) return undefined;
+  const chain = new ChainReading(isArchived, problems, stand ?? lastOf(heads, log), heads);
+  for (const head of heads) chain.read(files, head);
   return chain.result();
+}
+
+/** In the order in which they are read; what is no segment is a problem. */
+function headsOf(files: FileSystem, log: string): { heads: SegmentHead[]; problems: string[] } {
+  const problems: string[] = [];
+  try {
+    const paths = finishedSegments(files, log);
+    if (files.exists(log)) paths.push(log);
+    const found = paths.flatMap((path) => {
+      const head = readArchiveHead(files, path);
+      if (typeof head !== 'string') return [{ path, head }];
+      problems.push(`${path}: ${notALog(path, 0, head).message}`);
+      return [];
+    });
+    const heads = found.sort(inOrder).map(({ path, head }) => ({ ...head, path }));
+    return { heads, problems };
+  } catch (error) {
+    const shown = fileError('the archival log cannot be read', error, log);
+    if (!(shown instanceof BtrieveError)) throw shown;
+    return { heads: [], problems: [...problems, `${log}: ${shown.message}`] };
+  }
+}
+
+function lastOf(heads: readonly SegmentHead[], log: string): Stand | undefined {
+  return heads.find(({ path }) => path === log) ?? heads.at(-1);
 }
 
 class ChainReading {
   readonly #isArchived: (participant: Participant) => boolean;
+  readonly #stand: Stand | undefined;
   readonly #segments: ChainSegment[] = [];
-  readonly #problems: string[] = [];
+  readonly #problems: string[];
   readonly #others = new Map<string, { file: string; uuid: string; transactions: number }>();
+  /** Up to where each segment is of the history of the file; not of it at all if it is not here. */
+  readonly #upTo = new Map<string, number>();
   #transactions = 0;
-  /** Of the history that is read just now. */
-  #history = '';
+  /** The place is behind something that cannot be read. */
+  #isBroken = true;
   #start: { changeSeq: number; time: number } | undefined;
   #last = 0;
 
-  constructor(isArchived: (participant: Participant) => boolean) {
+  constructor(
+    isArchived: (participant: Participant) => boolean,
+    problems: string[],
+    stand: Stand | undefined,
+    heads: readonly SegmentHead[],
+  ) {
     this.#isArchived = isArchived;
-  }
-
-  read(files: FileSystem, path: string): void {
-    try {
-      const gaps: { readonly last: number; readonly time: number }[] = [];
-      const info = readArchiveSegment(files, path, (entry) => {
-        if (entry.kind === 'gap') gaps.push({ last: entry.lastChangeSeq, time: entry.time });
-        this.#count(entry);
-      });
-      this.#add(info);
-      const gap = gaps.at(-1);
-      if (gap !== undefined) this.#start = { changeSeq: gap.last, time: gap.time };
-    } catch (error) {
-      if (!(error instanceof BtrieveError)) throw error;
-      this.fail(path, error);
+    this.#problems = problems;
+    this.#stand = stand;
+    if (stand === undefined) return;
+    const own = heads.filter(({ uuid }) => Buffer.compare(uuid, stand.uuid) === 0);
+    for (const { upTo, segments } of historyOf(stand, own)) {
+      // What begins where the history was left has nothing of it.
+      const within = segments.filter(({ afterChangeSeq }) => afterChangeSeq < upTo);
+      for (const { path } of within) this.#upTo.set(path, upTo);
     }
   }
 
-  fail(path: string, { message }: BtrieveError): void {
-    this.#problems.push(`${path}: ${message}`);
-    this.#history = '';
+  read(files: FileSystem, { path, uuid }: SegmentHead): void {
+    const upTo = this.#upTo.get(path);
+    const gaps: { readonly last: number; readonly time: number }[] = [];
+    try {
+      const info = readArchiveSegment(files, path, (entry) => {
+        if (upTo === undefined || entry.changeSeq > upTo) return;
+        if (entry.kind === 'gap') gaps.push({ last: entry.lastChangeSeq, time: entry.time });
+        this.#count(entry);
+      });
+      if (upTo !== undefined) this.#follow(info, upTo, gaps.at(-1));
+      this.#add(info);
+    } catch (error) {
+      if (!(error instanceof BtrieveError)) throw error;
+      this.#problems.push(`${path}: ${error.message}`);
+      if (this.#stand !== undefined && Buffer.compare(uuid, this.#stand.uuid) === 0) {
+        this.#isBroken = true;
+      }
+    }
+  }
+
+  /** From where on it is whole. */
+  #follow(
+    { afterChangeSeq, lastChangeSeq, createdAt, damage }: ArchiveSegmentInfo,
+    upTo: number,
+    gap: { readonly last: number; readonly time: number } | undefined,
+  ): void {
+    const isNext = !this.#isBroken && afterChangeSeq <= this.#last;
+    const last = Math.min(lastChangeSeq, upTo);
+    if (!isNext) this.#start = { changeSeq: afterChangeSeq, time: createdAt };
+    if (gap !== undefined) this.#start = { changeSeq: gap.last, time: gap.time };
+    this.#last = isNext ? Math.max(this.#last, last) : last;
+    // What lies behind a damaged place may be whole again.
+    this.#isBroken = damage !== undefined;
   }
 
   #add(info: ArchiveSegmentInfo): void {
     const { path, timeline, afterChangeSeq, lastChangeSeq, createdAt, bytes, damage } = info;
-    const uuid = uuidText(info.uuid);
-    const history = `${uuid} ${timeline}`;
-    const isNext = history === this.#history && afterChangeSeq <= this.#last;
-    if (!isNext) this.#start = { changeSeq: afterChangeSeq, time: createdAt };
-    // What lies behind a damaged place may be whole again.
-    this.#history = damage === undefined ? history : '';
-    this.#last = isNext ? Math.max(this.#last, lastChangeSeq) : lastChangeSeq;
     this.#segments.push({
-      ...{ path, uuid, timeline, lastChangeSeq, bytes },
+      ...{ path, uuid: uuidText(info.uuid), standing: this.#standingOf(info) },
+      ...{ timeline, lastChangeSeq, bytes },
       firstChangeSeq: afterChangeSeq + 1,
       begun: new Date(createdAt).toISOString(),
       lastTime: new Date(Math.max(createdAt, info.lastTime)).toISOString(),
@@ -130,6 +202,14 @@ class ChainReading {
         ? {}
         : { message: `damaged at byte ${damage.offset}: ${damage.message}` }),
     });
+  }
+
+  #standingOf({ path, uuid, createdOver }: ArchiveSegmentInfo): SegmentStanding {
+    if (this.#upTo.has(path)) return 'own';
+    const own = this.#stand?.uuid ?? uuid;
+    if (Buffer.compare(uuid, own) === 0) return 'left';
+    const over = createdOver === undefined ? undefined : successorOf(createdOver);
+    return over !== undefined && Buffer.compare(over.uuid, own) === 0 ? 'before' : 'foreign';
   }
 
   #count(entry: ArchiveRecord): void {

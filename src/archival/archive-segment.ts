@@ -161,7 +161,11 @@ export function findSegments(files: FileSystem, logPathOrDirectory: string): str
   return found.sort(inOrder).map(({ path }) => path);
 }
 
-function inOrder({ head: a, path: one }: FoundHead, { head: b, path: other }: FoundHead): number {
+/** The older one first. */
+export function inOrder(
+  { head: a, path: one }: FoundHead,
+  { head: b, path: other }: FoundHead,
+): number {
   const byContent = a.afterChangeSeq - b.afterChangeSeq || a.createdAt - b.createdAt;
   // Two that begin with the same change in the same millisecond: what goes on comes last.
   const byState = Number(isFinished(other)) - Number(isFinished(one));

@@ -11,6 +11,7 @@ import {
   mkdtempSync,
   readdirSync,
   realpathSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -139,6 +140,45 @@ describe('-blog', () => {
     open.stop();
     expect((await run(['-blog', 'backed-up', at('a.btr'), at('copy.btr')])).text).toContain(
       '\nNote: The copy is of a file that was open: it is whole only if nothing was written while it was copied.',
+    );
+  });
+});
+
+describe('-blog check and segments that are not of the file as it is', () => {
+  test('a history that it has left, the file that it was created over, another file', async () => {
+    create('a.btr');
+    archive('a.btr');
+    const open = (engine: MicroKernel) => engine.client().openFile(at('a.btr'), Line);
+    live((engine) => open(engine).close(), ARCHIVING);
+    copyFileSync(at('a.btr'), at('kept'));
+    live((engine) => {
+      const file = open(engine);
+      file.insert({ n: 1, text: '' });
+      engine.archiveCut(at('a.btr'));
+      file.insert({ n: 2, text: '' });
+    }, ARCHIVING);
+    copyFileSync(at('kept'), at('a.btr'));
+    const tx = /Z {2}(\d+) {2}/.exec((await run(['-readlog', at('a.btr')])).text)?.[1] ?? '';
+    expect((await run(['-rollfwd', at('a.btr'), '--until', `lsn:${tx}`])).code).toBe(0);
+    live((engine) => open(engine).close(), ARCHIVING);
+    expect((await run(['-blog', 'check'])).text).toMatch(
+      / {16}a\.log\.[0-9a-f]{16}: of a history that the file has left, changes \d+ to \d+/,
+    );
+    live((engine) => {
+      const file = open(engine);
+      file.insert({ n: 3, text: '' });
+      file.close();
+      engine.client().createFile(at('a.btr'), Line, { replace: true });
+    }, ARCHIVING);
+    expect((await run(['-blog', 'check'])).text).toMatch(
+      / {16}a\.log\.[0-9a-f]{16}(\.\d+)?: of the file that this one was created over, changes /,
+    );
+    rmSync(at('a.btr'));
+    renameSync(at('a.log'), at('a.log.00000000000000ff'));
+    create('a.btr');
+    live((engine) => open(engine).close(), ARCHIVING);
+    expect((await run(['-blog', 'check'])).text).toMatch(
+      / {16}a\.log\.0{14}ff: of another file, set aside here, no changes yet /,
     );
   });
 });

@@ -1,8 +1,23 @@
 /** What `-blog check` knows of archival logs: where they are whole, backups, and files that are bound to others. */
 import { beforeEach, expect, test } from 'vitest';
-import { checkRootBlog, MicroKernel, type BlogEntryReport, type Client } from '../../src/index.js';
+import {
+  checkRootBlog,
+  MicroKernel,
+  readArchive,
+  type BlogEntryReport,
+  type Client,
+} from '../../src/index.js';
 import { lookAtFile } from '../../src/logging/file-standing.js';
-import { add, Line, makeFile, newLogWorld, ROOT, type LogWorld } from '../support/log-world.js';
+import {
+  add,
+  copyOf,
+  Line,
+  makeFile,
+  newLogWorld,
+  putBack,
+  ROOT,
+  type LogWorld,
+} from '../support/log-world.js';
 import { memoryPorts } from '../support/memory-view.js';
 
 const A = '/d/a.btr';
@@ -117,4 +132,76 @@ test('a hot copy is the last backup, and good for the log as long as that goes b
   engine.client().openFile(A, Line).close();
   expect(report()).toMatchObject({ isBackupUsable: false });
   engine.stop();
+});
+
+test('a log of another file that was set aside, and one of a history that the file has left, are not its own', () => {
+  const client = engine.client();
+  makeFile(client, A).close();
+  const file = client.openFile(A, Line);
+  const begin = lookAtFile(world.disk, A).changeSeq;
+  add(client, file, 1);
+  engine.archiveCut(A);
+  add(client, file, 2);
+  file.close();
+  engine.stop();
+  const backup = copyOf(world, A);
+  start();
+  const again = engine.client();
+  const more = again.openFile(A, Line);
+  for (let n = 3; n <= 6; n++) add(again, more, n);
+  engine.archiveCut(A);
+  add(again, more, 7);
+  more.close();
+  engine.stop();
+  const [, , third] = [...readArchive(A, { files: world.disk })].filter(({ lsn }) => lsn);
+  putBack(world, A, backup);
+  start();
+  engine.rollForward([A], { until: `lsn:${third?.lsn}` });
+  const last = engine.client();
+  const changed = last.openFile(A, Line);
+  add(last, changed, 8);
+  changed.close();
+  engine.stop();
+  const { chain } = report();
+  expect(chain?.start?.changeSeq).toBe(begin);
+  expect(chain?.lastChangeSeq).toBe(lookAtFile(world.disk, A).changeSeq);
+  expect(chain?.segments.map(({ standing }) => standing)).toEqual(['own', 'own', 'own', 'left']);
+  // Another file, with many more changes, takes the place of this one.
+  const former = copyOf(world, LOG);
+  for (const name of world.disk.list('/d')) {
+    if (name.startsWith('a.')) world.disk.remove(`/d/${name}`);
+  }
+  start();
+  const other = engine.client();
+  makeFile(other, A).close();
+  engine.stop();
+  putBack(world, `${LOG}.00000000000000ff`, former);
+  const found = report().chain;
+  expect(found?.segments.map(({ standing }) => standing)).toEqual(['own', 'foreign']);
+  expect(found?.start?.changeSeq).toBe(lookAtFile(world.disk, A).changeSeq);
+  expect(found?.lastChangeSeq).toBe(lookAtFile(world.disk, A).changeSeq);
+});
+
+test('a file in a log that is no segment hides nothing of the others', () => {
+  const client = engine.client();
+  makeFile(client, A).close();
+  engine.stop();
+  world.disk.putFile(`${LOG}.0000000000000001`, new TextEncoder().encode('no log at all'));
+  const { chain } = report();
+  expect(chain?.problems).toEqual([expect.stringContaining(`${LOG}.0000000000000001: `)]);
+  expect(chain?.start?.changeSeq).toBe(lookAtFile(world.disk, A).changeSeq);
+});
+
+test('the log of the file that this one was created over', () => {
+  const client = engine.client();
+  makeFile(client, A).close();
+  const file = client.openFile(A, Line);
+  add(client, file, 1, 5);
+  file.close();
+  client.createFile(A, Line, { replace: true });
+  client.openFile(A, Line).close();
+  engine.stop();
+  const { chain } = report();
+  expect(chain?.segments.map(({ standing }) => standing).sort()).toEqual(['before', 'own']);
+  expect(chain?.start?.changeSeq).toBe(lookAtFile(world.disk, A).changeSeq);
 });

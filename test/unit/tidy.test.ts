@@ -1002,6 +1002,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   ],
   'archival/archive-listing': ['archival/archive-keys'],
   'archival/file-history': ['archival/roll-forward-chain'],
+  'archival/archive-chain': ['archival/file-history'],
   client: ['typed-file'],
   'root-files': ['settings'],
   archiving: ['archival/blog-selection'],
@@ -1051,6 +1052,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/stat-report',
     'maintenance/task',
   ],
+  'maintenance/backup-administration': ['archive-root'],
   'maintenance/cached-pages': ['maintenance/task'],
   'maintenance/clone-file': ['maintenance/definition-for-copy', 'maintenance/opened-file'],
   'maintenance/copy-records': [
