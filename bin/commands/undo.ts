@@ -1,4 +1,5 @@
 /** `butil -undo`: one transaction is undone by the archival logs of its files. */
+import { resolve } from 'node:path';
 import { undo, type UndoResult } from '../../src/index.js';
 import { counted } from '../messages.js';
 import { done, EXIT, type Outcome } from '../outcome.js';
@@ -13,10 +14,19 @@ export async function command(session: Session): Promise<Outcome> {
   }
   const owners = await ownerNames(session);
   const log = session.value('log');
-  const options = { owners, force: session.isSet('force'), ...(log === undefined ? {} : { log }) };
-  const engine = await session.engine();
-  const client = await session.client();
-  const plan = undo(engine, client, paths, tx, { ...options, dryRun: true });
+  const options = {
+    ...{ owners, force: session.isSet('force') },
+    ...(log === undefined ? {} : { log: resolve(log) }),
+  };
+  const files = paths.map((path) => resolve(path));
+  const take = async (dryRun: boolean): Promise<UndoResult> => {
+    const args = { files, tx, ...options, dryRun };
+    const answer = await session.byRunning<UndoResult>(files, 'undo', args);
+    if (answer !== undefined) return answer;
+    const client = await session.client();
+    return undo(await session.engine(), client, files, tx, { ...options, dryRun });
+  };
+  const plan = await take(true);
   const text = described(plan);
   if (session.dryRun) return done(`${text}\nNothing was changed.`, { ...plan, undone: false });
   if (!(await session.mayReplace(`${text}\nUndo that?`, false))) {
@@ -24,7 +34,7 @@ export async function command(session: Session): Promise<Outcome> {
     const more = 'Nothing was changed; --yes undoes it.';
     return { exitCode: EXIT.NOT_DONE, reason: 'not-confirmed', result, text: `${text}\n${more}` };
   }
-  const result = undo(engine, client, paths, tx, options);
+  const result = await take(false);
   return done(`${described(result)}\nIt was undone.`, { ...result, undone: true });
 }
 

@@ -1,14 +1,17 @@
 /** What clients in other processes can ask an engine to do for backups. See `docs/requester.md`. */
+import { undo } from '../archive-root.js';
 import type { MicroKernel } from '../engine.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import type { AdministrationArguments } from '../requester/administration.js';
 
-type Kind = 'text' | 'texts' | 'number' | 'switch' | 'object';
+type Kind = 'text' | 'texts' | 'number' | 'numbers' | 'switch' | 'object';
 
 const CHECKS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   text: (value) => typeof value === 'string',
   texts: (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
   number: (value) => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0,
+  /** One alone is enough. */
+  numbers: (value) => [value].flat().every((each) => CHECKS.number(each)),
   switch: (value) => typeof value === 'boolean',
   object: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
 };
@@ -104,7 +107,7 @@ function addAgent(engine: MicroKernel): void {
 }
 
 const ROLL_FORWARD: Readonly<Record<string, Kind>> = {
-  ...{ files: 'texts', until: 'text', logs: 'texts', owners: 'texts', timeline: 'number' },
+  ...{ files: 'texts', until: 'text', logs: 'texts', owners: 'texts', timeline: 'numbers' },
   ...{ archiveOnly: 'switch', upToDamage: 'switch', goOn: 'switch', dryRun: 'switch' },
   dump: 'object',
 };
@@ -112,6 +115,11 @@ const ROLL_FORWARD: Readonly<Record<string, Kind>> = {
 const DUMP: Readonly<Record<string, Kind>> = {
   ...{ file: 'text', only: 'switch', dataLength: 'number', keyLength: 'number' },
   ...{ hex: 'switch', verbose: 'switch' },
+};
+
+const UNDO: Readonly<Record<string, Kind>> = {
+  ...{ files: 'texts', tx: 'text', log: 'text', owners: 'texts' },
+  ...{ force: 'switch', dryRun: 'switch' },
 };
 
 function addArchival(engine: MicroKernel): void {
@@ -135,5 +143,15 @@ function addArchival(engine: MicroKernel): void {
     checkArguments(args, { file: 'text', owner: 'text' });
     engine.acceptAsItIs(neededText(args, 'file'), optionsIn(args, 'file'));
     return null;
+  });
+  engine.addAdministration('undo', (args) => {
+    checkArguments(args, UNDO);
+    const client = engine.client({ name: 'undo' });
+    try {
+      const files = neededTexts(args, 'files');
+      return undo(engine, client, files, neededText(args, 'tx'), optionsIn(args, 'files', 'tx'));
+    } finally {
+      client.close();
+    }
   });
 }

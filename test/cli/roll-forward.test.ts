@@ -20,6 +20,7 @@ import { lookAtFile } from '../../src/logging/file-standing.js';
 import { nodePorts } from '../../src/microkernel/node-ports.js';
 import { ArchiveRecorder } from '../support/archive-recorder.js';
 import { add, Line, makeFile, numbersIn } from '../support/log-world.js';
+import { Programs } from '../support/programs.js';
 
 let directory = '';
 let root = '';
@@ -184,6 +185,27 @@ describe('-rollfwd', () => {
     expect((await run('-rollfwd', `@${at('none.lst')}`)).code).toBe(2);
   });
 });
+
+test('by an engine that runs: a timeline that is named, and a transaction undone', async () => {
+  const { lsns } = prepare();
+  const { timeline } = lookAtFile(nodePorts({ worker: 'never' }).files, at('a.btr'));
+  const programs = new Programs();
+  try {
+    const { child, ended } = await programs.begin('bin/isamited.ts', '--root', root);
+    const rolled = await json('-rollfwd', at('a.btr'), `--timeline=${timeline}`);
+    expect(rolled).toMatchObject({ code: 0, result: { files: [{ transactions: 3 }] } });
+    const words = ['-undo', at('a.btr'), '--tx', String(lsns[2])];
+    expect((await run(...words, '--dry-run')).out).toContain('1 change to be taken back');
+    expect(await json(...words)).toMatchObject({ code: 2, reason: 'not-confirmed' });
+    expect(await json(...words, '--yes')).toMatchObject({ code: 0 });
+    expect(await json(...words, '--yes')).toMatchObject({ code: 2, reason: 'changed-since' });
+    child.kill('SIGTERM');
+    await ended;
+  } finally {
+    programs.end();
+  }
+  expect(numbers('a.btr')).toEqual([1, 2]);
+}, 60_000);
 
 describe('a directory', () => {
   test('a file that blog.cfg names is not passed over because its log is gone', async () => {

@@ -117,6 +117,27 @@ describe('an address that another record has now', () => {
   });
 });
 
+test('with the files open: what somebody works in just then is not touched', () => {
+  insert(1);
+  const tx = transaction(() => insert(2, 3));
+  // What is noted, and in no log yet, counts as well.
+  file.update('byN', 1, { text: 'since' });
+  const other = engine.client();
+  const theirs = other.openFile(A, Row);
+  expect(taken(tx, { dryRun: true })).toMatchObject({ conflicts: 0 });
+  other.beginTransaction();
+  theirs.update('byN', 2, { text: 'theirs' });
+  expect(reasonOf(() => taken(tx))).toContain('84');
+  expect(lines(theirs)).toEqual(['1 since', '2 theirs', '3 line 3']);
+  other.abortTransaction();
+  expect(lines()).toEqual(['1 since', '2 line 2', '3 line 3']);
+  other.transaction(() => theirs.update('byN', 3, { text: 'theirs' }));
+  expect(reasonOf(() => taken(tx))).toBe('changed-since');
+  expect(taken(tx, { force: true })).toMatchObject({ conflicts: 1 });
+  expect(lines()).toEqual(['1 since']);
+  expect(reasonOf(() => engine.administer('undo', { files: [A], tx: 5 }))).toBe('arguments');
+});
+
 describe('several files', () => {
   test('one of which the log has lost its part: nothing is taken back', () => {
     client.createFile(B, Row);
