@@ -26,7 +26,8 @@ export type { Console } from './console.js';
 
 /** Runs one command line; returns the exit code. */
 export async function butil(words: readonly string[], terminal: Console): Promise<number> {
-  const isJson = words.includes('--json');
+  const own = ownWords(words);
+  const isJson = own.includes('--json');
   const { console, showBanner } = withBanner(terminal, isJson);
   try {
     if (words[0]?.startsWith('@') === true) return await runCommandFile(words, console);
@@ -39,11 +40,17 @@ export async function butil(words: readonly string[], terminal: Console): Promis
     if (error instanceof UsageError) return showMistake(error, words, isJson, console);
     const { outcomeOf } = await import('./failures.js');
     const name = splitCommand(words, console.platform).command ?? '';
-    const outcome = await outcomeOf(error, words.includes('--verbose'), name);
+    const outcome = await outcomeOf(error, own.includes('--verbose'), name);
     if (outcome === undefined) throw error;
     show(name, outcome, isJson, console);
     return outcome.exitCode;
   }
+}
+
+/** The words that are not another program's, or names: those before `--`. */
+function ownWords(words: readonly string[]): readonly string[] {
+  const end = words.indexOf('--');
+  return end < 0 ? words : words.slice(0, end);
 }
 
 /** The banner comes before the first line that is printed, whatever that is. */

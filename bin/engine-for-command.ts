@@ -48,6 +48,8 @@ export class RootInUse extends Error {
 
 export interface EngineOptions {
   readonly root?: string | undefined;
+  /** Where `root` comes from, if not from `--root`. */
+  readonly source?: RootChoice['source'] | undefined;
   /** Seconds to wait for a root that another process has. */
   readonly wait: number;
 }
@@ -94,7 +96,8 @@ export async function startEngine(
   console: Console,
 ): Promise<{ engine: MicroKernel; client: Client }> {
   const { BtrieveError, MicroKernel } = await import('../src/index.js');
-  const choice = chooseRoot(options.root, console);
+  const chosen = chooseRoot(options.root, console);
+  const choice = { ...chosen, source: options.source ?? chosen.source };
   const until = Date.now() + options.wait * 1000;
   for (let isTold = false; ;) {
     try {

@@ -70,7 +70,7 @@ const terminal: Console = {
   err: (text) => process.stderr.write(`${text}\n`),
 };
 
-async function tcpPlace({ values }: Given): Promise<TcpPlace | undefined> {
+function tcpPlace({ values }: Given): TcpPlace | undefined {
   const { tcp, 'tls-key': key = '', 'tls-cert': cert = '', 'token-file': file } = values;
   if (tcp === undefined) return undefined;
   const at = tcp.lastIndexOf(':');
@@ -88,7 +88,7 @@ async function tcpPlace({ values }: Given): Promise<TcpPlace | undefined> {
 async function run(given: Given, root: string): Promise<Outcome> {
   let stopped: () => void = () => undefined;
   const end = new Promise<void>((resolve) => (stopped = resolve));
-  const tcp = await tcpPlace(given);
+  const tcp = tcpPlace(given);
   const engine = MicroKernel.start({
     ...{ root, settings: { requester: true }, onStopped: () => stopped() },
     ...(tcp !== undefined && { tcp }),

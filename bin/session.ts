@@ -4,7 +4,7 @@
  */
 import type { Client, MicroKernel, RemoteClient } from '../src/index.js';
 import type { Console } from './console.js';
-import { reachEngine, startEngine } from './engine-for-command.js';
+import { chooseRoot, reachEngine, startEngine, type EngineOptions } from './engine-for-command.js';
 import { UsageError, type ClassicLine } from './grammar.js';
 import type { LongOptions } from './options.js';
 import type { Outcome } from './outcome.js';
@@ -178,10 +178,13 @@ export class Session {
     return (await this.#started()).engine;
   }
 
-  get #options(): { root: string | undefined; wait: number } {
+  get #options(): EngineOptions {
     const wait = this.value('wait');
     const seconds = wait === undefined ? WAIT : this.number(wait, '--wait', 0, 86_400);
-    return { root: this.#root ?? this.value('root'), wait: seconds };
+    const given = this.value('root');
+    if (this.#root === undefined) return { root: given, wait: seconds };
+    const { source } = chooseRoot(given, this.console);
+    return { root: this.#root, source, wait: seconds };
   }
 
   /**

@@ -306,6 +306,34 @@ test('two at a time are one too many; SIGTERM ends the first with its program', 
   expect(await inside()).toEqual([]);
 });
 
+test("what stands behind -- is the program's alone, --json and --verbose too", async () => {
+  const script = `require('node:fs').writeFileSync(process.argv[1], process.argv.slice(2).join())`;
+  const program = [...node(script), at('words'), '--json', '--verbose', '--root', '--'];
+  const { code, out } = await run(['-backup-agent', 'run', list('a.btr'), ...program]);
+  expect(code).toBe(0);
+  expect(readFileSync(at('words'), 'utf8')).toBe('--json,--verbose,--root,--');
+  expect(out).toMatch(/^Btrieve Maintenance Utility/);
+  const mistaken = await run(['-backup-agent', 'go', '--', 'tool', '--json']);
+  expect(mistaken.out).toContain('Usage: butil -backup-agent');
+  const missing = await run(['-backup-agent', 'run', '@nowhere', '--', 'tool', '--json']);
+  expect(missing).toMatchObject({ code: 2 });
+  expect(missing.out).toContain('The command did not complete.');
+});
+
+test('a root that another has taken meanwhile: it is said where it was given', async () => {
+  const words = ['-backup-agent', 'run', list('a.btr'), '--wait', '0', '--', 'sh', '-c'];
+  const wait = `touch '${at('up')}'; while [ ! -e '${at('late')}' ]; do sleep 0.02; done`;
+  const ended = run([...words, wait]);
+  while (!existsSync(at('up'))) await new Promise((go) => setTimeout(go, 5));
+  engine = MicroKernel.start({ root, settings: { requester: false } });
+  writeFileSync(at('late'), '');
+  const { code, out } = await ended;
+  expect(out).toContain('(from ISAMITE_ROOT). Give one of your own by --root directory');
+  expect(code).toBe(2);
+  engine.stop();
+  expect(await run(['-backup-agent', 'stop'])).toMatchObject({ code: 0 });
+});
+
 test('wrong command lines are exit 3', async () => {
   for (const words of [
     [],
