@@ -51,6 +51,8 @@ export class Connection {
   #lastSession = 0;
   #isFlushDue = false;
   #failure: BtrieveError | undefined;
+  #isClosing = false;
+  #ended: Promise<void> | undefined;
   #welcome: Asked | undefined;
   /** Of the engine. */
   pid = 0;
@@ -239,7 +241,8 @@ export class Connection {
   /** Settles when the engine has gone. */
   get ended(): Promise<void> {
     if (this.#failure !== undefined) return Promise.resolve();
-    return new Promise((resolve) => this.#socket.once('close', () => resolve()));
+    this.#ended ??= new Promise((resolve) => this.#socket.once('close', () => resolve()));
+    return this.#ended;
   }
 
   /** What was asked for and is not answered fails. */
@@ -249,7 +252,9 @@ export class Connection {
     for (const { reject } of this.#asked.values()) reject(this.#failure);
     this.#asked.clear();
     this.#line?.close();
-    this.#socket.destroySoon();
+    // Each time it would listen once more for the end of a socket that is lost, or has begun to end.
+    if (!this.#isClosing && !this.#socket.destroyed) this.#socket.destroySoon();
+    this.#isClosing = true;
   }
 }
 

@@ -330,6 +330,23 @@ describe('a connection that is lost', () => {
     expect(served.engine.statistics().files[0]?.opens).toBe(1);
   });
 
+  test('may be closed and waited for again and again', async () => {
+    const { client } = await fill(1);
+    const warnings: Error[] = [];
+    const note = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', note);
+    const ends = Array.from({ length: 20 }, () => client.ended);
+    const lost = client.administer('settings').catch((error: unknown) => error);
+    for (let time = 0; time < 20; time++) client.abandon();
+    await client.close();
+    await Promise.all(ends);
+    expect(await lost).toMatchObject({ status: 3110 });
+    // A warning is told of a moment later.
+    await new Promise((done) => setImmediate(done));
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+  });
+
   test.each([
     ['rubbish', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
     ['a length beyond all limits', Buffer.alloc(16, 255)],
