@@ -2,21 +2,22 @@
 /** `butil`, the maintenance utility, as a process. */
 import { isatty } from 'node:tty';
 import { butil, type Console } from './command-line.js';
-import { ask, readAll } from './terminal.js';
+import { ask, outputOf, progressLine, readAll } from './terminal.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 function terminal(): Console {
   const { env, platform, stderr, stdout } = process;
-  const drawsProgress = isatty(2);
+  const { mayDraw, mayEscape } = outputOf(env);
+  const drawn = isatty(2) && mayDraw ? progressLine(stderr, mayEscape) : undefined;
   return {
     platform,
     environment: env,
     out: (text) => stdout.write(`${text}\n`),
     err: (text) => stderr.write(`${text}\n`),
     isInteractive: isatty(0) && isatty(2),
-    hasColours: isatty(1) && env['NO_COLOR'] === undefined && env['TERM'] !== 'dumb',
-    ...(drawsProgress && { progress: (text: string) => void stderr.write(`\r\u001b[K${text}`) }),
+    hasColours: isatty(1) && mayEscape,
+    ...(drawn !== undefined && { progress: drawn }),
     ask,
     readInput: readAll,
     onInterrupt: (told) => {

@@ -34,6 +34,33 @@ export function keyDescription(path: string, purpose: 'index' | 'sindex'): KeyDe
   return naming(path, () => parseDescription(text, purpose, (name) => acsFile(path, name)));
 }
 
+/** A description as an engine elsewhere takes it: its text, and the collating sequence files that it names. */
+export interface PortableDescription {
+  readonly description: string;
+  /** By their names there, in Base64. */
+  readonly sequences: Readonly<Record<string, string>>;
+}
+
+/** Of one that can be read. Throws `DescriptionFileError`, `TextFileError`. */
+export function portable(
+  path: string,
+  purpose: 'create' | 'index' | 'sindex',
+): PortableDescription {
+  const description = readText('the description file', path);
+  const sequences: Record<string, string> = {};
+  const read = (name: string): Uint8Array => {
+    const bytes = acsFile(path, name);
+    sequences[name] = Buffer.from(bytes).toString('base64');
+    return bytes;
+  };
+  naming(path, () =>
+    purpose === 'create'
+      ? parseDescription(description, purpose, read)
+      : parseDescription(description, purpose, read),
+  );
+  return { description, sequences };
+}
+
 function acsFile(path: string, name: string): Uint8Array {
   const beside = join(dirname(path), name);
   const found = isAbsolute(name) || isThere(name) || !isThere(beside) ? name : beside;

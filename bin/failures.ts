@@ -157,7 +157,7 @@ async function engineOutcome(
   const plain = plainMessage(error);
   lines.push(sentence(isVerbose ? plain : withoutSystemWords(plain)));
   if (expected !== undefined || found !== undefined) lines.push(difference(expected, found));
-  const holder = error.reason === 'locked' ? await holderOf(error.file) : undefined;
+  const holder = await holderOf(error);
   if (holder !== undefined) lines.push(holder.text);
   const advice = await adviceOn(error, file, command);
   if (advice !== undefined) lines.push(advice);
@@ -186,11 +186,22 @@ function difference(expected: string | undefined, found: string | undefined): st
   return `Expected: ${expected}${found === undefined ? '' : `; found: ${found}`}.`;
 }
 
-/** Who has a file that is open elsewhere, if that is known. */
-async function holderOf(file = ''): Promise<{ holder: Holder; text: string } | undefined> {
+/** What 85 is said of besides files that are open. */
+const NOT_OPEN = ['same-file', 'made-twice'];
+
+/** Who has a file that is open elsewhere, or in the engine that was to do it, if that is known. */
+async function holderOf({
+  file = '',
+  status,
+  reason = '',
+}: BtrieveError): Promise<{ holder: Holder; text: string } | undefined> {
+  const isLocked = reason === 'locked';
+  const isOpen = (status === 85 || status === 88) && !NOT_OPEN.includes(reason);
+  if (file === '' || (!isLocked && !isOpen)) return undefined;
   const { holderOfFile, holderText } = await import('./holder.js');
-  const holder = file === '' ? undefined : holderOfFile(file);
-  return holder && { holder, text: holderText(holder) };
+  const holder = holderOfFile(file);
+  if (holder === undefined || (!isLocked && holder.pid === undefined)) return undefined;
+  return { holder, text: holderText(holder) };
 }
 
 function reasonOf({ reason, status }: BtrieveError): string {

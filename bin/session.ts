@@ -229,6 +229,32 @@ export class Session {
     }
   }
 
+  /**
+   * A long step: that of a name, of the engine that runs already and has one of the files or the root of the command;
+   * else by an engine of its own.
+   */
+  async work<R>(
+    files: readonly string[],
+    name: string,
+    args: Readonly<Record<string, unknown>>,
+    label: string,
+    own: (client: Client) => Step<R>,
+  ): Promise<R> {
+    const answer = await this.byRunning<R>(files, name, args, label);
+    return answer === undefined ? this.follow(label, own(await this.client())) : answer;
+  }
+
+  /** The same of what is done at once. */
+  async once<R>(
+    files: readonly string[],
+    name: string,
+    args: Readonly<Record<string, unknown>>,
+    own: (client: Client) => R,
+  ): Promise<R> {
+    const answer = await this.byRunning<R>(files, name, args);
+    return answer === undefined ? own(await this.client()) : answer;
+  }
+
   async #started(): Promise<{ engine: MicroKernel; client: Client }> {
     this.#engine ??= await startEngine(this.#options, this.console);
     if (this.isVerbose && !this.#isToldOfOwn) {

@@ -1,4 +1,4 @@
-/** Asking a person, or reading standard input where there is none. */
+/** What a terminal can show; asking a person, or reading standard input where there is none. */
 import { readFileSync, readSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
@@ -8,6 +8,37 @@ const BACKSPACE = 127;
 const BACKSPACE_TOO = 8;
 const INTERRUPT = 3;
 const END = 4;
+
+/**
+ * What may be sent to a terminal: a dumb one knows no escape codes and no way back in its line; `NO_COLOR`, if it says
+ * anything, wants none of the codes.
+ */
+export function outputOf(environment: Readonly<Record<string, string | undefined>>): {
+  mayDraw: boolean;
+  mayEscape: boolean;
+} {
+  const isDumb = environment['TERM'] === 'dumb';
+  const isPlain = (environment['NO_COLOR'] ?? '') !== '';
+  return { mayDraw: !isDumb, mayEscape: !isDumb && !isPlain };
+}
+
+interface Screen {
+  /** Of a line; 0 or undefined if nobody knows. */
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+/** Draws a line in the place of the one before, cut to what the terminal has room for: a second one would stay. */
+export function progressLine(screen: Screen, mayEscape: boolean): (text: string) => void {
+  let before = 0;
+  return (text) => {
+    const { columns = 0 } = screen;
+    const line = columns > 1 ? text.slice(0, columns - 1) : text;
+    if (mayEscape) screen.write(`\r\u001b[K${line}`);
+    else screen.write(`\r${' '.repeat(before)}\r${line}`);
+    before = line.length;
+  };
+}
 
 /** All of standard input. */
 export function readAll(): string {

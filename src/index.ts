@@ -167,9 +167,18 @@ export type { KeyDefinition, KeySegment } from './microkernel/keys/key-definitio
 import { whenStarted } from './engine.js';
 import { addMaintenance } from './maintenance/administration.js';
 import { addBackup } from './maintenance/backup-administration.js';
+import { addFileWork } from './maintenance/file-administration.js';
 
 whenStarted(addMaintenance);
 whenStarted(addBackup);
+whenStarted(addFileWork);
+
+export type {
+  DescribedText,
+  Insertion,
+  InsertionFailure,
+  MadeFile,
+} from './maintenance/file-administration.js';
 
 export { runTask, type Task, type TaskProgress } from './maintenance/task.js';
 export { cloneFile, createFile, type CloneOptions } from './maintenance/clone-file.js';

@@ -1,5 +1,6 @@
 /** `butil -clone`: an empty file with the definition of another one. */
-import { cloneFile } from '../../src/index.js';
+import { resolve } from 'node:path';
+import { cloneFile, type MadeFile } from '../../src/index.js';
 import { done, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 import { isThere } from '../text-files.js';
@@ -9,20 +10,27 @@ export async function command(session: Session): Promise<Outcome> {
   const pageCompression = choice(session, 'PAGECOMPRESS');
   const recordCompression = choice(session, 'RECORDCOMPRESS');
   const owner = await session.owner(0, source);
-  const client = await session.client();
   const replace =
     isThere(output) && (await session.mayReplace(`${output} is there already. Replace it?`, false));
   const { dryRun } = session;
-  const definition = cloneFile(client, source, output, {
+  const options = {
     owner,
     replace,
     dryRun,
     ...(pageCompression === undefined ? {} : { pageCompression }),
     ...(recordCompression === undefined ? {} : { recordCompression }),
-  });
-  const { notes, pageSize, recordLength, keys } = definition;
+  };
+  const { notes, pageSize, recordLength, keys } = await session.once<MadeFile>(
+    [source, output],
+    'cloneFile',
+    { ...options, source: resolve(source), output: resolve(output) },
+    (client) => {
+      const definition = cloneFile(client, source, output, options);
+      return { ...definition, keys: definition.keys.length };
+    },
+  );
   const text = dryRun ? `${output} would be made; nothing was changed.` : '';
-  return done(text, { output, source, dryRun, pageSize, recordLength, keys: keys.length }, notes);
+  return done(text, { output, source, dryRun, pageSize, recordLength, keys }, notes);
 }
 
 function choice(session: Session, name: string): boolean | undefined {

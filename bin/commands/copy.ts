@@ -1,21 +1,27 @@
 /** `butil -copy`: the records of a file into another one. */
+import { resolve } from 'node:path';
 import { copyRecords } from '../../src/index.js';
 import { EXIT, ofSource, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
-import { partly } from './partly.js';
+import { insertion, partly } from './partly.js';
 import { describeRefused } from './refusals.js';
 
 export async function command(session: Session): Promise<Outcome> {
   const [source, output] = [session.operand(0), session.operand(1)];
   const owner = await session.owner(0, source);
   const outputOwner = await session.owner(1, output);
-  const client = await session.client();
   const { dryRun } = session;
   const tally = { read: 0, inserted: 0 };
   return partly(session, tally, async () => {
-    const options = { owner, outputOwner, dryRun, tally };
-    const task = copyRecords(client, source, output, options);
-    const { read, inserted, refused, notes, isUnfinished } = await session.follow('Copying', task);
+    const options = { owner, outputOwner, dryRun };
+    const args = { ...options, source: resolve(source), output: resolve(output) };
+    const { read, inserted, refused, notes, isUnfinished } = await insertion(
+      session,
+      tally,
+      [source, output],
+      { name: 'copyRecords', args, label: 'Copying' },
+      (client) => copyRecords(client, source, output, { ...options, tally }),
+    );
     const would = dryRun ? ' that would be' : '';
     return ofSource(
       {

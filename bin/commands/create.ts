@@ -1,6 +1,7 @@
 /** `butil -create`: an empty file from a description file. */
-import { createFile } from '../../src/index.js';
-import { fileDescription } from '../description.js';
+import { resolve } from 'node:path';
+import { createFile, type MadeFile, type SystemDataPolicy } from '../../src/index.js';
+import { fileDescription, portable } from '../description.js';
 import { done, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 import { isThere } from '../text-files.js';
@@ -12,17 +13,34 @@ export async function command(session: Session): Promise<Outcome> {
     throw session.wrong(`${answer} is neither Y nor N`);
   }
   const describe = fileDescription(descriptionFile);
-  const client = await session.client();
-  const { systemData } = (await session.engine()).settings;
-  const description = describe(systemData === 'none' ? 'never' : systemData);
+  const description = describe(await systemDataOf(session, output));
   const said = answer === undefined ? description.replace : answer === 'Y';
   const replace =
     said ??
     (isThere(output) &&
       (await session.mayReplace(`${output} is there already. Replace it?`, true)));
   const { dryRun } = session;
-  createFile(client, output, description.definition, { replace, dryRun });
-  const { notes, pageSize, recordLength, keys } = description.definition;
+  const { definition } = description;
+  const made = await session.once<MadeFile>(
+    [output],
+    'createFile',
+    { ...portable(descriptionFile, 'create'), output: resolve(output), replace, dryRun },
+    (client) => {
+      createFile(client, output, definition, { replace, dryRun });
+      return { ...definition, keys: definition.keys.length };
+    },
+  );
+  const { notes, pageSize, recordLength, keys } = made;
   const shown = dryRun ? `${output} would be made; nothing was changed.` : '';
-  return done(shown, { output, dryRun, pageSize, recordLength, keys: keys.length }, notes);
+  return done(shown, { output, dryRun, pageSize, recordLength, keys }, notes);
+}
+
+/** Whether files get system data by the settings; of an engine elsewhere that one says it. */
+async function systemDataOf(
+  session: Session,
+  output: string,
+): Promise<SystemDataPolicy | undefined> {
+  if ((await session.running(output)) !== undefined) return undefined;
+  const { systemData } = (await session.engine()).settings;
+  return systemData === 'none' ? 'never' : systemData;
 }

@@ -1,4 +1,5 @@
 /** `butil -export` and `-import`: records as CSV or JSON Lines, by the names of their fields. */
+import { resolve } from 'node:path';
 import {
   BtrieveError,
   exportRecords,
@@ -11,7 +12,7 @@ import { counted } from '../messages.js';
 import { EXIT, ofSource, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 import { readText } from '../text-files.js';
-import { partly } from './partly.js';
+import { insertion, partly } from './partly.js';
 import { describeRefused } from './refusals.js';
 
 const KEY_NUMBER_MAX = 125;
@@ -29,14 +30,18 @@ export async function exportCommand(session: Session): Promise<Outcome> {
   const order = key === undefined ? {} : { order: session.number(key, '--key', 0, KEY_NUMBER_MAX) };
   const owner = await session.owner(0, source);
   const layout = await layoutOf(session);
-  const client = await session.client();
   const { dryRun } = session;
   const options = { ...layout, ...order, format, owner, dryRun };
   const exact = session.isSet('exact');
   const overDataFile = session.isSet('yes');
   await session.confirmOutput(output);
-  const task = exportRecords(client, source, output, { ...options, exact, overDataFile });
-  const result = await inLayout(session, () => session.follow('Exporting', task));
+  const given = { ...options, exact, overDataFile };
+  const args = { ...elsewhere(given), source: resolve(source), output: resolve(output) };
+  const result = await inLayout(session, () =>
+    session.work([source], 'exportRecords', args, 'Exporting', (client) =>
+      exportRecords(client, source, output, given),
+    ),
+  );
   const would = dryRun ? ' that would be' : '';
   return ofSource(
     {
@@ -78,13 +83,16 @@ export async function importCommand(session: Session): Promise<Outcome> {
   const format = formatOf(session.value('from'), input);
   const owner = await session.owner(0, output);
   const layout = await layoutOf(session);
-  const client = await session.client();
   const { dryRun } = session;
   const tally = { read: 0, inserted: 0 };
   return partly(session, tally, async () => {
-    const task = importRecords(client, input, output, { ...layout, format, owner, dryRun, tally });
+    const given = { ...layout, format, owner, dryRun };
+    const args = { ...elsewhere(given), input: resolve(input), output: resolve(output) };
+    const named = { name: 'importRecords', args, label: 'Importing' };
     const { read, inserted, refused, unused, notes } = await inLayout(session, () =>
-      session.follow('Importing', task),
+      insertion(session, tally, [output], named, (client) =>
+        importRecords(client, input, output, { ...given, tally }),
+      ),
     );
     const would = dryRun ? ' that would be' : '';
     return {
@@ -101,6 +109,12 @@ export async function importCommand(session: Session): Promise<Outcome> {
       ],
     };
   });
+}
+
+/** The same for an engine whose process may have another directory. */
+function elsewhere<O extends LayoutSource>(options: O): O {
+  const { dictionary } = options;
+  return dictionary === undefined ? options : { ...options, dictionary: resolve(dictionary) };
 }
 
 /** What makes no sense in a layout says which one that is, unless it is the encoding of the command line. */

@@ -1,11 +1,13 @@
 /** `butil -sindex`, `-drop` and `-index`: indexes in a file and beside it. */
+import { resolve } from 'node:path';
 import {
   addIndex as addIndexTo,
   makeExternalIndex,
   removeIndex,
+  type AddedIndex,
   SYSTEM_INDEX,
 } from '../../src/index.js';
-import { keyDescription } from '../description.js';
+import { keyDescription, portable } from '../description.js';
 import { done, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
 import { isThere } from '../text-files.js';
@@ -28,16 +30,15 @@ export async function addIndex(session: Session): Promise<Outcome> {
   const key = isSystemKey(what) ? SYSTEM_INDEX : keyDescription(what, 'sindex');
   const keyNumber = given ?? (key === SYSTEM_INDEX ? undefined : key.keyNumber);
   const owner = await session.owner(0, file);
-  const client = await session.client();
   const progress = session.progress('Indexing', 'records');
   const { dryRun } = session;
   try {
-    const added = addIndexTo(client, file, key, {
-      owner,
-      dryRun,
-      onProgress: progress.tell,
-      ...(keyNumber === undefined ? {} : { keyNumber }),
-    });
+    const options = { owner, dryRun, ...(keyNumber === undefined ? {} : { keyNumber }) };
+    const described = key === SYSTEM_INDEX ? {} : portable(what, 'sindex');
+    const args = { ...options, ...described, file: resolve(file) };
+    const added = await session.once<AddedIndex>([file], 'addIndex', args, (client) =>
+      addIndexTo(client, file, key, { ...options, onProgress: progress.tell }),
+    );
     const name = key === SYSTEM_INDEX ? 'the system key' : `key ${added.number}`;
     const text = dryRun
       ? `The index of ${name} would be made; nothing was changed.`
@@ -55,7 +56,11 @@ export async function drop(session: Session): Promise<Outcome> {
   const { dryRun } = session;
   const keepsNumbers = number !== undefined && number >= KEEPS_NUMBERS;
   const key = number === undefined ? SYSTEM_INDEX : number % KEEPS_NUMBERS;
-  removeIndex(await session.client(), file, key, { owner, dryRun, keepsNumbers });
+  const options = { owner, dryRun, keepsNumbers };
+  const args = { ...options, file: resolve(file), ...(key !== SYSTEM_INDEX && { key }) };
+  await session.once([file], 'removeIndex', args, (client) =>
+    removeIndex(client, file, key, options),
+  );
   const name = key === SYSTEM_INDEX ? 'the system key' : `key ${key}`;
   const text = dryRun
     ? `The index of ${name} would be dropped; nothing was changed.`
@@ -74,12 +79,19 @@ export async function externalIndex(session: Session): Promise<Outcome> {
   const [from, to] = [source ?? '', output ?? ''];
   const description = keyDescription(descriptionFile ?? '', 'index');
   const owner = await session.owner(0, from);
-  const client = await session.client();
   const replace =
     isThere(to) && (await session.mayReplace(`${to} is there already. Replace it?`, false));
   const { dryRun } = session;
-  const task = makeExternalIndex(client, from, to, description, { owner, dryRun, replace });
-  const { indexed, keyLength } = await session.follow('Indexing', task);
+  const options = { owner, dryRun, replace };
+  const described = portable(descriptionFile ?? '', 'index');
+  const args = { ...options, ...described, source: resolve(from), output: resolve(to) };
+  const { indexed, keyLength } = await session.work(
+    [from, to],
+    'makeExternalIndex',
+    args,
+    'Indexing',
+    (client) => makeExternalIndex(client, from, to, description, options),
+  );
   const would = dryRun ? ' that would be' : '';
   return done(`Total number of records${would} indexed = ${indexed}`, {
     source: from,

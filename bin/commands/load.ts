@@ -1,19 +1,25 @@
 /** `butil -load`: the records of an unformatted file into a data file. */
+import { resolve } from 'node:path';
 import { loadRecords } from '../../src/index.js';
 import { EXIT, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
-import { partly } from './partly.js';
+import { insertion, partly } from './partly.js';
 import { describeRefused } from './refusals.js';
 
 export async function command(session: Session): Promise<Outcome> {
   const [input, output] = [session.operand(0), session.operand(1)];
   const owner = await session.owner(0, output);
-  const client = await session.client();
   const { dryRun } = session;
   const tally = { read: 0, inserted: 0 };
   return partly(session, tally, async () => {
-    const task = loadRecords(client, input, output, { owner, dryRun, tally });
-    const { read, loaded, refused, hasEndMarker } = await session.follow('Loading', task);
+    const args = { input: resolve(input), output: resolve(output), owner, dryRun };
+    const { read, loaded, refused, hasEndMarker } = await insertion(
+      session,
+      tally,
+      [output],
+      { name: 'loadRecords', args, label: 'Loading' },
+      (client) => loadRecords(client, input, output, { owner, dryRun, tally }),
+    );
     const isWhole = refused.count === 0;
     const would = dryRun ? ' that would be' : '';
     return {

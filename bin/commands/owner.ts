@@ -1,4 +1,5 @@
 /** `butil -setowner` and `butil -clrowner`: the owner name of a file. */
+import { resolve } from 'node:path';
 import { clearOwnerName, setOwnerName } from '../../src/index.js';
 import { done, type Outcome } from '../outcome.js';
 import type { Session } from '../session.js';
@@ -21,7 +22,10 @@ export async function setOwner(session: Session): Promise<Outcome> {
   const owner = third === undefined ? await session.newOwner(0, file) : session.operand(1);
   const isLong = session.isSet('L');
   const { dryRun } = session;
-  setOwnerName(await session.client(), file, { owner, level, isLong, dryRun });
+  const options = { owner, level, isLong, dryRun };
+  await session.once([file], 'setOwnerName', { ...options, file: resolve(file) }, (client) =>
+    setOwnerName(client, file, options),
+  );
   const text = dryRun ? 'The owner name would be set; nothing was changed.' : LEVELS[level];
   return done(text ?? '', { file, level, isLong, dryRun });
 }
@@ -31,7 +35,10 @@ export async function clearOwner(session: Session): Promise<Outcome> {
   if (!session.hasOwner(0)) throw session.wrong('the owner name is missing (-O<owner>)');
   const owner = await session.owner(0, file);
   const { dryRun } = session;
-  const had = clearOwnerName(await session.client(), file, { owner, dryRun });
+  const args = { file: resolve(file), owner, dryRun };
+  const had = await session.once<boolean>([file], 'clearOwnerName', args, (client) =>
+    clearOwnerName(client, file, { owner, dryRun }),
+  );
   const text = dryRun ? 'The owner name would be cleared; nothing was changed.' : '';
   return done(had ? text : `${file} has no owner name.`, { file, dryRun, had });
 }

@@ -1,4 +1,5 @@
 /** `butil -save`: the records of a file into an unformatted file. */
+import { resolve } from 'node:path';
 import { saveRecords, type SaveOptions } from '../../src/index.js';
 import { counted, grouped, message, MESSAGE } from '../messages.js';
 import { EXIT, ofSource, type Outcome } from '../outcome.js';
@@ -10,12 +11,21 @@ export async function command(session: Session): Promise<Outcome> {
   const [source, output] = [session.operand(0), session.operand(1)];
   const order = orderOf(session);
   const owner = await session.owner(0, source);
-  const client = await session.client();
   const { dryRun } = session;
   const overDataFile = session.isSet('yes');
   await session.confirmOutput(output);
-  const task = saveRecords(client, source, output, { owner, dryRun, overDataFile, ...order });
-  const result = await session.follow('Saving', task);
+  const options = { owner, dryRun, overDataFile, ...order };
+  const { externalIndex } = options;
+  const result = await session.work(
+    externalIndex === undefined ? [source] : [source, externalIndex],
+    'saveRecords',
+    {
+      ...{ ...options, source: resolve(source), output: resolve(output) },
+      ...(externalIndex !== undefined && { externalIndex: resolve(externalIndex) }),
+    },
+    'Saving',
+    (client) => saveRecords(client, source, output, options),
+  );
   const { saved, leftOut, dangling } = result;
   const isWhole = leftOut === 0 && dangling === 0;
   const would = dryRun ? ' that would be' : '';

@@ -4,7 +4,8 @@ import type { MicroKernel } from '../engine.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import type { AdministrationArguments } from '../requester/administration.js';
 
-type Kind = 'text' | 'texts' | 'number' | 'numbers' | 'switch' | 'object';
+/** What an argument must be; `order`: a key number, or `physical`. */
+export type Kind = 'text' | 'texts' | 'number' | 'numbers' | 'switch' | 'object' | 'order';
 
 const CHECKS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   text: (value) => typeof value === 'string',
@@ -13,11 +14,12 @@ const CHECKS: Readonly<Record<Kind, (value: unknown) => boolean>> = {
   /** One alone is enough. */
   numbers: (value) => [value].flat().every((each) => CHECKS.number(each)),
   switch: (value) => typeof value === 'boolean',
+  order: (value) => value === 'physical' || CHECKS.number(value),
   object: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
 };
 
 /** Throws 160 with the reason `arguments`. */
-function checkArguments(
+export function checkArguments(
   args: AdministrationArguments,
   kinds: Readonly<Record<string, Kind>>,
 ): void {
@@ -28,7 +30,8 @@ function checkArguments(
   }
 }
 
-function wrong(name: string, expected: string, found: string): BtrieveError {
+/** 160, for an argument. */
+export function wrong(name: string, expected: string, found: string): BtrieveError {
   const details = { reason: 'arguments', expected, found: found.slice(0, SHOWN) };
   const message = `the argument ${name} is not one that this takes`;
   return new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, message, details);
@@ -37,7 +40,7 @@ function wrong(name: string, expected: string, found: string): BtrieveError {
 const SHOWN = 80;
 
 /** An argument that must be there. Throws 160. */
-function neededText(args: AdministrationArguments, name: string): string {
+export function neededText(args: AdministrationArguments, name: string): string {
   const value = args[name];
   if (typeof value === 'string') return value;
   throw wrong(name, 'text', value === undefined ? 'nothing' : typeof value);
@@ -51,7 +54,10 @@ function neededTexts(args: AdministrationArguments, name: string): readonly stri
 }
 
 /** The arguments without some of them: those of a function that takes options last. */
-function optionsIn(args: AdministrationArguments, ...others: string[]): AdministrationArguments {
+export function optionsIn(
+  args: AdministrationArguments,
+  ...others: string[]
+): AdministrationArguments {
   return Object.fromEntries(
     Object.entries(args).filter(([name, value]) => !others.includes(name) && value !== undefined),
   );

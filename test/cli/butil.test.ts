@@ -219,7 +219,7 @@ describe('-ver', () => {
 describe('the engine of a command', () => {
   test('a root that another engine has is status 85, by its name', async () => {
     const held = at('held');
-    const engine = MicroKernel.start({ root: held });
+    const engine = MicroKernel.start({ root: held, settings: { requester: false } });
     const file = await numbered('held.btr', 1);
     const words = ['-save', file, at('held.seq'), '--root', held, '--wait', '0'];
     const { code, out } = await run(words);
@@ -234,30 +234,27 @@ describe('the engine of a command', () => {
     expect((await run(words)).code).toBe(0);
   });
 
-  test.each([true, false])(
-    'a file that another engine has open (requester: %s)',
-    async (requester) => {
-      const other = at(`other-${String(requester)}`);
-      const file = await numbered(`other-${String(requester)}.btr`, 1);
-      const engine = MicroKernel.start({ root: other, settings: { requester } });
-      const words = ['-load', at(`other-${String(requester)}.btr.seq`), file];
-      const caller = new Caller(engine.client());
-      const { block } = caller.open(file);
-      expect(caller.call(Op.INSERT, { block, data: Buffer.alloc(40, 'y') }).status).toBe(0);
-      const { code, out } = await run(words);
-      const json = JSON.parse((await run([...words, '--json'])).out) as unknown;
-      engine.stop();
-      expect(code).toBe(2);
-      const { pid } = process;
-      expect(out).toContain(`It is held by process ${pid}, with the engine root ${other}.`);
-      expect(json).toMatchObject({ reason: 'locked', result: { holder: { root: other, pid } } });
-    },
-  );
+  test('a file that another engine has open, and that engine serves nobody', async () => {
+    const other = at('other');
+    const file = await numbered('other.btr', 1);
+    const engine = MicroKernel.start({ root: other, settings: { requester: false } });
+    const words = ['-load', at('other.btr.seq'), file];
+    const caller = new Caller(engine.client());
+    const { block } = caller.open(file);
+    expect(caller.call(Op.INSERT, { block, data: Buffer.alloc(40, 'y') }).status).toBe(0);
+    const { code, out } = await run(words);
+    const json = JSON.parse((await run([...words, '--json'])).out) as unknown;
+    engine.stop();
+    expect(code).toBe(2);
+    const { pid } = process;
+    expect(out).toContain(`It is held by process ${pid}, with the engine root ${other}.`);
+    expect(json).toMatchObject({ reason: 'locked', result: { holder: { root: other, pid } } });
+  });
 
   test('a root that becomes free is waited for', async () => {
     const held = at('freed');
     const file = await numbered('freed.btr', 1);
-    const engine = MicroKernel.start({ root: held });
+    const engine = MicroKernel.start({ root: held, settings: { requester: false } });
     // Told that somebody waits, the other one stops.
     const { code, err } = await run(
       ['-save', file, at('freed.seq'), '--root', held, '--wait', '60'],
@@ -283,7 +280,7 @@ describe('the engine of a command', () => {
 
   test('a file that another engine has open is status 85', async () => {
     const file = await numbered('busy.btr', 1);
-    const engine = MicroKernel.start({ root: at('busy-root') });
+    const engine = MicroKernel.start({ root: at('busy-root'), settings: { requester: false } });
     const block = new Uint8Array(128);
     const name = Buffer.from(`${file}\0`);
     const client = engine.client();

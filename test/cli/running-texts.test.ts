@@ -133,13 +133,13 @@ describe('by an engine that runs', () => {
   });
 
   test('who has the root, and what may be done', async () => {
-    const waited = await run(['-save', path, join(directory, 'a.seq'), '--wait', '1']);
+    const waited = await run(['-rebuild', path, join(directory, 'b.btr'), '--wait', '1']);
     expect(waited.code).toBe(2);
     expect(waited.text).toContain(`Waiting for the engine root ${root}, which is in use …\n`);
     expect(waited.text).toMatch(
       /has the engine root .*\n\(from ISAMITE_ROOT\)\. Give one of your own by --root directory, or end that process\./,
     );
-    const words = ['-save', path, join(directory, 'a.seq'), '--root', root, '--wait', '0'];
+    const words = ['-rebuild', path, join(directory, 'b.btr'), '--root', root, '--wait', '0'];
     expect((await run(words)).text).toContain(
       '(from --root). Give another one, or end that process.',
     );

@@ -348,14 +348,14 @@ describe.skipIf(!hasPython)('Ctrl-C in the middle of work that a running engine 
   test('one that waits for the root of that engine changes nothing, and the engine goes on', async () => {
     const before = everything();
     const waiting = typed(
-      ['-save', 'a.btr', 'out.seq'],
+      ['-rebuild', 'a.btr', 'new.btr'],
       [{ until: 'Waiting for the engine root', type: CTRL_C }],
     );
     expect(waiting, waiting.screen).toMatchObject({ signal: SIGINT, missed: null });
     await hasNothingOfIt();
     expect(everything()).toEqual(before);
     await must('-stop', '--yes');
-    await must('-save', 'a.btr', 'out.seq');
+    await must('-rebuild', 'a.btr', 'new.btr');
   });
 });
 
@@ -414,6 +414,24 @@ describe.skipIf(!hasPython)('in a terminal', () => {
     const plain = typed(['-stat', 'none.btr'], [], { NO_COLOR: '1' });
     expect(plain.screen).toContain('BUTIL-100:');
     expect(plain.screen).not.toContain('\u001b[');
+  });
+
+  test('without escape codes where NO_COLOR is set; nothing at all on a dumb terminal', () => {
+    const none = [{ until: 'Saving: [\\d,]+ ', type: '' }];
+    const plain = typed(['-save', 'a.btr', 'out.seq'], [], { NO_COLOR: '1' });
+    expect(plain.screen).toMatch(/\r +\rSaving: \d+ %, [\d,]+ of 12,000 records/u);
+    expect(plain.screen).not.toContain('\u001b');
+    expect(plain.screen.slice(plain.screen.lastIndexOf('Saving'))).toMatch(/\r +\rTotal number/u);
+    const empty = typed(['-save', 'a.btr', 'out.seq'], none, { NO_COLOR: '' });
+    expect(empty).toMatchObject({ code: 0, missed: null });
+    expect(empty.screen).toContain(CLEAR);
+    for (const words of [
+      ['-save', 'a.btr', 'dumb.seq'],
+      ['-stat', 'none.btr'],
+    ]) {
+      const dumb = typed(words, [], { TERM: 'dumb' });
+      for (const mark of ['\u001b', '%', '\r ']) expect(dumb.screen).not.toContain(mark);
+    }
   });
 
   test('owner names are asked for and not shown; Ctrl-C there changes nothing', async () => {
