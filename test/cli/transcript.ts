@@ -72,8 +72,16 @@ export class TranscriptRun {
   #answers: string[] = [];
   #input = '';
   readonly #environment: Record<string, string>;
+  /** What is typed in the place of the words of a command; as it stands there if it is not given. */
+  readonly #typed: (words: readonly string[]) => readonly string[];
 
-  constructor(directory: string, root: string, platform = 'linux') {
+  constructor(
+    directory: string,
+    root: string,
+    platform = 'linux',
+    typed: (words: readonly string[]) => readonly string[] = (words) => words,
+  ) {
+    this.#typed = typed;
     this.#directory = directory;
     this.#root = root;
     this.#platform = platform;
@@ -145,7 +153,7 @@ export class TranscriptRun {
       },
       readInput: () => this.#input,
     };
-    const code = await butil(words, console);
+    const code = await butil(this.#typed(words), console);
     this.#input = '';
     this.#answers = [];
     return [...this.#shown(printed), `= ${code}`];
