@@ -7,13 +7,21 @@ import {
   type CheckReport,
 } from './microkernel/check.js';
 import { withDelta, type FileWithDelta } from './contops/file-with-delta.js';
-import { checkContent, type ContentReport } from './microkernel/files/check-content.js';
+import {
+  checkContent,
+  type ContentCheckOptions,
+  type ContentReport,
+} from './microkernel/files/check-content.js';
+import type { DataFile } from './microkernel/files/data-file.js';
+import { IndexShelf } from './microkernel/files/index-shelf.js';
 import { OpenFile } from './microkernel/files/open-file.js';
+import { RecordScan } from './microkernel/files/record-scan.js';
 import { nodePorts } from './microkernel/node-ports.js';
 import { PageCache } from './microkernel/page-cache.js';
 import { NodeFileSystem } from './microkernel/node-files.js';
 import { fileError } from './microkernel/page-device.js';
-import type { FileSystem } from './microkernel/ports.js';
+import { SPACE } from './microkernel/pat.js';
+import type { FileHandle, FileSystem } from './microkernel/ports.js';
 import { BtrieveError, Status } from './microkernel/status.js';
 
 /**
@@ -46,9 +54,7 @@ export function checkFile(path: string, options: CheckFileOptions = {}): FileRep
         const message = 'an engine has the file open for writing; check it there, or close it';
         throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'locked', file: path });
       }
-      const found = checkPages(handle, options);
-      const report = { ...found, ...(continuous && asLive(continuous, found.notes)) };
-      return report.findingCount > 0 ? report : withContent(report, path, options, files);
+      return checkWhole(handle, path, options, files, continuous);
     } finally {
       handle.close();
     }
@@ -89,29 +95,86 @@ const CACHE_SIZE = 32 * 1024 * 1024;
 /** Nobody: a file that is read has no holder. */
 const HOLDER = Object.freeze({ log: new Uint8Array(16), session: 0, root: '' });
 
-function withContent(
-  report: FileReport,
+/**
+ * The pages, and if all of them are right what they hold. What they hold is looked at with the pages as far as that
+ * can be, so that they are read once; what comes of it counts only if all pages turn out to be right.
+ */
+function checkWhole(
+  handle: FileHandle,
   path: string,
   options: CheckFileOptions,
   files: FileSystem,
+  continuous: FileWithDelta | undefined,
 ): FileReport {
-  const { owner = '' } = options;
+  const open = (): OpenFile => openToCheck(path, options.owner, files);
+  const early = openIfPossible(open);
+  try {
+    const seen = early === undefined ? undefined : new PagesSeen(early.data);
+    const found = checkPages(handle, { ...options, onPage: seen?.take });
+    const report = { ...found, ...(continuous && asLive(continuous, found.notes)) };
+    if (report.findingCount > 0) return report;
+    return withContent(report, () => early ?? open(), options, seen?.within(found.dataPages));
+  } finally {
+    early?.pages.abandon();
+  }
+}
+
+/** What is kept of the pages of a file while they are checked. */
+class PagesSeen {
+  readonly #scan: RecordScan;
+  readonly #shelf: IndexShelf;
+
+  constructor(file: DataFile) {
+    const { pageSize } = file.pages;
+    this.#scan = new RecordScan(file);
+    this.#shelf = new IndexShelf(pageSize, file.pages.numbersUsed(SPACE.OTHER));
+  }
+
+  readonly take = (space: number, page: number, bytes: Uint8Array, view: DataView): void => {
+    this.#scan.take(space, page, bytes, view);
+    this.#shelf.take(space, page, bytes, view);
+  };
+
+  /** For the check of a file that has so many data pages. */
+  within(dataPages: number): Pick<ContentCheckOptions, 'scan' | 'kept'> {
+    const scan = this.#scan.hasAll(dataPages) ? this.#scan : undefined;
+    return { scan, kept: this.#shelf };
+  }
+}
+
+function openToCheck(path: string, owner = '', files: FileSystem): OpenFile {
+  const cache = new PageCache({ size: CACHE_SIZE });
+  const ports = { ...nodePorts({ worker: 'never' }), files };
+  return OpenFile.open(ports, cache, path, { mode: 'read', holder: HOLDER, owner });
+}
+
+/** Undefined if it cannot be opened; why, is said when its pages have been looked at. */
+function openIfPossible(open: () => OpenFile): OpenFile | undefined {
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof BtrieveError) return undefined;
+    throw error;
+  }
+}
+
+function withContent(
+  report: FileReport,
+  open: () => OpenFile,
+  { onProgress }: CheckFileOptions,
+  seen: Pick<ContentCheckOptions, 'scan' | 'kept'> = {},
+): FileReport {
   const findings: CheckFinding[] = [];
   let findingCount = 0;
   let file: OpenFile | undefined;
   try {
-    const cache = new PageCache({ size: CACHE_SIZE });
-    const ports = { ...nodePorts({ worker: 'never' }), files };
-    file = OpenFile.open(ports, cache, path, {
-      mode: 'read',
-      holder: HOLDER,
-      owner,
-    });
+    file = open();
     const content = checkContent(file.data, {
       finding: (finding) => {
         if (findingCount++ < FINDINGS_SHOWN) findings.push(finding);
       },
-      onProgress: options.onProgress,
+      onProgress,
+      ...seen,
     });
     return { ...report, content, findings, findingCount };
   } catch (error) {

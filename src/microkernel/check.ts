@@ -63,6 +63,13 @@ export interface CheckOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** How the pages of a file are checked. */
+export interface PageCheckOptions extends CheckOptions {
+  /** Called with each page that is right, as it is on disk; `bytes` are good until the call returns. */
+  readonly onPage?:
+    ((space: number, page: number, bytes: Uint8Array, view: DataView) => void) | undefined;
+}
+
 /** More findings than this are counted and not listed. */
 export const FINDINGS_SHOWN = 1000;
 
@@ -74,10 +81,10 @@ const PATS_LOST_MAX = 2000;
  *
  * Throws `BtrieveError` 30 if this is no data file, 2 if it cannot be read at all.
  */
-export function checkPages(handle: FileHandle, options: CheckOptions = {}): CheckReport {
+export function checkPages(handle: FileHandle, options: PageCheckOptions = {}): CheckReport {
   try {
     const { control, fcrProblems } = chooseFcr(handle);
-    return new PageCheck(handle, control).run(fcrProblems, options);
+    return new PageCheck(handle, control, options).run(fcrProblems);
   } catch (error) {
     throw fileError('the check could not read the file', error, handle.path);
   }
@@ -85,6 +92,7 @@ export function checkPages(handle: FileHandle, options: CheckOptions = {}): Chec
 
 class PageCheck {
   readonly #handle: FileHandle;
+  readonly #options: PageCheckOptions;
   readonly #control: ControlRecord;
   readonly #device: PageDevice;
   readonly #ahead: ReadAhead;
@@ -110,8 +118,9 @@ class PageCheck {
   /** A page of zeros: comparing with it is faster than looking at each byte. */
   readonly #zeros: Uint8Array;
 
-  constructor(handle: FileHandle, control: ControlRecord) {
+  constructor(handle: FileHandle, control: ControlRecord, options: PageCheckOptions) {
     this.#handle = handle;
+    this.#options = options;
     this.#control = control;
     this.#device = new PageDevice(handle, control.pageSize, control.pageSeed);
     this.#ahead = new ReadAhead(this.#device);
@@ -122,14 +131,15 @@ class PageCheck {
     this.#zeros = new Uint8Array(control.pageSize);
   }
 
-  run(fcrProblems: readonly FcrProblem[], options: CheckOptions): CheckReport {
+  run(fcrProblems: readonly FcrProblem[]): CheckReport {
     const { regions } = this.#control;
+    const options = this.#options;
     for (const problem of fcrProblems) this.#tellFcrProblem(problem);
     this.#checkMargins();
     for (let region = 0; region < regions; region++) {
       this.#checkRegion(region);
       options.onProgress?.(region + 1, 2 * regions);
-      if (this.#patsLost >= PATS_LOST_MAX) return this.#giveUp(region, options);
+      if (this.#patsLost >= PATS_LOST_MAX) return this.#giveUp(region);
     }
     for (let region = 0; region < regions; region++) {
       this.#checkBitmap(region);
@@ -140,10 +150,10 @@ class PageCheck {
   }
 
   /** A file that is nothing but holes would otherwise take as long as its claimed size. */
-  #giveUp(region: number, options: CheckOptions): CheckReport {
+  #giveUp(region: number): CheckReport {
     const message = 'so many pages of the page allocation table are lost that the check ends here';
     this.#findAt(this.#geometry.patPage(region * 2, 0), 'given-up', { message });
-    options.onProgress?.(1, 1);
+    this.#options.onProgress?.(1, 1);
     return this.#report();
   }
 
@@ -272,30 +282,39 @@ class PageCheck {
 
   #checkEntry(space: PageSpace, page: number, physical: number, checksum: number): void {
     const { physicalPages, generation, spaces } = this.#control;
-    const name = pageName(space, page);
     const bit = physical < physicalPages ? this.#geometry.bitOf(physical) : -1;
     if (bit < 0) {
       const message = 'the page allocation table points to where no page can be';
       const expected = `a usable page below ${physicalPages}`;
-      this.#find({ reason: 'pointer', message, page: name, expected, found: String(physical) });
+      this.#find({
+        reason: 'pointer',
+        message,
+        page: pageName(space, page),
+        expected,
+        found: String(physical),
+      });
       return;
     }
     if (page >= spaces[space].pages) {
       const message = 'the page has a number that was never given out';
       const expected = `below ${spaces[space].pages}`;
-      this.#findAt(physical, 'number', { message, page: name, expected, found: String(page) });
+      this.#findAt(physical, 'number', {
+        message,
+        page: pageName(space, page),
+        expected,
+        found: String(page),
+      });
     }
     if (!this.#map(physical, bit)) {
       const message = 'the physical page is used by another page as well';
-      this.#findAt(physical, 'used-twice', { message, page: name });
+      this.#findAt(physical, 'used-twice', { message, page: pageName(space, page) });
       return;
     }
     if (!this.#tryRead(physical, this.#page, 1)) return;
     const expected = { space, page, generation, checksum };
     const problem = this.#device.verify(this.#page, this.#pageView, 0, expected);
-    if (problem !== undefined) {
-      this.#findAt(physical, problem.reason, { ...problem, page: name });
-    }
+    if (problem === undefined) this.#options.onPage?.(space, page, this.#page, this.#pageView);
+    else this.#findAt(physical, problem.reason, { ...problem, page: pageName(space, page) });
   }
 
   /** Notes that a physical page is in use; false if it was already. */

@@ -14,7 +14,7 @@ const WINDOW = 256 * 1024;
  * So many pages in a row must lie close behind the one before: who reads a small file, or a part of one, reads what it
  * needs and nothing else.
  */
-const RUN = 512;
+const RUN = 64;
 /** Pages that are passed over, so that a good part of what is read is used. */
 const GAP = 8;
 

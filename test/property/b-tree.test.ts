@@ -170,10 +170,13 @@ class Twin {
     checkTree(this.file, this.tree, {
       finding: (reason, message, page) => problems.push(`${reason}: ${message}, page ${page}`),
       page: (page) => !pages.has(page) && pages.add(page).size > 0,
-      row: (words, from) => {
-        const row = rows[at++] ?? [];
-        for (let i = 0; i < this.tree.rowWords; i++) {
-          if (words[from + i] !== row[i]) problems.push(`row ${at - 1} differs`);
+      rows: (words, begin, count) => {
+        const width = this.tree.rowWords;
+        for (let from = begin; from < begin + count * width; from += width) {
+          const row = rows[at++] ?? [];
+          for (let i = 0; i < width; i++) {
+            if (words[from + i] !== row[i]) problems.push(`row ${at - 1} differs`);
+          }
         }
       },
       pause: () => this.file.endOperation(),

@@ -5,17 +5,21 @@
  * An index is proved by two things together: its rows are those that the records call for, by a digest of
  * both, and there are as many. If they are not, each row is followed to its record, to say which is wrong.
  *
+ * Pages of records may have been looked at beforehand, by a `RecordScan`; else they are read here. A page that
+ * is not plainly right is gone through slot by slot, to say what is wrong with it.
+ *
  * Reads, never writes. Memory: one bit for each page of the space of indexes, two while rows are followed.
  */
 import { u16, u32 } from '../bytes.js';
 import { COUNTER, DATA_PAGE, OWN_PAGE_TYPE, PAGE_HEADER } from '../layout.js';
 import { SPACE } from '../pat.js';
 import { BtrieveError } from '../status.js';
-import { checkTree } from '../trees/check-tree.js';
+import { checkTree, type KeptPages, type TreeVisitor } from '../trees/check-tree.js';
 import type { DataFile } from './data-file.js';
 import { definitionPages } from './definition-pages.js';
 import type { FileKey } from './file-key.js';
-import { RowDigests } from './row-digest.js';
+import { isChainSound, RecordScan } from './record-scan.js';
+import type { RowDigests } from './row-digest.js';
 
 /** One thing that is wrong with what a file holds. */
 export interface ContentFinding {
@@ -35,6 +39,10 @@ export interface ContentCheckOptions {
   readonly finding: (finding: ContentFinding) => void;
   /** Called now and then: steps done and of all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** All data pages of the file have been looked at by this one, and are right. */
+  readonly scan?: RecordScan | undefined;
+  /** Index pages that are in memory and known to be right. */
+  readonly kept?: KeptPages | undefined;
 }
 
 const STEPS_PER_CALL = 4096;
@@ -48,28 +56,24 @@ class ContentCheck {
   readonly #options: ContentCheckOptions;
   /** Pages of space 1 that belong to something. */
   readonly #owned: Uint8Array;
-  /** By key: how many records belong into its index, and how many rows there are. */
-  readonly #expected: number[];
+  /** What records there are, and what rows they call for. */
+  readonly #scan: RecordScan;
+  /** By key: how many rows there are. */
   readonly #entries: number[];
-  /** By key: the rows that records call for; behind these, the rows that there are. */
   readonly #digests: RowDigests;
-  /** Data pages with free slots. */
-  readonly #withRoom: Uint8Array;
   readonly #variablePages = new Map<number, number>();
   readonly #row: Int32Array;
   /** Of the record that is being looked at. */
   #address = 0;
-  #records = 0;
   #steps = 0;
 
   constructor(file: DataFile, options: ContentCheckOptions) {
     this.#file = file;
     this.#options = options;
     this.#owned = new Uint8Array((file.pages.numbersUsed(SPACE.OTHER) >>> 3) + 1);
-    this.#withRoom = new Uint8Array((file.pages.numbersUsed(SPACE.DATA) >>> 3) + 1);
-    this.#expected = file.keys.map(() => 0);
+    this.#scan = options.scan ?? new RecordScan(file);
     this.#entries = file.keys.map(() => 0);
-    this.#digests = new RowDigests(2 * file.keys.length);
+    this.#digests = this.#scan.digests;
     this.#row = new Int32Array(file.keys.reduce((most, key) => Math.max(most, key.row.length), 0));
   }
 
@@ -85,7 +89,7 @@ class ContentCheck {
     this.#checkLost();
     pages.endOperation();
     return {
-      records: this.#records,
+      records: this.#scan.records,
       keys: keys.map((key, index) => ({ key: key.number, entries: this.#entries[index] ?? 0 })),
     };
   }
@@ -95,30 +99,38 @@ class ContentCheck {
 
   #checkRecords(): void {
     const { pages, recordCount } = this.#file;
-    const count = pages.numbersUsed(SPACE.DATA);
+    const count = this.#options.scan === undefined ? pages.numbersUsed(SPACE.DATA) : 0;
     for (let page = 0; page < count; page++) {
       this.#guard(`data page ${page}`, () => this.#checkDataPage(page));
       pages.endOperation();
     }
-    if (this.#records === recordCount) return;
-    const text = `the file says ${recordCount} records, there are ${this.#records}`;
+    this.#steps = this.#scan.records;
+    if (this.#scan.records === recordCount) return;
+    const text = `the file says ${recordCount} records, there are ${this.#scan.records}`;
     this.#tell('record-count', text);
   }
 
   #checkDataPage(page: number): void {
     const { pages, records } = this.#file;
     if (!pages.isAllocated(SPACE.DATA, page)) return;
-    const { slotsPerPage } = records.slots;
+    const { slotSize, slotsPerPage } = records.slots;
     const frame = pages.read(SPACE.DATA, page);
-    const { view } = pages.cache.slabOf(frame);
+    const { bytes, view } = pages.cache.slabOf(frame);
     const base = pages.cache.baseOf(frame);
+    if (this.#scan.add(page, bytes, view, base)) {
+      this.#progress(u16(view, base + PAGE_HEADER.count));
+      return;
+    }
     if (view.getUint8(base + PAGE_HEADER.type) !== OWN_PAGE_TYPE.DATA) {
       this.#tell('page-type', 'this is no page of records', `data page ${page}`);
       return;
     }
-    this.#checkChain(page, view, base);
+    if (!isChainSound(view, base, slotSize, slotsPerPage)) {
+      const text = 'the chain of free slots does not hold what is free';
+      this.#tell('slots', text, `data page ${page}`);
+    }
     const count = u16(view, base + PAGE_HEADER.count);
-    if (count < slotsPerPage) setBit(this.#withRoom, page);
+    if (count < slotsPerPage) this.#scan.noteRoom(page);
     let found = 0;
     const first = page * slotsPerPage;
     for (let address = first; address < first + slotsPerPage; address++) {
@@ -131,35 +143,17 @@ class ContentCheck {
     this.#tell('slot-count', text, `data page ${page}`);
   }
 
-  /** The free slots of a page: those of the chain and no others. */
-  #checkChain(page: number, view: DataView, base: number): void {
-    const { slotSize, slotsPerPage } = this.#file.records.slots;
-    const used = u16(view, base + DATA_PAGE.slotsUsed);
-    const free = new Set<number>();
-    let slot = u16(view, base + DATA_PAGE.firstFreeSlot);
-    while (slot < used && used <= slotsPerPage && !free.has(slot)) {
-      const at = base + DATA_PAGE.size + slot * slotSize;
-      if ((u16(view, at) & 0x8000) !== 0) break;
-      free.add(slot);
-      slot = u16(view, at + 2);
-    }
-    const expected = used - u16(view, base + PAGE_HEADER.count);
-    if (slot === 0xffff && free.size === expected && used <= slotsPerPage) return;
-    this.#tell('slots', 'the chain of free slots does not hold what is free', `data page ${page}`);
-  }
-
   /** What cannot be read is a finding. Called for every record, so that it makes no closure and no text. */
   #checkRecord(address: number): void {
     const file = this.#file;
     try {
       if (!file.records.find(address)) return;
-      this.#records++;
+      this.#scan.records++;
       let index = 0;
       for (const key of file.keys) {
         if (!file.isNull(key)) {
-          this.#expected[index] = (this.#expected[index] ?? 0) + 1;
           file.rowOf(key, address, this.#row);
-          this.#digests.add(index, this.#row, 0, key.row.length);
+          this.#scan.addRow(index, this.#row, key.row.length);
         }
         index++;
       }
@@ -194,7 +188,7 @@ class ContentCheck {
       }
     });
     for (let page = 0; page < count; page++) {
-      if (!isSet(this.#withRoom, page) || isSet(listed, page)) continue;
+      if (!isSet(this.#scan.withRoom, page) || isSet(listed, page)) continue;
       this.#tell('free-list', 'a page with free slots is not in the list', `data page ${page}`);
     }
   }
@@ -211,22 +205,18 @@ class ContentCheck {
   // Indexes
 
   #checkKey(index: number, key: FileKey): void {
-    const { pages, keys } = this.#file;
-    const found = keys.length + index;
-    this.#guard(`the index of key ${key.number}`, () => {
-      checkTree(pages, key.tree, {
-        finding: (reason, message, page) => this.#tell(reason, message, `page ${page}`),
-        page: (page) => this.#own(page, `the index of key ${key.number}`),
-        row: (words, at) => {
-          this.#entries[index] = (this.#entries[index] ?? 0) + 1;
-          this.#digests.add(found, words, at, key.row.length);
-          this.#progress();
-        },
-        pause: () => pages.endOperation(),
-      });
+    const found = this.#file.keys.length + index;
+    this.#walkTree(key, {
+      finding: (reason, message, page) => this.#tell(reason, message, `page ${page}`),
+      page: (page) => this.#own(page, `the index of key ${key.number}`),
+      rows: (words, at, count) => {
+        this.#entries[index] = (this.#entries[index] ?? 0) + count;
+        this.#digests.addRows(found, words, at, key.row.length, count);
+        this.#progress(count);
+      },
     });
     if (!this.#digests.areEqual(index, found)) this.#checkRows(key);
-    const [expected = 0, entries = 0] = [this.#expected[index], this.#entries[index]];
+    const [expected = 0, entries = 0] = [this.#scan.expected[index], this.#entries[index]];
     if (expected === entries) return;
     const text = `the index of key ${key.number} has ${entries} entries for ${expected} records`;
     this.#tell('entry-count', text);
@@ -234,17 +224,22 @@ class ContentCheck {
 
   /** Not all rows are those of records: says which. What is wrong with the pages has been said. */
   #checkRows(key: FileKey): void {
-    const { pages } = this.#file;
     const met = new Uint8Array(this.#owned.length);
+    this.#walkTree(key, {
+      finding: () => undefined,
+      page: (page) => setBit(met, page),
+      rows: (words, at, count) => {
+        const width = key.row.length;
+        for (let row = 0; row < count; row++) this.#checkRow(key, words, at + row * width);
+      },
+    });
+  }
+
+  #walkTree(key: FileKey, visitor: Omit<TreeVisitor, 'pause'>): void {
+    const { pages } = this.#file;
     this.#guard(`the index of key ${key.number}`, () => {
-      checkTree(pages, key.tree, {
-        finding: () => undefined,
-        page: (page) => setBit(met, page),
-        row: (words, at) => {
-          this.#checkRow(key, words, at);
-        },
-        pause: () => pages.endOperation(),
-      });
+      const pause = (): void => pages.endOperation();
+      checkTree(pages, key.tree, { ...visitor, pause }, this.#options.kept);
     });
   }
 
@@ -312,8 +307,10 @@ class ContentCheck {
     return false;
   }
 
-  #progress(): void {
-    if (this.#steps++ % STEPS_PER_CALL !== 0) return;
+  #progress(steps = 1): void {
+    const told = Math.ceil(this.#steps / STEPS_PER_CALL);
+    this.#steps += steps;
+    if (Math.ceil(this.#steps / STEPS_PER_CALL) === told) return;
     const total = this.#file.recordCount * (1 + this.#file.keys.length);
     this.#options.onProgress?.(Math.min(this.#steps, total), total);
   }

@@ -80,6 +80,11 @@ export class DataFile {
     return this.pages.path;
   }
 
+  /** Offset of the system key in a slot; -1 if there is none. */
+  get systemKeyAt(): number {
+    return this.#systemKeyAt;
+  }
+
   /** Every record address is below. */
   get addressLimit(): number {
     return this.pages.numbersUsed(0) * this.records.slots.slotsPerPage;

@@ -33,15 +33,26 @@ export class RowDigests {
 
   /** Adds a row of `length` words that begins at `at`. */
   add(digest: number, words: Int32Array, at: number, length: number): void {
-    let first = this.#firstSeed;
-    let second = this.#secondSeed;
-    for (let i = at; i < at + length; i++) {
-      const word = words[i] ?? 0;
-      first = mixed(Math.imul(first, 0x9e37_79b1) ^ word);
-      second = mixed(Math.imul(second ^ word, 0x27d4_eb2f) + first);
+    this.addRows(digest, words, at, length, 1);
+  }
+
+  /** Adds `count` rows of `length` words that lie behind each other from `at` on. */
+  addRows(digest: number, words: Int32Array, at: number, length: number, count: number): void {
+    let firsts = 0;
+    let seconds = 0;
+    for (let row = 0, word = at; row < count; row++) {
+      let first = this.#firstSeed;
+      let second = this.#secondSeed;
+      for (const end = word + length; word < end; word++) {
+        first = mixed(first ^ (words[word] ?? 0));
+        // Of all states on the way, so rows that end in the same one are told apart by how they came there.
+        second = (Math.imul(second, 0x27d4_eb2f) + first) | 0;
+      }
+      firsts = (firsts + first) | 0;
+      seconds = (seconds + mixed(second)) | 0;
     }
-    this.#sums[2 * digest] = (this.#sums[2 * digest] ?? 0) + first;
-    this.#sums[2 * digest + 1] = (this.#sums[2 * digest + 1] ?? 0) + second;
+    this.#sums[2 * digest] = (this.#sums[2 * digest] ?? 0) + firsts;
+    this.#sums[2 * digest + 1] = (this.#sums[2 * digest + 1] ?? 0) + seconds;
   }
 
   areEqual(one: number, other: number): boolean {

@@ -1,6 +1,6 @@
 /**
  * Proves one index: levels, order within and between pages, separators, links of the leaves, and
- * the two counts in the root. Every row is shown to the caller, who knows what it must lead to.
+ * the two counts in the root. The rows of each leaf are shown to the caller, who knows what they must lead to.
  *
  * Reads, never writes. Bounded: each page is visited once, on the level where it must be, and a
  * page met twice is a finding.
@@ -18,10 +18,19 @@ export interface TreeVisitor {
   finding(reason: string, message: string, page: number): void;
   /** A page of the tree. False if it has been met before. */
   page(page: number): boolean;
-  /** A row, whose words begin at `at`; good until the call returns. */
-  row(words: Int32Array, at: number): void;
+  /** The rows of a leaf, which follow each other from `at` on; good until the call returns. */
+  rows(words: Int32Array, at: number, count: number): void;
   /** Between two leaves: frames may be reused from here on. */
   pause(): void;
+}
+
+/** Pages that whoever checks the tree has in memory already, each known to be the right one. */
+export interface KeptPages {
+  /** Whether a page of space 1 is there. It begins at `base` of `view`, and at `base / 4` of `words`. */
+  find(page: number): boolean;
+  readonly view: DataView;
+  readonly words: Int32Array;
+  readonly base: number;
 }
 
 /** A page copied out of the cache, so that frames may be reused while its children are visited. */
@@ -31,30 +40,42 @@ interface PageCopy {
   readonly count: number;
   readonly left: number;
   readonly right: number;
+  /** The page begins at `from`. Of a leaf they are good until the next one is loaded. */
   readonly words: Int32Array;
+  readonly from: number;
 }
 
 const MAX_LEVELS = 34;
 
-export function checkTree(view: PageView, tree: BTree, visitor: TreeVisitor): void {
-  new TreeCheck(view, tree, visitor).run();
+/** With `kept` only those pages are read that are not there. */
+export function checkTree(
+  view: PageView,
+  tree: BTree,
+  visitor: TreeVisitor,
+  kept?: KeptPages,
+): void {
+  new TreeCheck(view, tree, visitor, kept).run();
 }
 
 class TreeCheck {
   readonly #view: PageView;
   readonly #tree: BTree;
   readonly #visitor: TreeVisitor;
+  readonly #kept: KeptPages | undefined;
   #entries = 0;
   #distinct = 0;
   /** The row before, over all leaves; not yet any while `#entries` is 0. */
   readonly #before: Int32Array;
   #leafBefore: PageCopy | undefined;
+  readonly #leafWords: Int32Array;
 
-  constructor(view: PageView, tree: BTree, visitor: TreeVisitor) {
+  constructor(view: PageView, tree: BTree, visitor: TreeVisitor, kept: KeptPages | undefined) {
     this.#view = view;
+    this.#kept = kept;
     this.#tree = tree;
     this.#visitor = visitor;
     this.#before = new Int32Array(tree.rowWords);
+    this.#leafWords = new Int32Array(view.pageSize / 4);
   }
 
   run(): void {
@@ -90,7 +111,7 @@ class TreeCheck {
     if (count < 2) this.#tell('children', 'an inner page has fewer than two children', page);
     const stride = this.#tree.orderWords + 1;
     for (let slot = 0; slot < count; slot++) {
-      const at = HEADER_WORDS + slot * stride;
+      const at = copy.from + HEADER_WORDS + slot * stride;
       const low = slot === 0 ? from : this.#separator(copy, slot);
       const high = slot + 1 === count ? to : this.#separator(copy, slot + 1);
       const child = this.#load(copy.words[at + this.#tree.orderWords] ?? -1, level - 1);
@@ -99,49 +120,60 @@ class TreeCheck {
   }
 
   #separator(copy: PageCopy, slot: number): Int32Array {
-    const at = HEADER_WORDS + slot * (this.#tree.orderWords + 1);
+    const at = copy.from + HEADER_WORDS + slot * (this.#tree.orderWords + 1);
     return copy.words.subarray(at, at + this.#tree.orderWords);
   }
 
   #visitLeaf(copy: PageCopy, from: Int32Array | undefined, to: Int32Array | undefined): void {
     const { words, count, page } = copy;
-    const { rowWords, orderWords } = this.#tree;
+    const { rowWords } = this.#tree;
+    const first = copy.from + HEADER_WORDS;
     if (count === 0 && page !== this.#tree.shape.root) this.#tell('empty', 'a leaf is empty', page);
     this.#checkLinks(copy);
+    if (count === 0) return;
+    const isAscending = this.#checkOrder(copy);
+    this.#entries += count;
+    this.#visitor.rows(words, first, count);
+    const last = first + (count - 1) * rowWords;
+    this.#before.set(words.subarray(last, last + rowWords));
+    this.#checkSeparators(copy, from, to, isAscending);
+  }
+
+  /** Counts the distinct values of a leaf; whether each of its rows is above the one before. */
+  #checkOrder({ words, from, count, page }: PageCopy): boolean {
+    const { rowWords, orderWords } = this.#tree;
     const { keyWords } = this.#tree.shape;
     let isAscending = true;
     let before = this.#before;
     let beforeAt = 0;
-    for (let slot = 0; slot < count; slot++) {
-      const at = HEADER_WORDS + slot * rowWords;
-      const same = equalWords(before, beforeAt, words, at, orderWords);
-      const isFirst = this.#entries === 0;
+    let distinct = 0;
+    for (let slot = 0, at = from + HEADER_WORDS; slot < count; slot++, at += rowWords) {
+      let same = 0;
+      while (same < orderWords && before[beforeAt + same] === words[at + same]) same++;
+      const isFirst = slot === 0 && this.#entries === 0;
       const isAbove = same < orderWords && (before[beforeAt + same] ?? 0) < (words[at + same] ?? 0);
       if (!isFirst && !isAbove) {
         isAscending = false;
         this.#tell('order', `row ${slot} is not above the one before it`, page);
       }
-      if (isFirst || same < keyWords) this.#distinct++;
-      this.#entries++;
+      if (isFirst || same < keyWords) distinct++;
       before = words;
       beforeAt = at;
-      this.#visitor.row(words, at);
     }
-    if (count === 0) return;
-    this.#before.set(words.subarray(beforeAt, beforeAt + rowWords));
-    this.#checkSeparators(copy, from, to, isAscending);
+    this.#distinct += distinct;
+    return isAscending;
   }
 
   /** Of rows in ascending order the first and the last tell of all whether one lies outside. */
   #checkSeparators(
-    { words, count, page }: PageCopy,
+    { words, from: begin, count, page }: PageCopy,
     from: Int32Array | undefined,
     to: Int32Array | undefined,
     isAscending: boolean,
   ): void {
     const { rowWords, orderWords } = this.#tree;
     const isOutside = (slot: number): boolean => {
-      const at = HEADER_WORDS + slot * rowWords;
+      const at = begin + HEADER_WORDS + slot * rowWords;
       return (
         (from !== undefined && compare(from, 0, words, at, orderWords) > 0) ||
         (to !== undefined && compare(to, 0, words, at, orderWords) <= 0)
@@ -166,7 +198,8 @@ class TreeCheck {
   }
 
   #load(page: number, level: number): PageCopy | undefined {
-    if (page < 0 || !this.#isAllocated(page)) {
+    const isKept = this.#kept?.find(page) === true;
+    if (page < 0 || (!isKept && !this.#isAllocated(page))) {
       this.#tell('child', `an inner page names page ${page}, which does not exist`, page);
       return undefined;
     }
@@ -190,9 +223,7 @@ class TreeCheck {
   }
 
   #copy(page: number, level: number): PageCopy | undefined {
-    const frame = this.#view.read(SPACE.OTHER, page);
-    const { view, words } = this.#view.cache.slabOf(frame);
-    const base = this.#view.cache.baseOf(frame);
+    const { isKept, view, words, base } = this.#find(page);
     const found = view.getUint8(base + INDEX_PAGE.level);
     const count = view.getUint16(base + PAGE_HEADER.count, true);
     const isRight =
@@ -204,26 +235,27 @@ class TreeCheck {
       this.#tell('index-page', 'this is not the index page that was looked for', page);
       return undefined;
     }
-    return {
-      page,
-      level: found,
-      count,
-      left: u32(view, base + INDEX_PAGE.left),
-      right: u32(view, base + INDEX_PAGE.right),
-      words: words.slice(base >>> 2, (base + this.#view.pageSize) >>> 2),
-    };
+    const left = u32(view, base + INDEX_PAGE.left);
+    const right = u32(view, base + INDEX_PAGE.right);
+    if (isKept) return { page, level: found, count, left, right, words, from: base >>> 2 };
+    const copied = found === 0 ? this.#leafWords : new Int32Array(this.#leafWords.length);
+    copied.set(words.subarray(base >>> 2, (base + this.#view.pageSize) >>> 2));
+    return { page, level: found, count, left, right, words: copied, from: 0 };
+  }
+
+  #find(page: number): { isKept: boolean; view: DataView; words: Int32Array; base: number } {
+    const kept = this.#kept;
+    if (kept?.find(page) === true) {
+      return { isKept: true, view: kept.view, words: kept.words, base: kept.base };
+    }
+    const frame = this.#view.read(SPACE.OTHER, page);
+    const { view, words } = this.#view.cache.slabOf(frame);
+    return { isKept: false, view, words, base: this.#view.cache.baseOf(frame) };
   }
 
   #tell(reason: string, message: string, page: number): void {
     this.#visitor.finding(reason, `${message} (key ${this.#tree.shape.key})`, page);
   }
-}
-
-/** How many words at the beginning of two rows are equal. */
-function equalWords(a: Int32Array, aAt: number, b: Int32Array, bAt: number, words: number): number {
-  let same = 0;
-  while (same < words && a[aAt + same] === b[bAt + same]) same++;
-  return same;
 }
 
 function compare(a: Int32Array, aAt: number, b: Int32Array, bAt: number, words: number): number {
