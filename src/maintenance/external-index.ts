@@ -83,10 +83,21 @@ export function fillExternalIndexRecord(
     'a record of an external index is an address and a key value',
   );
   into.set(address);
-  let at = EXTERNAL_INDEX_ADDRESS_SIZE;
-  for (const { offset, length } of key.segments) {
-    assert(offset + length <= record.length, 'the key is within the record');
-    copyBytes(record, offset, into, at, length);
+  copyKeyValue(key, record, 0, into, EXTERNAL_INDEX_ADDRESS_SIZE);
+}
+
+/** Copies the key's parts of the record that begins at `from`. */
+export function copyKeyValue(
+  { segments }: KeyDefinition,
+  record: Uint8Array,
+  from: number,
+  into: Uint8Array,
+  intoAt: number,
+): void {
+  let at = intoAt;
+  for (const { offset, length } of segments) {
+    assert(from + offset + length <= record.length, 'the key is within the record');
+    copyBytes(record, from + offset, into, at, length);
     at += length;
   }
 }

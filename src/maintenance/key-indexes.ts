@@ -1,9 +1,8 @@
 /** SINDEX, DROP and INDEX: indexes made and dropped, inside a file and beside it. */
 import { dirname } from 'node:path';
 import type { Client } from '../client.js';
-import type { Handle } from '../microkernel/clients/handle.js';
+import { USE, type Handle } from '../microkernel/clients/handle.js';
 import { assert } from '../microkernel/assert.js';
-import { copyBytes } from '../microkernel/bytes.js';
 import { encodeAddress4 } from '../microkernel/calls/extended-read.js';
 import { absolutePath } from '../microkernel/clients/paths.js';
 import { decodeIndexKey } from '../microkernel/definition/create-buffer.js';
@@ -12,20 +11,19 @@ import { KEY_LIMIT, type FileDefinition } from '../microkernel/definition/file-d
 import { validateDefinition } from '../microkernel/definition/file-rules.js';
 import { SYSTEM_KEY } from '../microkernel/files/file-key.js';
 import { createIndex, createSystemIndex, dropIndex } from '../microkernel/files/indexes.js';
+import { OpenFile } from '../microkernel/files/open-file.js';
+import { OrderedRecords } from '../microkernel/files/ordered-records.js';
 import { KeyCodec } from '../microkernel/keys/key-codec.js';
 import { isLinked, keyLength, type KeyDefinition } from '../microkernel/keys/key-definition.js';
 import type { FileIdentity } from '../microkernel/ports.js';
-import { BtrieveError, Status } from '../microkernel/status.js';
+import { NO_ADDRESS } from '../microkernel/records/record-slots.js';
+import { BtrieveError, Status, statusText } from '../microkernel/status.js';
 import { orderOfRows } from '../microkernel/trees/row-order.js';
 import { ClassicFile } from './classic-file.js';
 import { createFile, identify } from './clone-file.js';
 import { encodeCreateIndex } from './description-buffers.js';
 import type { KeyDescription } from './description-file.js';
-import {
-  EXTERNAL_INDEX_ADDRESS_SIZE,
-  externalIndexFile,
-  fillExternalIndexRecord,
-} from './external-index.js';
+import { copyKeyValue, EXTERNAL_INDEX_ADDRESS_SIZE, externalIndexFile } from './external-index.js';
 import { openedFile } from './opened-file.js';
 import { place } from './output-file.js';
 import { RecordWalk } from './record-walk.js';
@@ -58,7 +56,7 @@ export interface AddedIndex {
 }
 
 /** Entries that are put in order at a time, in bytes. */
-const RUN_SIZE = 32 * 1024 * 1024;
+const RUN_SIZE = 64 * 1024 * 1024;
 
 type KeyToAdd = Pick<KeyDescription, 'key' | 'sequences'>;
 
@@ -225,20 +223,28 @@ export function* makeExternalIndex(
   let isComplete = false;
   try {
     into = new ClassicFile(client, temporary, 'accelerated');
-    const entries = new IndexEntries(definition, total);
-    const walk = new RecordWalk(from.another(), 'physical', true);
+    // As long as it is open, this is the one that everybody has.
+    const made = openedFile(client, temporary, '', (file) =>
+      file instanceof OpenFile ? file.data : undefined,
+    );
+    assert(made !== undefined, 'what was created is a file of this engine');
+    const entries = new IndexEntries(definition, total, OrderedRecords.of(made));
+    const source = recordsOf(from.another());
     let read = 0;
     let indexed = 0;
     const progress = () => ({ done: Math.floor((read + indexed) / 2), total, unit: 'records' });
-    for (let isThere = walk.next(); isThere;) {
-      entries.add(key, walk.address, walk.bytes.subarray(0, walk.length));
-      if (++read % RECORDS_PER_STEP === 0) yield progress();
-      isThere = walk.next();
-      if (isThere && !entries.isFull) continue;
-      for (const record of entries.take()) {
-        const status = into.insert(record, record.length);
-        if (status !== 0) throw into.failure(status, 'an entry cannot be stored');
-        if (++indexed % RECORDS_PER_STEP === 0) yield progress();
+    for (let isThere = true; isThere;) {
+      while (isThere && !entries.isFull) {
+        const count = source.next(key, entries);
+        read += count;
+        isThere = count > 0;
+        yield progress();
+      }
+      for (const count of entries.storeIn(into)) {
+        indexed += count;
+        // An engine that does not yield is reached between two operations.
+        files.passBoundary();
+        if (indexed % RECORDS_PER_STEP < count) yield progress();
       }
     }
     into.close();
@@ -271,58 +277,137 @@ function assertNotSource({ device, inode }: FileIdentity, output: string): void 
   throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'same-file', file: output });
 }
 
+/** Where the entries of an external index come from. */
+interface EntrySource {
+  /** Adds some records, the next ones in physical order; returns how many, 0 behind the last. */
+  next(key: KeyDefinition, entries: IndexEntries): number;
+}
+
+/** Records that are as long as the file says are looked at where they are; others are read, as a whole, to be sure of them. */
+function recordsOf(handle: Handle): EntrySource {
+  const { file } = handle;
+  const { isVariable, isWhole } = file.data.records.form;
+  if (file.isKeyOnly || isVariable || isWhole)
+    return new ReadRecords(new RecordWalk(handle, 'physical', true));
+  return new RecordsInPlace(handle);
+}
+
+class ReadRecords implements EntrySource {
+  readonly #walk: RecordWalk;
+
+  constructor(walk: RecordWalk) {
+    this.#walk = walk;
+  }
+
+  next(key: KeyDefinition, entries: IndexEntries): number {
+    const walk = this.#walk;
+    let count = 0;
+    while (count < RECORDS_PER_STEP && !entries.isFull && walk.next()) {
+      entries.add(key, walk.address, walk.bytes, 0);
+      count++;
+    }
+    return count;
+  }
+}
+
+class RecordsInPlace implements EntrySource {
+  readonly #handle: Handle;
+  #address = NO_ADDRESS;
+
+  constructor(handle: Handle) {
+    this.#handle = handle;
+  }
+
+  next(key: KeyDefinition, entries: IndexEntries): number {
+    const handle = this.#handle;
+    const { data, pages } = handle.file;
+    try {
+      const status = handle.enter(USE.READ);
+      if (status !== 0)
+        throw new BtrieveError(status as Status, statusText(status), { file: pages.path });
+      let count = 0;
+      while (count < RECORDS_PER_STEP && !entries.isFull) {
+        const address = data.records.next(this.#address);
+        if (address === NO_ADDRESS) break;
+        entries.add(key, address, data.records.bytes, data.records.at);
+        this.#address = address;
+        count++;
+        // What was read of the record has been copied.
+        pages.cache.endOperation();
+      }
+      return count;
+    } finally {
+      handle.leave();
+    }
+  }
+}
+
 /**
  * Entries of an external index on their way to it: so many at a time are put in by their order, because an index that
- * grows at its end takes half of the time of one that grows everywhere. Equal values keep the order of the records.
+ * grows at its end takes a part of the time of one that grows everywhere. Equal values keep the order of the records.
  */
 class IndexEntries {
   readonly #codec: KeyCodec;
   readonly #size: number;
+  /** Words from one row to the next. */
+  readonly #width: number;
   readonly #limit: number;
-  readonly #address = new Uint8Array(EXTERNAL_INDEX_ADDRESS_SIZE);
+  readonly #ordered: OrderedRecords | undefined;
   #records: Uint8Array;
   #rows: Int32Array;
   #count = 0;
 
   /** `expected` is how many there will be, as far as that is known. */
-  constructor({ keys: [key], sequences, recordLength }: FileDefinition, expected: number) {
+  constructor(
+    { keys: [key], sequences, recordLength }: FileDefinition,
+    expected: number,
+    ordered: OrderedRecords | undefined,
+  ) {
     assert(key !== undefined, 'an external index has a key');
     this.#codec = KeyCodec.of(key, sequences);
     this.#size = recordLength;
-    this.#limit = Math.ceil(RUN_SIZE / (recordLength + 4 * this.#codec.wordCount));
+    this.#ordered = ordered;
+    this.#width = ordered?.rowWords ?? this.#codec.wordCount;
+    this.#limit = Math.ceil(RUN_SIZE / (recordLength + 4 * this.#width));
     const room = Math.max(1, Math.min(expected, this.#limit));
     this.#records = new Uint8Array(room * recordLength);
-    this.#rows = new Int32Array(room * this.#codec.wordCount);
+    this.#rows = new Int32Array(room * this.#width);
   }
 
   get isFull(): boolean {
     return this.#count >= this.#limit;
   }
 
-  add(key: KeyDefinition, address: number, record: Uint8Array): void {
+  /** `record` has the fixed part of the record, at `from`. */
+  add(key: KeyDefinition, address: number, record: Uint8Array, from: number): void {
     const at = this.#count * this.#size;
     if (at === this.#records.length) this.#grow();
-    encodeAddress4(this.#address, 0, address);
-    fillExternalIndexRecord(
-      key,
-      this.#address,
-      record,
-      this.#records.subarray(at, at + this.#size),
-    );
-    this.#codec.encodeRecord(this.#records, at, this.#rows, this.#count * this.#codec.wordCount);
+    encodeAddress4(this.#records, at, address);
+    copyKeyValue(key, record, from, this.#records, at + EXTERNAL_INDEX_ADDRESS_SIZE);
+    this.#codec.encodeRecord(this.#records, at, this.#rows, this.#count * this.#width);
     this.#count++;
   }
 
-  /** All that have been added, in order; each is good until the next. */
-  *take(): Generator<Uint8Array> {
-    const { wordCount } = this.#codec;
-    const record = new Uint8Array(this.#size);
-    for (const index of orderOfRows(this.#rows, wordCount, wordCount, this.#count)) {
-      const at = index * this.#size;
-      copyBytes(this.#records, at, record, 0, this.#size);
-      yield record;
-    }
+  /** Puts in all that have been added, in order; says after each operation how many it took. */
+  *storeIn(file: ClassicFile): Generator<number> {
+    const [records, rows, count] = [this.#records, this.#rows, this.#count];
+    const order = orderOfRows(rows, this.#width, this.#codec.wordCount, count);
+    const ordered = this.#ordered;
     this.#count = 0;
+    for (let from = 0; from < count;) {
+      const taken =
+        ordered?.insert({ records, rows, order }, from, count) ??
+        this.#storeOne(file, order[from] ?? 0);
+      from += taken;
+      yield taken;
+    }
+  }
+
+  #storeOne(file: ClassicFile, index: number): number {
+    const record = this.#records.slice(index * this.#size, (index + 1) * this.#size);
+    const status = file.insert(record, record.length);
+    if (status !== 0) throw file.failure(status, 'an entry cannot be stored');
+    return 1;
   }
 
   /** There are more records than the file has said. */

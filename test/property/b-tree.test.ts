@@ -117,6 +117,26 @@ class Twin {
     this.rows.splice(at, 0, row);
   }
 
+  /** Many rows at a time, wherever they belong: those of a run need not follow each other in the tree. */
+  insertRun(): void {
+    const n = this.tree.orderWords;
+    const run: Row[] = [];
+    for (let count = this.#number(60); count > 0; count--) {
+      const row = this.#newRow();
+      const isThere = (others: readonly Row[]): boolean =>
+        others.some((other) => compareRows(other, row, n) === 0);
+      if (!isThere(run) && !isThere(this.rows)) run.push(row);
+    }
+    const words = Int32Array.from(run.flat());
+    const order = Uint32Array.from(run.keys()).sort((a, b) =>
+      compareRows(run[a] ?? [], run[b] ?? [], n),
+    );
+    this.file.prepare();
+    this.tree.insertRun(words, order, 0, order.length);
+    this.file.endOperation();
+    for (const row of run) this.rows.splice(this.#place(row, n), 0, row);
+  }
+
   remove(): void {
     if (this.rows.length === 0) return;
     const at = this.life.pattern === 'ascending' ? 0 : this.#number(this.rows.length);
@@ -215,7 +235,8 @@ function live(life: Life): void {
   for (let step = 0; step < life.steps; step++) {
     const shrinking = life.pattern === 'shrink' && step > life.steps / 2;
     const dice = random();
-    if (dice < (shrinking ? 0.1 : 0.6)) twin.insert();
+    if (dice < 0.03) twin.insertRun();
+    else if (dice < (shrinking ? 0.1 : 0.6)) twin.insert();
     else if (dice < 0.85) twin.remove();
     else twin.search();
     if (step % 200 === 199) twin.prove();

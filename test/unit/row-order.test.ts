@@ -25,7 +25,7 @@ function expectedOrder(rows: Int32Array, width: number, words: number, count: nu
 }
 
 describe(`the order of rows (SEED=${SEED})`, () => {
-  test.each([0, 1, 2, 300, 8191, 8192, 20_000])('%i rows', (count) => {
+  test.each([0, 1, 2, 23, 24, 300, 8192, 20_000])('%i rows', (count) => {
     const random = randomFrom(SEED + count);
     for (let round = 0; round < 4; round++) {
       const width = 1 + Math.floor(random() * 4);
@@ -35,6 +35,21 @@ describe(`the order of rows (SEED=${SEED})`, () => {
         expectedOrder(rows, width, words, count),
       );
     }
+  });
+
+  test('more rows than have a number beside a word', () => {
+    const count = 2 ** 21 + 1;
+    const rows = Int32Array.from({ length: 2 * count }, (_, i) => (i % 2 === 0 ? 7 : -i));
+    const order = orderOfRows(rows, 2, 2, count);
+    expect(order.every((row, place) => row === count - 1 - place)).toBe(true);
+  });
+
+  test('the ends of what a word can be', () => {
+    const words = [0x7fff_ffff, -0x8000_0000, 0, -1, 1];
+    const rows = Int32Array.from({ length: 200 }, (_, i) => words[i % 5] ?? 0);
+    const order = [...orderOfRows(rows, 1, 1, 200)];
+    expect(order.map((row) => rows[row])).toEqual([...rows].sort((a, b) => a - b));
+    expect(order.slice(0, 3)).toEqual([1, 6, 11]);
   });
 
   test('what lies behind the rows is left alone', () => {

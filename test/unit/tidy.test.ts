@@ -166,6 +166,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'microkernel/files/open-file',
       'microkernel/files/indexes',
       'microkernel/files/file-table',
+      'microkernel/files/ordered-records',
       'microkernel/files/record-scan',
       'microkernel/files/index-shelf',
       'microkernel/files/check-content',
@@ -722,6 +723,10 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'microkernel/files/owner',
     'microkernel/files/wait-graph',
     'microkernel/files/write-gate',
+  ],
+  'microkernel/files/ordered-records': [
+    'microkernel/files/data-file',
+    'microkernel/files/file-key',
   ],
   'microkernel/files/record-scan': [
     'microkernel/files/data-file',

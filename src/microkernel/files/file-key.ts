@@ -131,10 +131,10 @@ export class FileKey {
     return this.isDescending ? ~word >>> 0 : word;
   }
 
-  /** Puts record address and, for linked duplicates, sequence into a row. */
-  complete(row: Int32Array, address: number, sequence: number): void {
+  /** Puts record address and, for linked duplicates, sequence into a row that begins at `at`. */
+  complete(row: Int32Array, address: number, sequence: number, at = 0): void {
     // The array may be longer than the row.
-    const last = this.row.length - 1;
+    const last = at + this.row.length - 1;
     row[last] = orderedWord(address);
     if (this.sequenceAt < 0) return;
     row[last - 2] = orderedWord(Math.floor(sequence / TWO_32));

@@ -272,7 +272,9 @@ class IndexBuild {
       pages.prepare();
       try {
         pages.reserve(BATCH * this.#key.tree.pagesNeeded);
-        for (const index of order.subarray(from, from + BATCH)) this.#insert(index * width);
+        const end = Math.min(from + BATCH, order.length);
+        if (!this.#key.isUnique) this.#key.tree.insertRun(rows, order, from, end);
+        else for (const index of order.subarray(from, end)) this.#insert(index * width);
       } catch (error) {
         if (!(error instanceof BtrieveError) || error.status !== Status.DUPLICATE_KEY_VALUE) {
           throw pages.failOperation(error);
@@ -285,11 +287,12 @@ class IndexBuild {
     this.#count = 0;
   }
 
+  /** Into an index that allows no duplicates. */
   #insert(at: number): void {
     const { data } = this.#open;
     const { tree, row, keyWords } = this.#key;
     for (let i = 0; i < row.length; i++) row[i] = this.#rows[at + i] ?? 0;
-    if (this.#key.isUnique && tree.atLeast(row, keyWords) && tree.matches(row, keyWords)) {
+    if (tree.atLeast(row, keyWords) && tree.matches(row, keyWords)) {
       data.conflict = { address: tree.address, key: this.#key.number };
       const message = `records have equal values, and key ${this.#key.number} allows no duplicates`;
       throw new BtrieveError(Status.DUPLICATE_KEY_VALUE, message, { file: data.path });

@@ -83,7 +83,24 @@ export class RecordSlots {
     return page * this.slotsPerPage + slot;
   }
 
-  /** The same with a certain address that is free, as redo needs it. */
+  /**
+   * Slots of one page, as they follow each other, become records': as many as there are that were never used, and `most`
+   * at the most. The first is found, and ready to be filled like those behind it.
+   */
+  takeRun(most: number): { readonly address: number; readonly count: number } {
+    const page = this.#pageWithRoom();
+    const { view, at: base } = this;
+    const slot = u16(view, base + DATA_PAGE.slotsUsed);
+    if (u16(view, base + DATA_PAGE.firstFreeSlot) !== NO_SLOT || slot >= this.slotsPerPage) {
+      return { address: this.take(), count: 1 };
+    }
+    const count = Math.min(most, this.slotsPerPage - slot);
+    setU16(view, base + DATA_PAGE.slotsUsed, slot + count);
+    for (let i = count - 1; i >= 0; i--) this.#occupy(base, slot + i);
+    return { address: page * this.slotsPerPage + slot, count };
+  }
+
+  /** A certain address that is free becomes a record's, as redo needs it. */
   takeAt(address: number): void {
     const slot = address % this.slotsPerPage;
     const page = (address - slot) / this.slotsPerPage;

@@ -291,6 +291,47 @@ export class BTree {
     this.#insertRow(0, slot, row, row[this.rowWords - 1]!);
   }
 
+  /**
+   * Puts rows in their places, none of which is there yet: in ascending order, those that `order` numbers from `from` to
+   * `end`, each of `rowWords` words. Behind the last row of the tree they go a page at a time.
+   */
+  insertRun(rows: Int32Array, order: Uint32Array, from: number, end: number): void {
+    const row = new Int32Array(this.rowWords);
+    for (let next = from; next < end;) {
+      const at = order[next++]! * this.rowWords;
+      for (let i = 0; i < this.rowWords; i++) row[i] = rows[at + i]!;
+      this.insert(row);
+      next += this.#fillLast(rows, order, next, end);
+    }
+  }
+
+  /** The row inserted last is the last of all: those behind it that its page has room for. Returns how many. */
+  #fillLast(rows: Int32Array, order: Uint32Array, from: number, end: number): number {
+    const page = this.#lastPage;
+    const count = this.#count(this.#view.read(SPACE.OTHER, page));
+    const room = Math.min(end - from, this.leafCapacity - count);
+    if (room <= 0 || this.#lastSlot !== count - 1) return 0;
+    if (this.#link(this.#view.read(SPACE.OTHER, page), INDEX_PAGE.right) !== 0) return 0;
+    const frame = this.#view.edit(SPACE.OTHER, page);
+    const { words } = this.#slab(frame);
+    const { rowWords } = this;
+    const { keyWords, order: kind } = this.shape;
+    let to = this.#rowAt(frame, count, rowWords);
+    let distinct = 0;
+    for (let i = from; i < from + room; i++, to += rowWords) {
+      const at = order[i]! * rowWords;
+      for (let word = 0; word < rowWords; word++) words[to + word] = rows[at + word]!;
+      let same = 0;
+      while (same < keyWords && words[to + same] === words[to - rowWords + same]) same++;
+      if (kind === 'unique' || same < keyWords) distinct++;
+    }
+    this.#setCount(frame, count + room);
+    this.#addToRoot(room, distinct);
+    this.version++;
+    this.#lastSlot = count + room - 1;
+    return room;
+  }
+
   /** Takes the row out that is equal in order. Throws status 2 if there is none. */
   remove(row: Int32Array): void {
     this.#descend(row, this.orderWords);
