@@ -1,9 +1,10 @@
 /** COPY: the records of one file into another. */
 import type { Client } from '../client.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
-import { ClassicFile, type ReadingOrder } from './classic-file.js';
+import type { ReadingOrder } from './classic-file.js';
 import { openedFile } from './opened-file.js';
 import { lengthsOf, RecordInserter, type InsertionTally } from './record-inserter.js';
+import { RecordWalk } from './record-walk.js';
 import type { RefusedRecords } from './refused-records.js';
 import { soundSource } from './sound-original.js';
 import { RECORDS_PER_STEP, type Task } from './task.js';
@@ -55,14 +56,16 @@ export function* copyRecords(
   const { owner = '', outputOwner = '', dryRun = false } = options;
   const { order, total } = plan(client, source, output, options);
   const sound = yield* soundSource(client, source, owner);
-  const from = new ClassicFile(client, source, 'read-only', owner);
+  const { calls } = client.internals;
+  const from = calls.openPath(source, 'read-only', owner);
   let into: RecordInserter | undefined;
   let isEnded = false;
   try {
     into = new RecordInserter(client, output, outputOwner, dryRun, options.tally);
     const { tally, refused } = into;
-    for (let isThere = from.first(order); isThere; isThere = from.next(order)) {
-      into.insert(from.data, 0, from.count);
+    const walk = new RecordWalk(from, order, true);
+    while (walk.next()) {
+      into.insert(walk.bytes, 0, walk.length);
       if (tally.read % RECORDS_PER_STEP === 0) yield { done: tally.read, total, unit: 'records' };
     }
     into.end();
@@ -71,7 +74,7 @@ export function* copyRecords(
     return { ...tally, refused, ...sound.known };
   } finally {
     if (!isEnded) into?.giveUp();
-    from.closeQuietly();
+    calls.closeHandle(from);
   }
 }
 
