@@ -20,10 +20,11 @@ import { MicroKernel, Op } from '../../src/index.js';
 import { version } from '../../src/version.js';
 import { Caller } from '../support/caller.js';
 import { NumberFile } from '../support/number-file.js';
+import { compiled } from '../support/programs.js';
 import { unformatted } from './transcript.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const BUTIL = join(ROOT, 'bin', 'butil.ts');
+const BUTIL = 'bin/butil.ts';
 let directory = '';
 let root = '';
 let path = '';
@@ -443,7 +444,7 @@ describe('colours', () => {
 
 describe('as a process', () => {
   function spawned(words: readonly string[], input = '') {
-    return spawnSync(process.execPath, ['--import', 'tsx', BUTIL, ...words], {
+    return spawnSync(process.execPath, [compiled(BUTIL), ...words], {
       cwd: ROOT,
       encoding: 'utf8',
       input,
@@ -486,7 +487,7 @@ describe('as a process', () => {
     mkdirSync(folder);
     const child = spawn(
       process.execPath,
-      ['--import', 'tsx', BUTIL, '-save', file, join(folder, 'out.seq')],
+      [compiled(BUTIL), '-save', file, join(folder, 'out.seq')],
       { cwd: ROOT, env: { ...process.env, ISAMITE_ROOT: at('process-root') } },
     );
     let out = '';

@@ -14,6 +14,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { translated } from '../support/compiled-tree.js';
+import { compiled } from '../support/programs.js';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 const DOCUMENTS = ['README.md', 'docs/getting-started.md', 'docs/backup-and-recovery.md'];
@@ -46,12 +48,9 @@ beforeAll(() => {
   base = mkdtempSync(join(tmpdir(), 'isamite-documents-'));
   const programs = join(base, 'bin');
   mkdirSync(programs);
-  const tsx = pathToFileURL(join(PROJECT, 'node_modules/tsx/dist/loader.mjs')).href;
-  const start = `exec '${process.execPath}' --import '${tsx}'`;
   const scripts: Readonly<Record<string, string>> = {
-    butil: `${start} '${join(PROJECT, 'bin/butil.ts')}' "$@"`,
+    butil: `exec '${process.execPath}' '${compiled('bin/butil.ts')}' "$@"`,
     npx: 'exec "$@"',
-    'run-ts': `${start} "$@"`,
   };
   for (const [name, script] of Object.entries(scripts)) {
     writeFileSync(join(programs, name), `#!/bin/sh\n${script}\n`);
@@ -84,10 +83,10 @@ function runShell(cwd: string, block: Block): string {
 }
 
 function runProgram(cwd: string, block: Block): void {
-  const source = pathToFileURL(join(PROJECT, 'src/index.ts')).href;
-  const program = join(cwd, `block-${block.line}.ts`);
-  writeFileSync(program, block.text.replaceAll("from 'isamite'", `from '${source}'`));
-  const { status, text, out } = run(cwd, `run-ts ${program}`);
+  const source = pathToFileURL(compiled('src/index.ts')).href;
+  const program = join(cwd, `block-${block.line}.mjs`);
+  writeFileSync(program, translated(block.text.replaceAll("from 'isamite'", `from '${source}'`)));
+  const { status, text, out } = run(cwd, `'${process.execPath}' ${program}`);
   expect(status, `line ${block.line}\n${text}`).toBe(0);
   expect(out.split('\n').filter((line) => line !== '')).toEqual(promised(block.text));
 }

@@ -12,12 +12,12 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { translated } from '../support/compiled-tree.js';
+import { compiled } from '../support/programs.js';
 
 const run = promisify(execFile);
 
 const SOURCES = fileURLToPath(new URL('../../src/', import.meta.url));
-const INDEX = new URL('../../src/index.ts', import.meta.url).href;
-const TSX = new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url).href;
 const EXAMPLE = /@example\n\s*\* ```ts\n([^`]*)\* ```/gu;
 
 interface Example {
@@ -41,7 +41,7 @@ function program({ place, lines }: Example, base: string): string {
   const text = lines.join('\n');
   const ownEngine = text.includes('MicroKernel.start(');
   return `
-import * as isamite from '${INDEX}';
+import * as isamite from '${pathToFileURL(compiled('src/index.ts')).href}';
 import { mkdirSync } from 'node:fs';
 Object.assign(globalThis, isamite);
 const base = ${JSON.stringify(base)};
@@ -87,10 +87,9 @@ const examples = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
 test.each(examples)('the example at $place', async (example) => {
   const base = mkdtempSync(join(tmpdir(), 'isamite-examples-'));
   try {
-    const path = join(base, 'example.mts');
-    writeFileSync(path, program(example, base));
-    const words = ['--import', TSX, pathToFileURL(path).pathname];
-    const { stdout } = await run(process.execPath, words);
+    const path = join(base, 'example.mjs');
+    writeFileSync(path, translated(program(example, base)));
+    const { stdout } = await run(process.execPath, [path]);
     const promised = example.lines.flatMap((line) => {
       const text = /console\.log\(.*\); \/\/ (.*)$/u.exec(line)?.[1];
       return text === undefined ? [] : [text];
