@@ -21,6 +21,10 @@ export default defineConfig({
     pool: 'forks',
     // Of the processors one would be left free, which is half of two.
     maxWorkers: '100%',
+    // There is a worker for every processor: helpers of the collector would only be in each other's way.
+    execArgv: ['--single-threaded-gc', '--max-semi-space-size=64'],
+    // Compiled by the tests themselves (test/support/compiled-tree.ts).
+    server: { deps: { external: [/[\\/]\.results[\\/]labs[\\/]/] } },
     sequence: { sequencer: LongestFirst },
     reporters: ['default', ['json', { outputFile: '.results/vitest.json' }]],
   },

@@ -1,6 +1,12 @@
 /** Hostile files, as many as fit into every test run; `run.ts` has more. */
-import { expect, test } from 'vitest';
-import { runFuzz } from './fuzz.js';
+import { afterAll, expect, test } from 'vitest';
+import { CompiledLab } from '../support/compiled-tree.js';
+import type * as Fuzz from './fuzz.js';
+
+const lab = new CompiledLab();
+const { runFuzz } = (await lab.load('test/crash/fuzz.ts')) as typeof Fuzz;
+
+afterAll(() => lab.remove());
 
 test('no file, however spoilt, does more harm than a status', () => {
   const { SEED, ONLY } = process.env;

@@ -10,9 +10,9 @@ import { memoryPorts } from '../../support/memory-view.js';
 import { testCrashStates } from '../log/log-suite.js';
 import { AGENT_SCENARIOS } from './agent-scenarios.js';
 
-testCrashStates({
+await testCrashStates({
   title: 'the backup agent survives every crash',
-  scenarios: AGENT_SCENARIOS,
+  scenarios: ['test/crash/contops/agent-scenarios.ts', 'AGENT_SCENARIOS'],
   limit: 30,
   least: { states: 24 * AGENT_SCENARIOS.length, deeper: 2 * AGENT_SCENARIOS.length, kills: 0 },
 });

@@ -4,20 +4,30 @@
  * of the name) and `STATE`, as a failure printed them.
  */
 import { afterAll, describe, expect, test } from 'vitest';
+import { CompiledLab } from '../../support/compiled-tree.js';
 import type { LogScenario, LogTally } from './log-lab.js';
-import { LogTier } from './log-tiers.js';
+import type * as Tiers from './log-tiers.js';
 
 export interface LogSuite {
   readonly title: string;
-  readonly scenarios: readonly LogScenario[];
+  /** The module that exports them, from the root of the repository, and under which name. */
+  readonly scenarios: readonly [source: string, name: string];
   /** States of one scenario. */
   readonly limit: number;
   /** What there must be of all of them together, with this limit. */
   readonly least: Pick<LogTally, 'states' | 'deeper' | 'kills'>;
 }
 
-export function testCrashStates({ title, scenarios, limit, least }: LogSuite): void {
+export async function testCrashStates({
+  title,
+  scenarios: [source, name],
+  limit,
+  least,
+}: LogSuite): Promise<void> {
   const { SEED, LIMIT, SCENARIO = '', STATE } = process.env;
+  const lab = new CompiledLab();
+  const { LogTier } = (await lab.load('test/crash/log/log-tiers.ts')) as typeof Tiers;
+  const scenarios = (await lab.load(source)) as Record<string, readonly LogScenario[]>;
   const lines: string[] = [];
   const tier = new LogTier({
     seed: Number(SEED ?? 1),
@@ -25,9 +35,10 @@ export function testCrashStates({ title, scenarios, limit, least }: LogSuite): v
     ...(STATE === undefined ? {} : { state: STATE }),
     print: (line) => void lines.push(line),
   });
-  const wanted = scenarios.filter(({ name }) => name.includes(SCENARIO));
+  const wanted = scenarios[name]?.filter((scenario) => scenario.name.includes(SCENARIO)) ?? [];
   describe(title, () => {
     afterAll(() => {
+      lab.remove();
       tier.printTotal();
       console.log(lines.join('\n'));
     });

@@ -3,7 +3,15 @@
  * `LIVES`.
  */
 import { afterAll, expect, test } from 'vitest';
-import { RollForwardLab } from './roll-forward-lab.js';
+import { CompiledLab } from '../../support/compiled-tree.js';
+import type * as Lab from './roll-forward-lab.js';
+
+const lab = new CompiledLab();
+const { RollForwardLab } = (await lab.load(
+  'test/crash/roll-forward/roll-forward-lab.ts',
+)) as typeof Lab;
+
+afterAll(() => lab.remove());
 
 const SEED = Number(process.env['SEED'] ?? 1);
 const LIVES = Number(process.env['LIVES'] ?? 8);
