@@ -4,6 +4,6 @@ import { testCrashStates } from './log-suite.js';
 await testCrashStates({
   title: 'what was committed survives every crash',
   scenarios: ['test/crash/log/log-scenarios.ts', 'LOG_SCENARIOS'],
-  limit: 1000,
-  least: { states: 30_000, deeper: 10_000, kills: 1_500 },
+  limit: 3300,
+  least: { states: 100_000, deeper: 50_000, kills: 3_000 },
 });

@@ -15,7 +15,7 @@ afterAll(() => lab.remove());
 
 const SEED = Number(process.env['SEED'] ?? 1);
 const LIVES = Number(process.env['LIVES'] ?? 8);
-const LIMIT = Number(process.env['LIMIT'] ?? 1000);
+const LIMIT = Number(process.env['LIMIT'] ?? 1400);
 
 const total = { states: 0, deeper: 0, run: 0 };
 
@@ -38,5 +38,7 @@ test.each(Array.from({ length: LIVES }, (_, life) => SEED + life))(
 );
 
 test('so many states were looked at', () => {
-  expect(total.states).toBeGreaterThanOrEqual(0.8 * LIVES * LIMIT);
+  const isWhole = ['SEED', 'LIVES', 'LIMIT'].every((name) => process.env[name] === undefined);
+  // Other lives may be shorter.
+  expect(total.states).toBeGreaterThanOrEqual(isWhole ? 11_000 : 0.8 * LIVES * LIMIT);
 });
