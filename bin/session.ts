@@ -178,13 +178,18 @@ export class Session {
     return (await this.#started()).engine;
   }
 
-  get #options(): EngineOptions {
+  /** Seconds that are waited for what somebody else has. */
+  get wait(): number {
     const wait = this.value('wait');
-    const seconds = wait === undefined ? WAIT : this.number(wait, '--wait', 0, 86_400);
+    return wait === undefined ? WAIT : this.number(wait, '--wait', 0, 86_400);
+  }
+
+  get #options(): EngineOptions {
+    const { wait } = this;
     const given = this.value('root');
-    if (this.#root === undefined) return { root: given, wait: seconds };
+    if (this.#root === undefined) return { root: given, wait };
     const { source } = chooseRoot(given, this.console);
-    return { root: this.#root, source, wait: seconds };
+    return { root: this.#root, source, wait };
   }
 
   /**

@@ -1,14 +1,17 @@
 /** `butil -config`: the settings of an engine root, looked at and changed. No engine is needed. */
 import {
+  BtrieveError,
   changeRootSettings,
   parseSetting,
   rangeOf,
   readRootSettings,
   settingNamed,
   SETTINGS,
+  Status,
   type ChangedSettings,
   type RootSettings,
   type Settings,
+  type SettingsChange,
 } from '../../src/index.js';
 import { chooseRoot } from '../engine-for-command.js';
 import { done, type Outcome } from '../outcome.js';
@@ -89,32 +92,55 @@ async function set(session: Session, root: string, words: readonly string[]): Pr
   const names = entries.map(([name]) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw session.wrong(`${twice} is given twice`);
-  const change = { set: Object.fromEntries(entries) };
-  const result = changeRootSettings({ root }, change, session.dryRun);
-  const now = entries.filter(([name]) => !SETTINGS[name].needsRestart);
-  const isApplied = !session.dryRun && (await apply(session, now));
-  return told(session, root, result, isApplied);
+  return change(session, root, { set: Object.fromEntries(entries) });
 }
 
-/** The engine that runs already takes over what needs no restart. False if there is none, or nothing to. */
+/**
+ * First the engine that runs already takes over what needs no restart, since it may refuse; what is wrong with
+ * the file was found before.
+ */
+async function change(session: Session, root: string, wanted: SettingsChange): Promise<Outcome> {
+  const plan = changeRootSettings({ root }, wanted, true);
+  if (session.dryRun) return told(session, root, plan);
+  const { set = {}, unset = [] } = wanted;
+  const now = NAMES.filter((name) => name in set || unset.includes(name)).filter(
+    (name) => !SETTINGS[name].needsRestart,
+  );
+  const values = Object.fromEntries(now.map((name) => [name, plan.settings[name]]));
+  const isApplied = now.length > 0 && (await apply(session, values));
+  return told(session, root, changeRootSettings({ root }, wanted), isApplied);
+}
+
+/** Milliseconds until an engine is asked again that has clients in transactions. */
+const RETRY = 20;
+
+/** False if no engine runs. Logging is not switched inside of transactions, so it waits for a moment without any. */
 async function apply(
   session: Session,
-  entries: readonly (readonly [string, number | boolean | string])[],
+  values: Readonly<Record<string, unknown>>,
 ): Promise<boolean> {
-  if (entries.length === 0) return false;
+  const until = Date.now() + session.wait * 1000;
   const running = await session.running();
-  await running?.administer('configure', Object.fromEntries(entries));
-  return running !== undefined;
+  while (running !== undefined) {
+    try {
+      await running.administer('configure', values);
+      return true;
+    } catch (error) {
+      const isBusy = error instanceof BtrieveError && error.status === Status.TRANSACTION_IS_ACTIVE;
+      if (!isBusy || Date.now() >= until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY));
+    }
+  }
+  return false;
 }
 
 /** Takes any name: the file may have one that is no setting. */
-function unset(session: Session, root: string, words: readonly string[]): Outcome {
+function unset(session: Session, root: string, words: readonly string[]): Promise<Outcome> {
   if (words.length === 0) throw session.wrong('unset needs the name of a setting');
   const names = words.map(
     (word) => NAMES.find((name) => name.toLowerCase() === word.toLowerCase()) ?? word,
   );
-  const result = changeRootSettings({ root }, { unset: names }, session.dryRun);
-  return told(session, root, result);
+  return change(session, root, { unset: names });
 }
 
 function told(session: Session, root: string, result: ChangedSettings, isApplied = false): Outcome {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { butil } from '../../bin/command-line.js';
-import { MicroKernel } from '../../src/index.js';
+import { MicroKernel, readRootSettings } from '../../src/index.js';
 import { add, Line, makeFile } from '../support/log-world.js';
 import { groupOf, unprinted } from './listed-texts.js';
 
@@ -74,16 +74,37 @@ describe('by an engine that runs', () => {
     expect((await run(['-config', 'set', 'operationBundleLimit=77'])).text).toContain(
       'operationBundleLimit: 77 ',
     );
-    expect((await run(['-config', 'set', 'transactionLogSize=16M'])).code).toBe(0);
-    expect((await run(['-config', 'unset', 'operationBundleLimit'])).text).toContain(
+    expect(engine.settings.operationBundleLimit).toBe(77);
+    expect((await run(['-config', 'set', 'transactionLogSize=16M'])).text).toContain(
       `An engine is running at ${root}. It reads its settings when it is started`,
     );
+    expect((await run(['-config', 'unset', 'operationBundleLimit'])).text).toContain(
+      'The engine that is running has taken over',
+    );
+    expect(engine.settings.operationBundleLimit).toBe(65_535);
     expect((await run(['-log'])).text).toMatch(
       /in use by an engine\n[^]*a\.btr {2}from LSN \d+, open/,
     );
     expect((await run(['-stop', '--yes'])).text).toContain(
       `The engine at ${root} was stopped (process ${process.pid}).`,
     );
+  });
+
+  test('logging is switched when no client is in a transaction, or not at all', async () => {
+    const client = engine.client();
+    makeFile(client, path);
+    client.beginTransaction();
+    client.openFile(path, Line).insert({ n: 1, text: 'one' });
+    const wanted = ['-config', 'set', 'transactionDurability=on'];
+    const refused = await run([...wanted, '--wait', '2']);
+    expect([refused.code, engine.settings.transactionDurability]).toEqual([2, false]);
+    // Of an engine that does not answer in that time nothing is known, and nothing is changed either.
+    expect(refused.text).toMatch(/Logging is not switched while a client|has not answered in time/);
+    expect(readRootSettings({ root }).stored).toEqual({});
+    setTimeout(() => client.endTransaction(), 100);
+    expect((await run(wanted)).code).toBe(0);
+    expect(engine.settings.transactionDurability).toBe(true);
+    expect(readRootSettings({ root }).stored).toEqual({ transactionDurability: true });
   });
 
   test('freezing, thawing, and taking files out later', async () => {
@@ -139,7 +160,7 @@ describe('by an engine that runs', () => {
     expect(waited.text).toMatch(
       /has the engine root .*\n\(from ISAMITE_ROOT\)\. Give one of your own by --root directory, or end that process\./,
     );
-    const words = ['-rebuild', path, join(directory, 'b.btr'), '--root', root, '--wait', '0'];
+    const words = ['-rebuild', path, join(directory, 'b.btr'), '--root', root, '--wait', '2'];
     expect((await run(words)).text).toContain(
       '(from --root). Give another one, or end that process.',
     );
