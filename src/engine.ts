@@ -554,7 +554,8 @@ export class MicroKernel {
     });
     if (dryRun) return plan;
     if (plan.kind === 'held' || plan.kind === 'held-elsewhere') this.#files.release(place, owner);
-    log.forget(log.filesAt(place));
+    const keys = log.filesAt(place);
+    log.forget(keys, keys.length > 0 || plan.kind === 'held');
     this.#tellRelease(plan);
     return plan;
   }

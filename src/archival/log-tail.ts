@@ -27,7 +27,7 @@ export class TransactionLogTail implements LogTail {
     log.secureFound();
     log.flush();
     const reader = new LogReader(files);
-    reader.scan(log.directory, log.id, log.oldest);
+    reader.scan(log.directory, log.id, log.span);
     return new TransactionLogTail(log.directory, reader, log.found);
   }
 

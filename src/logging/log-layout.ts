@@ -25,10 +25,16 @@ export const SEGMENT_HEAD = layout(72, {
   log: [16, 'id of the log'],
   session: [8, 'of the engine that began the segment'],
   firstLsn: [8, 'no transaction in it has a lower one'],
-  previousEnd: [8, 'bytes of the segment before, up to the end of its last frame; 0: not known'],
+  previousEnd: [
+    8,
+    'bytes of the segment before, up to the end of its last frame; 0: not known, 1: it was not there',
+  ],
   createdAt: [8, 'milliseconds since 1970'],
   reserved: [8, 'zero'],
 });
+
+/** What a head says of the segment before where it cannot say where that ends. */
+export const PREVIOUS_END = Object.freeze({ NOT_KNOWN: 0, MISSING: 1 });
 
 export const FRAME_HEAD = layout(72, {
   magic: [4, '`IsFr`'],

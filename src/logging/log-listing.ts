@@ -9,7 +9,7 @@ import type { FileSystem } from '../microkernel/ports.js';
 import { standingOf, type FileStanding } from './file-standing.js';
 import { LOG_LOCK } from './log-directory.js';
 import { LogReader, type FoundSegment, type LogProblem } from './log-reader.js';
-import { readLogState, type LogState } from './log-state.js';
+import { readLogState, spanOf, type LogState } from './log-state.js';
 import { segmentName } from './log-segment.js';
 import { isLocked } from './os-lock.js';
 
@@ -86,13 +86,19 @@ export function findLog(files: FileSystem, root: string, directory: string): Fou
     try {
       const isInUse = isLocked(files, join(directory, LOG_LOCK));
       const reader = new LogReader(files);
-      reader.scan(directory, state.log, state.oldest);
-      return { state, reader, isInUse };
+      reader.scan(directory, state.log, spanOf(state));
+      // What an engine has let go of meanwhile is not missing.
+      const isOld = isInUse && !isSame(state, readLogState(files, statePath));
+      if (!isOld || attempt >= ATTEMPTS) return { state, reader, isInUse };
     } catch (error) {
       const isGone = error instanceof DiskError && error.code === 'ENOENT';
       if (!isGone || attempt >= ATTEMPTS) throw error;
     }
   }
+}
+
+function isSame(state: LogState, now: LogState | undefined): boolean {
+  return now !== undefined && JSON.stringify(state) === JSON.stringify(now);
 }
 
 /** Throws 2, `DiskError`. */

@@ -12,7 +12,7 @@
 import { join } from 'node:path';
 import { crc32, uuidText } from '../microkernel/bytes.js';
 import type { FileSystem } from '../microkernel/ports.js';
-import { FRAME_KIND, SEGMENT_HEAD_SIZE } from './log-layout.js';
+import { FRAME_KIND, PREVIOUS_END, SEGMENT_HEAD_SIZE } from './log-layout.js';
 import { FrameReader, type ReadFrame } from './log-frames.js';
 import {
   LogRecordError,
@@ -22,10 +22,13 @@ import {
 } from './log-records.js';
 import {
   frameSeed,
+  isPassedOver,
+  numberAfter,
   readSegmentHead,
   segmentName,
   segmentNumber,
   type SegmentHead,
+  type SegmentSpan,
 } from './log-segment.js';
 
 /** A segment as it was found. */
@@ -93,16 +96,17 @@ export class LogReader {
     return `${uuidText(uuid)}/${timeline}`;
   }
 
-  /** Reads all segments of a log from the oldest on that a file may need. */
-  scan(directory: string, log: Uint8Array, oldest = 1): void {
-    this.#findSegments(directory, log, oldest);
+  /** Reads all segments of a log that a file may need. */
+  scan(directory: string, log: Uint8Array, span: SegmentSpan): void {
+    this.#findSegments(directory, log, span);
+    this.#noteLostEnd(directory, span);
     for (const [index, segment] of this.segments.entries()) this.#scanSegment(index, segment);
   }
 
-  #findSegments(directory: string, log: Uint8Array, oldest: number): void {
+  #findSegments(directory: string, log: Uint8Array, span: SegmentSpan): void {
     const numbers = this.#files.list(directory).flatMap((name) => segmentNumber(name) ?? []);
     for (const number of numbers.sort((a, b) => a - b)) {
-      if (number < oldest) continue;
+      if (isPassedOver(span, number)) continue;
       const path = join(directory, segmentName(number));
       const head = readSegmentHead(this.#files, path);
       if (typeof head === 'string') {
@@ -110,7 +114,7 @@ export class LogReader {
       } else if (head.number !== number || Buffer.compare(head.log, log) !== 0) {
         this.strangers.push(path);
       } else {
-        this.#noteGap(directory, head, oldest);
+        this.#noteGap(directory, head, span);
         this.segments.push({ path, head, end: SEGMENT_HEAD_SIZE, lastLsn: 0 });
       }
     }
@@ -122,8 +126,8 @@ export class LogReader {
   }
 
   /** Segments go from the oldest on, so that one is missing if that behind it is there. */
-  #noteGap(directory: string, head: SegmentHead, oldest: number): void {
-    const expected = (this.segments.at(-1)?.head.number ?? oldest - 1) + 1;
+  #noteGap(directory: string, head: SegmentHead, span: SegmentSpan): void {
+    const expected = this.#nextNumber(span);
     if (expected === head.number) return;
     const path = join(directory, segmentName(expected));
     const known = this.problems.at(-1);
@@ -131,6 +135,18 @@ export class LogReader {
       known?.segment === path ? known : this.#lostSegment(path, 'missing', 'it is not there');
     if (known === lost) this.problems.pop();
     this.problems.push({ ...lost, untilLsn: head.firstLsn - 1 });
+  }
+
+  #nextNumber(span: SegmentSpan): number {
+    return numberAfter(span, this.segments.at(-1)?.head.number ?? span.oldest - 1);
+  }
+
+  /** Behind the last one that is there no other shows that one is missing. */
+  #noteLostEnd(directory: string, span: SegmentSpan): void {
+    const expected = this.#nextNumber(span);
+    const path = join(directory, segmentName(expected));
+    if (expected > span.newest || this.problems.some(({ segment }) => segment === path)) return;
+    this.problems.push(this.#lostSegment(path, 'missing', 'it is not there'));
   }
 
   #scanSegment(index: number, segment: FoundSegment): void {
@@ -152,16 +168,17 @@ export class LogReader {
   #judgeEnd(index: number, segment: FoundSegment, reader: FrameReader, walk: SegmentWalk): void {
     const next = this.segments[index + 1];
     const afterLsn = Math.max(walk.lastLsn, segment.head.firstLsn - 1);
-    if (next?.head.number === segment.head.number + 1) {
+    const untilLsn = next === undefined ? Infinity : next.head.firstLsn - 1;
+    const isFollowed = next?.head.number === segment.head.number + 1;
+    if (isFollowed && next.head.previousEnd !== PREVIOUS_END.MISSING) {
       if (next.head.previousEnd === walk.end) return;
       const message = `frames end at byte ${walk.end} and not at byte ${next.head.previousEnd}`;
-      const untilLsn = next.head.firstLsn - 1;
       this.#addDamage(segment, walk.end, afterLsn, untilLsn, walk.problem ?? message);
       return;
     }
     if (walk.problem !== undefined) {
       // No crash makes a frame whose checksum is right and whose content is not.
-      this.#addDamage(segment, walk.end, afterLsn, Infinity, walk.problem);
+      this.#addDamage(segment, walk.end, afterLsn, untilLsn, walk.problem);
       return;
     }
     for (let at = walk.end; ;) {
@@ -169,7 +186,7 @@ export class LogReader {
       if (later === undefined) return;
       if (later.durableLsn > afterLsn) {
         const message = `a frame is damaged, and one behind it, at byte ${later.at}, says that it was on disk`;
-        this.#addDamage(segment, walk.end, afterLsn, Infinity, message);
+        this.#addDamage(segment, walk.end, afterLsn, untilLsn, message);
         return;
       }
       at = later.at;

@@ -24,7 +24,7 @@ export interface SegmentHead {
   readonly log: Uint8Array;
   readonly session: number;
   readonly firstLsn: number;
-  /** Bytes of the segment before up to the end of its last frame; 0: not known. */
+  /** Bytes of the segment before up to the end of its last frame, or a `PREVIOUS_END`. */
   readonly previousEnd: number;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
@@ -47,6 +47,28 @@ export function isSpare(name: string): boolean {
 
 export function spareName(number: number): string {
   return `spare-${number.toString(16)}.log`;
+}
+
+/** Which segments of a log should be there, by number. */
+export interface SegmentSpan {
+  readonly oldest: number;
+  /** There may be later ones; 0: there need not be any. */
+  readonly newest: number;
+  readonly skippedFrom: number;
+  readonly skippedTo: number;
+}
+
+/** Whether a segment is one that may be there or not, and says nothing. */
+export function isPassedOver(
+  { oldest, skippedFrom, skippedTo }: SegmentSpan,
+  number: number,
+): boolean {
+  return number < oldest || (number >= skippedFrom && number <= skippedTo);
+}
+
+/** The number of the segment that follows one. */
+export function numberAfter(span: SegmentSpan, number: number): number {
+  return isPassedOver({ ...span, oldest: 0 }, number + 1) ? span.skippedTo + 1 : number + 1;
 }
 
 /** What checksums of frames in a segment are started from. */

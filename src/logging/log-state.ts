@@ -8,6 +8,7 @@ import { readFully } from '../microkernel/disk-error.js';
 import type { FileSystem, Random } from '../microkernel/ports.js';
 import { replaceFile } from '../microkernel/replace-file.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
+import type { SegmentSpan } from './log-segment.js';
 
 export interface LogState {
   /** Id of the log, 16 bytes. */
@@ -27,12 +28,28 @@ export interface LogState {
   readonly directory?: string;
   /** The oldest segment that a file may need; those before it are not missed. Missing: the first one. */
   readonly oldest?: number;
+  /**
+   * Segments behind a missing or damaged one that nobody needs and that went before it: they are not missed.
+   */
+  readonly skippedFrom?: number;
+  readonly skippedTo?: number;
   /** Of sessions up to this one no file needs anything. */
   readonly settled?: number;
   /** But for these, of which the log was not there when it was looked for, or was damaged. */
   readonly lost?: readonly number[];
   /** What the log has up to an LSN for files that are no more is not wanted; by identity and timeline. */
   readonly released?: Readonly<Record<string, number>>;
+}
+
+/** The segments that there should be. */
+export function spanOf({
+  oldest = 1,
+  segment,
+  isClean,
+  skippedFrom = 1,
+  skippedTo = 0,
+}: LogState): SegmentSpan {
+  return { oldest, newest: isClean ? 0 : segment, skippedFrom, skippedTo };
 }
 
 const FORMAT = 'isamite-engine-state-1';
@@ -90,6 +107,8 @@ const FIELDS: Readonly<Record<keyof LogState, (value: unknown) => boolean>> = {
   isClean: (value) => typeof value === 'boolean',
   directory: (value) => value === undefined || typeof value === 'string',
   oldest: (value) => value === undefined || isCount(value),
+  skippedFrom: (value) => value === undefined || isCount(value),
+  skippedTo: (value) => value === undefined || isCount(value),
   settled: (value) => value === undefined || isCount(value),
   lost: (value) => value === undefined || (Array.isArray(value) && value.every(isCount)),
   released: (value) => value === undefined || isTable(value),

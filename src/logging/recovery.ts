@@ -54,7 +54,7 @@ export function rollForward(
     noteClosed(file, log, events);
     return undefined;
   }
-  if (!isHeldBy(control, log.id)) throw heldElsewhere(file);
+  if (!isHeldBy(control, log.id)) throw heldElsewhere(file, log.root);
   const found = log.readerFor(holder.session);
   assertWhole(file, log, found, holder.session);
   const key = LogReader.historyKey(control.uuid, control.timeline);
@@ -226,11 +226,14 @@ function lostEnd(found: LogReader, appliedLsn: number): LogProblem | undefined {
   return problem;
 }
 
-function heldElsewhere({ pages }: OpenFile): BtrieveError {
+function heldElsewhere({ pages }: OpenFile, ownRoot: string): BtrieveError {
   const root = pages.control.holder?.root ?? '';
   const message =
-    `the engine of ${root} has changes of this file in its log; open the file there once, so that it ` +
-    'gets them, or give them up (butil -log release)';
+    root === ownRoot
+      ? 'a former log of this root has changes of this file, and its record (etc/engine.state) was lost or ' +
+        'replaced; put a copy of that back, or give them up (butil -log release)'
+      : `the engine of ${root} has changes of this file in its log; open the file there once, so that it ` +
+        'gets them, or give them up (butil -log release)';
   return new BtrieveError(Status.ROLL_FORWARD_ERROR, message, {
     reason: 'held-by-other-log',
     file: pages.path,

@@ -12,12 +12,15 @@
  * - LSNs ascend and are given out once; `etc/engine.state` has a bound of them that is on disk.
  * - Before the first frame of a segment is written, everything in the segments before it is on disk. So
  *   a segment that is followed by another one has no unsynced tail.
+ * - Before the first frame of a segment is written, `etc/engine.state` has its number: so one that is lost
+ *   is missed, also the last one. If there is no room for that it is missed by the files only.
  * - A session begins with a segment of its own, and with nothing of it before `etc/engine.state` says so.
  * - After a failed write or sync nothing is written any more, and nothing is promised: status 38. A full
  *   disk is refused before anything was changed, with 18.
- * - Segments go from the oldest on, and only when no file needs them.
+ * - Segments go from the oldest on, and only when no file needs them. While one is missing or damaged it and
+ *   those before it stay as they are, so that it can be put back; those behind it go.
  */
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { crc32 } from '../microkernel/bytes.js';
 import type { ChangeLog, LoggedFile, LogPart } from '../microkernel/change-log.js';
 import { DiskError, writeFully } from '../microkernel/disk-error.js';
@@ -31,11 +34,12 @@ import {
   holdDirectory,
   placeOf,
 } from './log-directory.js';
-import { FRAME_HEAD, FRAME_KIND } from './log-layout.js';
+import { FRAME_HEAD, FRAME_KIND, PREVIOUS_END } from './log-layout.js';
 import { FRAME_LIMIT, sealFrame, WHOLE, type FrameHead } from './log-frames.js';
 import { LogReader, type LoggedHistory } from './log-reader.js';
 import { RecordWriter } from './log-records.js';
 import {
+  isPassedOver,
   isSpare,
   OpenSegment,
   readSegmentHead,
@@ -43,9 +47,10 @@ import {
   SEGMENT_NUMBER_LIMIT,
   segmentNumber,
   spareName,
+  type SegmentSpan,
 } from './log-segment.js';
 import { lookAtFile } from './file-standing.js';
-import { newLogState, readLogState, writeLogState, type LogState } from './log-state.js';
+import { newLogState, readLogState, spanOf, writeLogState, type LogState } from './log-state.js';
 
 export interface TransactionLogSettings {
   /** Bytes that may be handed to the system, and not be on disk. */
@@ -135,7 +140,7 @@ export class TransactionLog implements ChangeLog {
     this.#state = readLogState(ports.files, this.#statePath) ?? newLogState(ports.random);
     assertNothingLeftBehind(ports.files, root, directory, this.#state);
     this.#found = new LogReader(ports.files);
-    if (!this.#state.isClean) this.#found.scan(directory, this.#state.log, this.#state.oldest);
+    if (!this.#state.isClean) this.#found.scan(directory, this.#state.log, this.span);
     this.#nextLsn = this.#state.lsnLimit + 1;
     this.#writtenLsn = this.#durableLsn = this.#state.lsnLimit;
     for (const [key, history] of this.#found.histories) {
@@ -171,7 +176,7 @@ export class TransactionLog implements ChangeLog {
     if (this.#segment === undefined || session !== this.#state.session) return this.#found;
     this.sync();
     const reader = new LogReader(this.#options.ports.files);
-    reader.scan(this.#options.directory, this.#state.log, this.#state.oldest);
+    reader.scan(this.#options.directory, this.#state.log, this.span);
     return reader;
   }
 
@@ -180,9 +185,14 @@ export class TransactionLog implements ChangeLog {
     return this.#found;
   }
 
-  /** Number of the first segment that counts. */
-  get oldest(): number {
-    return this.#state.oldest ?? 1;
+  /** The segments that there should be. */
+  get span(): SegmentSpan {
+    return spanOf(this.#state);
+  }
+
+  /** Directory of its engine. */
+  get root(): string {
+    return this.#options.root;
   }
 
   /** Where its segments are. */
@@ -311,15 +321,18 @@ export class TransactionLog implements ChangeLog {
     return [...new Set([...waiting.map(([key]) => key), ...open.map(keyOf)])];
   }
 
-  /** What the log has for files that are no more is given up, for good when it returns. Throws 38. */
-  forget(keys: readonly string[]): void {
+  /**
+   * What the log has for some files is given up, for good when it returns; `isGivenUp`: also what of it cannot be
+   * read. Throws 38.
+   */
+  forget(keys: readonly string[], isGivenUp = keys.length > 0): void {
     this.#throwFailure();
-    if (keys.length === 0) return;
+    if (!isGivenUp) return;
     const { lastLsn } = this;
     const released = { ...this.#state.released };
     for (const key of keys) released[key] = lastLsn;
     this.#attempt('writing the record of the log', () => {
-      const state = { ...this.#state, released };
+      const state = { ...this.#state, released, ...this.#withoutLost() };
       writeLogState(this.#options.ports.files, this.#statePath, state);
       this.#state = state;
     });
@@ -551,11 +564,29 @@ export class TransactionLog implements ChangeLog {
       writeLogState(ports.files, this.#statePath, state);
       this.#state = state;
       this.#retireStrays();
-      // Where the last segment ends is known unless it is damaged there, which is not to be forgotten.
-      const isSound = this.#found.problems.length === 0;
-      this.#begin(isSound ? (this.#past.at(-1)?.end ?? 0) : 0);
+      this.#begin(this.#previousEnd);
+      this.#noteSegment();
     });
     this.#tell('I', 'log-session', `Session ${this.#state.session} of the log begins.`);
+  }
+
+  /** Where the segment ends that a new session follows. */
+  get #previousEnd(): number {
+    const last = this.#past.at(-1);
+    const { problems } = this.#found;
+    // That it is damaged there is not to be forgotten.
+    if (problems.some(({ segment }) => segment === last?.path)) return PREVIOUS_END.NOT_KNOWN;
+    if (problems.some(({ untilLsn }) => untilLsn === Infinity)) return PREVIOUS_END.MISSING;
+    return last?.end ?? PREVIOUS_END.NOT_KNOWN;
+  }
+
+  /** The number of the segment is on disk, so that it is missed if it gets lost. Throws `DiskError`. */
+  #noteSegment(): void {
+    try {
+      writeLogState(this.#options.ports.files, this.#statePath, this.#state);
+    } catch (error) {
+      if (!(error instanceof DiskError) || !FULL.has(error.code)) throw error;
+    }
   }
 
   /** The directories of a new root may have been made just now, with any number of those above. */
@@ -573,10 +604,10 @@ export class TransactionLog implements ChangeLog {
   #retireStrays(): void {
     const { files } = this.#options.ports;
     const { directory } = this.#options;
-    const { oldest = 1, log } = this.#state;
+    const { log } = this.#state;
     for (const name of files.list(directory)) {
       const number = segmentNumber(name);
-      if (number === undefined || number >= oldest) continue;
+      if (number === undefined || !isPassedOver(this.span, number)) continue;
       const path = join(directory, name);
       const head = readSegmentHead(files, path);
       // Of one that was on its way to become another the head may be torn.
@@ -622,28 +653,52 @@ export class TransactionLog implements ChangeLog {
     this.#past.push(past);
     segment.handle.close();
     this.#tell('I', 'log-segment', `The log goes on in segment ${this.#open().name}.`);
-    this.#release();
+    if (!this.#release()) this.#noteSegment();
     if (this.#past.length >= SEGMENTS_WANTED) this.onFull?.();
   }
 
   /** LSN from which on the log is needed. */
   get neededFrom(): number {
+    return this.#neededFrom(0);
+  }
+
+  /** Of what is behind an LSN; a file that needs anything of that may need what lies before it as well. */
+  #neededFrom(afterLsn: number): number {
     let needed = this.#nextLsn;
     for (const { flushedLsn, lastLsn } of this.#files) {
       if (lastLsn > flushedLsn) needed = Math.min(needed, flushedLsn + 1);
     }
-    for (const { firstLsn } of this.waiting.values()) needed = Math.min(needed, firstLsn);
+    for (const { firstLsn, lastLsn } of this.waiting.values()) {
+      if (lastLsn > afterLsn) needed = Math.min(needed, firstLsn);
+    }
     return needed;
   }
 
-  #release(): void {
-    if (this.#failure !== undefined || this.#isDamaged) return;
-    const needed = this.neededFrom;
-    let count = 0;
+  /** What no file needs goes. Whether the state was written. */
+  #release(): boolean {
+    if (this.#failure !== undefined) return false;
+    const first = this.#isDamaged ? this.#keptCount() : 0;
+    const needed = this.#neededFrom(this.#past[first - 1]?.lastLsn ?? 0);
+    let count = first;
     while ((this.#past[count]?.lastLsn ?? Infinity) < needed) count++;
-    const last = this.#past[count - 1];
-    if (last === undefined || !this.#forgo(last, this.#past[count]?.session)) return;
-    for (const { path, number } of this.#past.splice(0, count)) this.#retire(path, number);
+    const going = this.#past.slice(first, count);
+    if (!this.#forgo(going, this.#past[count]?.session)) return false;
+    this.#past.splice(first, going.length);
+    for (const { path, number } of going) this.#retire(path, number);
+    return true;
+  }
+
+  /** How many segments stay because files may need what cannot be read, or those that can. */
+  #keptCount(): number {
+    const { problems } = this.#found;
+    const bad = Math.max(...problems.map(({ segment }) => segmentNumber(basename(segment)) ?? 0));
+    let afterLsn = 0;
+    const first = this.#past.findIndex(({ number, lastLsn }) => {
+      const isKept = number <= bad || lastLsn >= this.#neededFrom(afterLsn);
+      afterLsn = lastLsn;
+      return !isKept;
+    });
+    return first < 0 ? this.#past.length : first;
   }
 
   /** Files that were not opened since the start may need what cannot be read. */
@@ -657,13 +712,17 @@ export class TransactionLog implements ChangeLog {
   }
 
   /**
-   * It is on disk that nobody needs the segments up to one before they go, in whatever order a crash lets
-   * them go. False if that cannot be written now.
+   * It is on disk that nobody needs some segments before they go, in whatever order a crash lets them go.
+   * False if there are none, or that cannot be written now.
    */
-  #forgo({ number, session }: PastSegment, nextSession = this.#openSession): boolean {
-    const last = nextSession > session ? session : session - 1;
-    const settled = Math.max(this.#state.settled ?? 0, last);
-    const state = { ...this.#state, oldest: number + 1, settled, lost: this.#lostSessions };
+  #forgo(going: readonly PastSegment[], nextSession = this.#openSession): boolean {
+    const [first, last] = [going[0], going.at(-1)];
+    if (first === undefined || last === undefined) return false;
+    const change = this.#isDamaged
+      ? this.#skipping(first.number, last.number)
+      : this.#without(last, nextSession);
+    if (change === undefined) return false;
+    const state = { ...this.#state, ...change };
     try {
       writeLogState(this.#options.ports.files, this.#statePath, state);
     } catch (error) {
@@ -673,6 +732,30 @@ export class TransactionLog implements ChangeLog {
     }
     this.#state = state;
     return true;
+  }
+
+  /** What the state says without the segments up to one. */
+  #without({ number, session }: PastSegment, nextSession: number): Partial<LogState> {
+    const last = nextSession > session ? session : session - 1;
+    const settled = Math.max(this.#state.settled ?? 0, last);
+    return { oldest: number + 1, settled, lost: this.#lostSessions };
+  }
+
+  /** What it says without some that lie behind a missing or damaged one. Undefined: they have to stay. */
+  #skipping(from: number, to: number): Partial<LogState> | undefined {
+    const { oldest = 1, skippedFrom = from, skippedTo = from - 1 } = this.#state;
+    // Those of an earlier damage, which is over, say nothing any more.
+    if (skippedTo < oldest) return { skippedFrom: from, skippedTo: to };
+    return from === skippedTo + 1 ? { skippedFrom, skippedTo: to } : undefined;
+  }
+
+  /** What it says when segments are given up of which none is there. */
+  #withoutLost(): Partial<LogState> {
+    if (this.#found.problems.length === 0 || this.#past.length > 0) return {};
+    const open = this.#segment?.head;
+    const { segment, session } = this.#state;
+    const settled = open === undefined ? session : session - 1;
+    return { oldest: open?.number ?? segment + 1, settled, lost: this.#lostSessions };
   }
 
   /** A segment that nobody needs becomes a spare file, or goes. What fails is tried again by the next start. */
@@ -715,12 +798,16 @@ export class TransactionLog implements ChangeLog {
     const lost = this.#lostSessions;
     segment.handle.close();
     this.#segment = undefined;
-    if (this.waiting.size > 0 || this.#files.size > 0 || this.#isDamaged) return;
     const { number, session } = segment.head;
+    const path = join(this.#options.directory, segment.name);
+    if (this.#isDamaged) {
+      this.#past.push({ path, number, session, lastLsn: this.#writtenLsn, end: segment.end });
+      this.#release();
+    }
+    if (this.waiting.size > 0 || this.#files.size > 0 || this.#isDamaged) return;
     const nothing = { isClean: true, oldest: number + 1, settled: session, released: {}, lost };
     const state = { ...this.#state, ...nothing };
     writeLogState(this.#options.ports.files, this.#statePath, state);
-    const path = join(this.#options.directory, segment.name);
     for (const past of this.#past.splice(0)) this.#retire(past.path, past.number);
     this.#retire(path, number);
   }

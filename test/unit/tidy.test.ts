@@ -893,6 +893,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'microkernel/node-files': ['microkernel/io-worker'],
   'microkernel/node-ports': ['microkernel/node-files'],
   'logging/log-segment': ['logging/log-layout'],
+  'logging/log-state': ['logging/log-segment'],
   'logging/file-standing': ['logging/holder', 'logging/log-reader'],
   'logging/log-directory': ['logging/log-segment', 'logging/log-state', 'logging/os-lock'],
   'logging/log-records': ['logging/log-layout'],

@@ -341,6 +341,93 @@ describe('a log that is not there', () => {
     second.stop();
   });
 
+  /** Killed with three segments and more, in which two files have records 1 to `RECORDS` that only the log has. */
+  const RECORDS = 420;
+  function withSegments(): { world: World; segments: string[] } {
+    const world = newWorld();
+    prepared(world);
+    const engine = start(world, { transactionLogSize: 65_536, transactionDurability: true });
+    const client = engine.client();
+    client.createFile(B, Thing);
+    const [a, b] = [open(client), open(client, B)];
+    for (let id = 1; id <= RECORDS; id++) {
+      client.transaction(() => {
+        if (id > 3) a.insert({ id, value: 0 });
+        b.insert({ id, value: 0 });
+      });
+    }
+    const later = killed(world, engine);
+    const names = later.disk.list(`${ROOT}/log`).filter((name) => name.endsWith('.LOG'));
+    expect(names.length).toBeGreaterThan(2);
+    return { world: later, segments: names.sort().map((name) => `${ROOT}/log/${name}`) };
+  }
+
+  test.each([
+    ['first', 0],
+    ['second', 1],
+    ['last', -1],
+  ])(
+    'in its %s segment, is missed until that is put back, whatever was done meanwhile',
+    (_, at) => {
+      const { world, segments } = withSegments();
+      const gone = segments.at(at) ?? '';
+      const bytes = world.disk.snapshotFile(gone);
+      world.disk.remove(gone);
+      for (let n = 0; n < 4; n++) {
+        const engine = start(world, { transactionLogSize: 65_536 });
+        const client = engine.client();
+        const refused = refusal(() => open(client));
+        expect([refused.status, refused.expected]).toEqual([147, gone]);
+        const other = `/d/other${n}.dat`;
+        client.createFile(other, Thing);
+        const file = open(client, other);
+        for (let id = 1; id <= 200 * n; id++) insert(client, file, id);
+        engine.stop();
+        // What lies behind it and was not there at the time goes as ever.
+        const left = world.disk.list(`${ROOT}/log`).filter((name) => name.endsWith('.LOG'));
+        expect(left.length).toBe(segments.length - 1);
+      }
+      world.disk.putFile(gone, bytes);
+      const engine = start(world);
+      for (const path of [A, B]) expect(ids(open(engine.client(), path))).toHaveLength(RECORDS);
+      engine.stop();
+      expect(world.disk.list(`${ROOT}/log`).filter((name) => name.endsWith('.LOG'))).toEqual([]);
+      // What was begun after that is logged as ever.
+      const last = start(world);
+      const client = last.client();
+      const a = open(client);
+      insert(client, a, RECORDS + 1);
+      const again = killed(world, last);
+      const checked = start(again);
+      expect(ids(open(checked.client())).at(-1)).toBe(RECORDS + 1);
+      expect(again.events).not.toContain('log-damaged');
+      checked.stop();
+    },
+  );
+
+  test('of which the record was lost as well is no other root’s', () => {
+    const world = crashed();
+    world.disk.remove(`${ROOT}/etc/engine.state`);
+    const engine = start(world);
+    const refused = refusal(() => open(engine.client()));
+    expect([refused.status, refused.reason]).toEqual([148, 'held-by-other-log']);
+    expect(refused.message).toContain('a former log of this root');
+    engine.stop();
+  });
+
+  test('is missed no more, and not kept for, when its only file is given up', () => {
+    const world = crashed();
+    for (const name of world.disk.list(`${ROOT}/log`)) world.disk.remove(`${ROOT}/log/${name}`);
+    const engine = start(world);
+    engine.release(A);
+    engine.stop();
+    const again = worldOf(world.disk);
+    const second = start(again);
+    expect(ids(open(second.client()))).toEqual([1, 2, 3]);
+    expect(again.events).not.toContain('log-damaged');
+    second.stop();
+  });
+
   test('is not missed by a file that needs nothing of it', () => {
     const world = newWorld();
     prepared(world);

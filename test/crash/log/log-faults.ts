@@ -167,7 +167,7 @@ export const SEEDED_LOG_FAULTS: readonly RecordFault[] = [
     file: LOG,
     edits: [
       {
-        after: '#release(): void {',
+        after: '#release(): boolean {',
         find: '?? Infinity) < needed) count++;',
         put: '?? Infinity) < Math.max(needed, this.#durableLsn - 2)) count++;',
       },
