@@ -10,6 +10,8 @@ import type { KeptPages } from '../trees/check-tree.js';
 
 /** Bytes of pages that are kept. */
 const ROOM = 64 * 1024 * 1024;
+/** Pages with higher numbers are not kept: how many there are is what the file says, and may be anything. */
+const NUMBERS_PER_PLACE = 64;
 /** The memory is taken in pieces of this size. */
 const PIECE = 4 * 1024 * 1024;
 
@@ -36,7 +38,7 @@ export class IndexShelf implements KeptPages {
     this.#pageSize = pageSize;
     this.#perPiece = PIECE / pageSize;
     this.#limit = Math.min(numbers, Math.floor(room / pageSize));
-    this.#places = new Uint32Array(this.#limit === 0 ? 0 : numbers);
+    this.#places = new Uint32Array(Math.min(numbers, NUMBERS_PER_PLACE * this.#limit));
   }
 
   /** A page as it is on disk, known to be the right one; good until the call returns. */
