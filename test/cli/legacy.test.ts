@@ -682,6 +682,19 @@ describe('EXPORT and IMPORT', () => {
       /Key 1 of .*ORDERS\.BTR is bytes 4 to 5 with duplicates; by the dictionary/,
     );
     expect(said).toMatch(/Key 2 of .* it is not there/);
+    const [rows, back] = [at('a.jsonl'), at('back.btr')];
+    await run('-clone', back, path);
+    expect(await json('-export', path, rows, '--ddf', directory, '--exact')).toMatchObject({
+      ...{ exitCode: 0, result: { format: 'jsonl' } },
+    });
+    const returned = await json('-import', rows, back, '--ddf', directory, '--table', 'Orders');
+    expect(returned).toMatchObject({ exitCode: 0, result: { refused: { count: 0 } } });
+    for (const [from, to] of [
+      [path, 'one.seq'],
+      [back, 'two.seq'],
+    ] as const)
+      await run('-save', from, at(to), 'N', '-1');
+    expect(unformattedRecords(at('two.seq'))).toEqual(unformattedRecords(at('one.seq')));
     rmSync(at(isLong ? 'PVindex.ddf' : 'index.ddf'));
     expect((await json(...words)).warnings.join()).toContain('were not compared');
   });

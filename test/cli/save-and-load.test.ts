@@ -1,5 +1,6 @@
 /**
- * What is saved and loaded again, or copied, is what there was: for files of every kind of key and record.
+ * What is saved and loaded again, or copied, or exported and imported, is what there was, and what is described can be
+ * made again: for files of every kind of key and record.
  *
  * `SEED` of the environment says which records; it is printed.
  */
@@ -10,16 +11,22 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   cloneFile,
   copyRecords,
+  createFile,
+  describeFile,
+  exportRecords,
   fileDefinition,
   fileStatistics,
+  importRecords,
   loadRecords,
   MicroKernel,
+  parseDescription,
   recoverRecords,
   runTask,
   saveRecords,
   type Client,
 } from '../../src/index.js';
 import type { ReadingOrder } from '../../src/maintenance/classic-file.js';
+import { keyTypes } from '../../src/microkernel/keys/key-types.js';
 import { randomFrom } from '../crash/world.js';
 import { FILE_KINDS, fillFile, findingsOf, recordsOf } from '../support/maintained-file.js';
 
@@ -90,5 +97,73 @@ describe(`every kind of file (seed ${SEED})`, () => {
     expect(recovered).toMatchObject({ recovered: COUNT, expected: COUNT, problemCount: 0 });
     runTask(loadRecords(client, sequential, clone));
     expectSame(source, clone, true);
+  });
+});
+
+/** Names in a layout that are those of types of keys. */
+const FIELD_TYPES = new Set([
+  ...['string', 'lstring', 'zstring', 'wstring', 'wzstring', 'integer', 'unsigned', 'float'],
+  ...['autoincrement', 'bfloat', 'decimal', 'money', 'numeric', 'numericsa', 'numericsts'],
+  ...['numericsls', 'numericslb', 'numericstb', 'currency', 'logical', 'date', 'time'],
+  ...['datetime', 'timestamp', 'timestamp2', 'guid'],
+]);
+
+/** A number, what the second key is of by its type, and the rest as bytes. */
+function layoutFor({ description }: (typeof FILE_KINDS)[number]): string {
+  const { recordLength, keys = [] } = description;
+  const [one] = keys[1]?.segments ?? [];
+  const name =
+    keyTypes()
+      .find(({ code }) => code === one?.type)
+      ?.name.toLowerCase() ?? '';
+  const isField = one !== undefined && FIELD_TYPES.has(name);
+  const field = isField
+    ? [{ name: 'value', type: name, offset: one.offset, length: one.length }]
+    : [];
+  const number = { name: 'number', type: 'unsigned', length: 4, offset: 0 };
+  const last = { name: 'last', type: 'bytes', length: 4, offset: recordLength - 4 };
+  return JSON.stringify({ fields: [number, ...field, last] });
+}
+
+describe(`every kind of file by way of text (seed ${SEED})`, () => {
+  const fields = new Set<string>();
+
+  test.each(FILE_KINDS)('$name', (kind) => {
+    const [source, clone] = [at('text.btr'), at('text-clone.btr')];
+    fillFile(client, source, kind, COUNT, randomFrom(SEED));
+    const layout = layoutFor(kind);
+    for (const { type } of (JSON.parse(layout) as { fields: { type: string }[] }).fields)
+      fields.add(type);
+    for (const format of ['csv', 'jsonl'] as const) {
+      const text = at(`rows.${format}`);
+      const { exported } = runTask(
+        exportRecords(client, source, text, { layout, format, exact: true }),
+      );
+      cloneFile(client, source, clone, { replace: true });
+      const { inserted, refused } = runTask(importRecords(client, text, clone, { layout, format }));
+      expect({ exported, inserted, refused: refused.count }).toEqual({
+        ...{ exported: COUNT, inserted: COUNT, refused: 0 },
+      });
+      expectSame(source, clone, true);
+    }
+  });
+
+  test('with fields of most types', () => {
+    expect(fields.size).toBeGreaterThan(20);
+  });
+
+  test.each(FILE_KINDS)('$name, its description', (kind) => {
+    const [source, made] = [at('described.btr'), at('made.btr')];
+    fillFile(client, source, kind, 3, randomFrom(SEED));
+    const definition = fileDefinition(client, source);
+    const { text, acsFiles } = describeFile(definition);
+    const acs = (name: string): Uint8Array => {
+      const found = acsFiles.find((each) => each.name === name);
+      if (found === undefined) throw new Error(`there is no ${name}`);
+      return found.bytes;
+    };
+    const read = parseDescription(text, 'create', acs);
+    createFile(client, made, read.definition, { replace: true });
+    expect(fileDefinition(client, made)).toEqual(definition);
   });
 });

@@ -422,7 +422,7 @@ describe.skipIf(!hasPython)('in a terminal', () => {
     expect(plain.screen).toMatch(/\r +\rSaving: \d+ %, [\d,]+ of 12,000 records/u);
     expect(plain.screen).not.toContain('\u001b');
     expect(plain.screen.slice(plain.screen.lastIndexOf('Saving'))).toMatch(/\r +\rTotal number/u);
-    const empty = typed(['-save', 'a.btr', 'out.seq'], none, { NO_COLOR: '' });
+    const empty = typed(['-save', 'a.btr', 'two.seq'], none, { NO_COLOR: '' });
     expect(empty).toMatchObject({ code: 0, missed: null });
     expect(empty.screen).toContain(CLEAR);
     for (const words of [

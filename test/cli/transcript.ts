@@ -6,6 +6,7 @@
  *     records orders.seq        an unformatted file; each line is a record, with \xNN for other bytes
  *     bytes upper.alt           a file of just these bytes, in lines that are joined; \xNN{200} is 200 of one
  *     damage a.btr 4096 100     inverts bytes, from an offset on
+ *     original 6-fixed a.btr    one of the made files of the original engine
  *     remove a.btr
  *     copy a.btr b.btr
  *     directory sub
@@ -31,6 +32,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { butil, type Console } from '../../bin/command-line.js';
 import { banner } from '../../bin/messages.js';
 import { version } from '../../src/version.js';
@@ -41,6 +43,7 @@ interface Step {
   readonly body: readonly string[];
 }
 
+const MADE_FILES = new URL('../fixtures/legacy-made/', import.meta.url);
 const WITH_BODY = /^(?:write|records|bytes) /;
 
 export function parseTranscript(text: string): Step[] {
@@ -115,6 +118,8 @@ export class TranscriptRun {
     damage: (name, [from, count]) => this.#damage(this.#at(name), Number(from), Number(count)),
     remove: (name) => rmSync(this.#at(name)),
     copy: (name, [to = '']) => copyFileSync(this.#at(name), this.#at(to)),
+    original: (name, [to = '']) =>
+      copyFileSync(fileURLToPath(new URL(`${name}.btr`, MADE_FILES)), this.#at(to)),
     directory: (name) => mkdirSync(this.#at(name)),
     length: (name, [bytes]) => truncateSync(this.#at(name), Number(bytes)),
     answer: (...words) => this.#answers.push(textOf(words)),
