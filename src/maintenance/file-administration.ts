@@ -68,9 +68,10 @@ export interface DescribedText {
   readonly notes: readonly string[];
 }
 
-const READING: Readonly<Record<string, Kind>> = {
-  ...{ source: 'text', output: 'text', owner: 'text', dryRun: 'switch', overDataFile: 'switch' },
+const FROM_TO: Readonly<Record<string, Kind>> = {
+  ...{ source: 'text', output: 'text', owner: 'text', dryRun: 'switch' },
 };
+const READING: Readonly<Record<string, Kind>> = { ...FROM_TO, overDataFile: 'switch' };
 const INSERTING: Readonly<Record<string, Kind>> = {
   ...{ source: 'text', input: 'text', output: 'text', owner: 'text', dryRun: 'switch' },
 };
@@ -139,8 +140,7 @@ function addMaking(engine: MicroKernel): void {
   });
   add(engine, 'cloneFile', (client, args) => {
     const kinds = { pageCompression: 'switch', recordCompression: 'switch' } as const;
-    const { overDataFile: _, ...reading } = READING;
-    checkArguments(args, { ...reading, ...kinds, replace: 'switch' });
+    checkArguments(args, { ...FROM_TO, ...kinds, replace: 'switch' });
     const options: CloneOptions = optionsIn(args, 'source', 'output');
     return madeFile(cloneFile(client, ...fromTo(args), options));
   });
@@ -177,8 +177,7 @@ function addIndexes(engine: MicroKernel): void {
     return null;
   });
   addSteps(engine, 'makeExternalIndex', (client, args) => {
-    const { overDataFile: _, ...reading } = READING;
-    checkArguments(args, { ...reading, ...DESCRIBED, replace: 'switch' });
+    checkArguments(args, { ...FROM_TO, ...DESCRIBED, replace: 'switch' });
     const text = neededText(args, 'description');
     const what = parseDescription(text, 'index', sequencesIn(args));
     const options = optionsIn(args, 'source', 'output', 'description', 'sequences');
@@ -268,7 +267,7 @@ function fromTo(args: AdministrationArguments): [source: string, output: string]
 function formatIn(args: AdministrationArguments): 'csv' | 'jsonl' {
   const format = args['format'];
   if (format === 'csv' || format === 'jsonl') return format;
-  throw wrong('format', 'csv, jsonl', JSON.stringify(format) ?? 'nothing');
+  throw wrong('format', 'csv, jsonl', format === undefined ? 'nothing' : JSON.stringify(format));
 }
 
 /** The collating sequence files that came along, by the names that the description has for them. */
