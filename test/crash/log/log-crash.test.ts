@@ -5,5 +5,5 @@ await testCrashStates({
   title: 'what was committed survives every crash',
   scenarios: ['test/crash/log/log-scenarios.ts', 'LOG_SCENARIOS'],
   limit: 3300,
-  least: { states: 100_000, deeper: 50_000, kills: 3_000 },
+  least: { states: 100_000, deeper: 50_000, kills: 2_800 },
 });
