@@ -156,12 +156,28 @@ function partOf({ files, tail }: UndoParts, of: UndoFile, tx: number): Part | un
       for (const change of readChanges(plainOf(keys, each, of))) part.since.add(change);
     } else if (each.lsn === tx) {
       const bytes = plainOf(keys, each, of).slice();
-      const changes = [...readChanges(bytes)];
+      const changes = lasting([...readChanges(bytes)]);
       const since = new Since(changes);
       part = { of, entry: { ...each, changes: bytes }, bytes, changes: changes.reverse(), since };
     }
   }
   return part;
+}
+
+/** Without those of records that have come and gone within the transaction: of them there is nothing to take back. */
+function lasting(changes: readonly Change[]): Change[] {
+  /** Of each record that has come, by its address. */
+  const open = new Map<number, Change[]>();
+  const passed = new Set<Change>();
+  for (const change of changes) {
+    if (change.kind === CHANGE.INSERT) open.set(change.address, []);
+    const own = open.get(change.address);
+    own?.push(change);
+    if (change.kind !== CHANGE.REMOVE) continue;
+    for (const each of own ?? []) passed.add(each);
+    open.delete(change.address);
+  }
+  return changes.filter((change) => !passed.has(change));
 }
 
 /** What the file has gone through; what it has left is not of it. */
