@@ -17,6 +17,8 @@ import type { Session } from '../session.js';
 /** With --json entries are collected, so their number is bounded. */
 const JSON_LIMIT = 10_000;
 const NO_LIMIT = 999_999_999;
+/** Of a file that never went back to a moment before. */
+const FIRST_TIMELINE = 1;
 
 export async function command(session: Session): Promise<Outcome> {
   const path = session.operand(0);
@@ -130,7 +132,17 @@ function bytesOf(session: Session, key: string): Uint8Array {
 }
 
 function shown(entry: ListedEntry, fields: readonly ImageField[] | undefined): string {
-  const { kind, time, lsn = '-', client = '', what, changes, isSealed, participants } = entry;
+  const {
+    kind,
+    time,
+    timeline,
+    lsn = '-',
+    client = '',
+    what,
+    changes,
+    isSealed,
+    participants,
+  } = entry;
   const others = participants.map(({ file }) => file);
   const words = [
     time,
@@ -138,6 +150,7 @@ function shown(entry: ListedEntry, fields: readonly ImageField[] | undefined): s
     kind,
     ...(client === '' ? [] : [client]),
     ...(what === undefined ? [] : [what]),
+    ...(timeline === FIRST_TIMELINE ? [] : [`timeline ${timeline}`]),
     ...(isSealed ? ['(encrypted)'] : []),
     ...(others.length === 0 ? [] : [`with ${others.join(', ')}`]),
   ];

@@ -15,9 +15,11 @@ import {
   archiveEntries,
   archiveFileOf,
   findSegments,
+  type ArchivedStructure,
   type ArchivedTransaction,
   type ArchiveEntry,
 } from './archive-reader.js';
+import { notALog, readArchiveHead, type ArchiveHead } from './archive-segment.js';
 
 /** What changes of records are called. */
 export type ListedOperation = 'insert' | 'update' | 'delete' | 'patch';
@@ -36,6 +38,8 @@ export interface ListedChange {
 export interface ListedEntry {
   readonly kind: 'transaction' | 'operation' | 'structure' | 'gap' | 'mark';
   readonly segment: string;
+  /** Of the file, which begins with 1; another one where it went on from a moment before. */
+  readonly timeline: number;
   readonly changeSeq: number;
   /** Decimal; undefined where there is none. */
   readonly lsn?: string;
@@ -85,8 +89,10 @@ const OPERATIONS: Readonly<Record<number, ListedOperation>> = {
   [CHANGE.PATCH]: 'patch',
 };
 
-/** Whoever asks for one of these wants transactions. */
-const OF_TRANSACTIONS = ['fromLsn', 'toLsn', 'lsn', 'client', 'operation', 'bytes'] as const;
+/** Whoever asks for one of these wants changes of records, */
+const OF_RECORDS = ['lsn', 'operation', 'bytes'] as const;
+/** and who asks for one of these, what somebody did. */
+const OF_WORK = ['fromLsn', 'toLsn', 'client'] as const;
 
 /** The segments of a log; of one file alone, if an identity is given. Throws 113, 114, `DiskError`. */
 export function segmentsOf(files: FileSystem, log: string, uuid?: Uint8Array): string[] {
@@ -112,17 +118,26 @@ export function* listArchive(
   const total = onProgress === undefined ? 0 : totalSize(files, segments);
   let before = 0;
   for (const segment of segments) {
-    const keys = new ArchiveKeys(archiveFileOf(files, segment), owners);
+    const { uuid, timeline } = headOf(files, segment);
+    const place = { segment, timeline };
+    const keys = new ArchiveKeys(uuid, owners);
     const onRead = (end: number): void => onProgress?.(before + end, total);
     for (const entry of archiveEntries(files, segment, { onRead })) {
       if (!isWanted(entry, query)) continue;
       const plain = entry.kind === 'transaction' ? keys.changesOf(entry) : undefined;
       if (entry.kind === 'transaction' && plain === undefined) onSealed?.(entry);
-      const listed = listedOf(segment, entry, plain, query);
+      const listed = listedOf(place, entry, plain, query);
       if (listed !== undefined) yield listed;
     }
     if (onProgress !== undefined) before += totalSize(files, [segment]);
   }
+}
+
+/** Throws 114 if it is no segment, `DiskError`. */
+function headOf(files: FileSystem, segment: string): ArchiveHead {
+  const head = readArchiveHead(files, segment);
+  if (typeof head === 'string') throw notALog(segment, 0, head);
+  return head;
 }
 
 /** Bytes of segments. */
@@ -140,7 +155,13 @@ function totalSize(files: FileSystem, segments: readonly string[]): number {
 function isWanted(entry: ArchiveEntry, query: ArchiveQuery): boolean {
   const { since = 0, until = Infinity } = query;
   if (entry.time < since || entry.time > until) return false;
-  if (entry.kind !== 'transaction') return !OF_TRANSACTIONS.some((name) => name in query);
+  if (entry.kind === 'transaction') return isWorkWanted(entry, query);
+  if (OF_RECORDS.some((name) => name in query)) return false;
+  if (entry.kind === 'structure') return isWorkWanted(entry, query);
+  return !OF_WORK.some((name) => name in query);
+}
+
+function isWorkWanted(entry: ArchivedTransaction | ArchivedStructure, query: ArchiveQuery) {
   const { fromLsn = 0, toLsn = Infinity, lsn = entry.lsn, client = entry.client } = query;
   const isWithin = entry.lsn >= fromLsn && entry.lsn <= toLsn;
   return isWithin && entry.lsn === lsn && entry.client === client;
@@ -148,19 +169,19 @@ function isWanted(entry: ArchiveEntry, query: ArchiveQuery): boolean {
 
 /** Undefined if nothing of it is wanted. */
 function listedOf(
-  segment: string,
+  place: Pick<ListedEntry, 'segment' | 'timeline'>,
   entry: ArchiveEntry,
   plain: Uint8Array | undefined,
   query: ArchiveQuery,
 ): ListedEntry | undefined {
   const { changeSeq } = entry;
-  const head = { segment, changeSeq, time: new Date(entry.time).toISOString() };
+  const head = { ...place, changeSeq, time: new Date(entry.time).toISOString() };
   const nothing = { changes: [], isSealed: false, participants: [] };
   switch (entry.kind) {
     case 'transaction':
       return listedTransaction(head, entry, plain, query);
     case 'structure':
-      return { kind: 'structure', ...head, client: entry.client, what: entry.what, ...nothing };
+      return listedStructure(head, entry);
     case 'gap':
       return { kind: 'gap', ...head, what: entry.reason, ...nothing };
     case 'mark':
@@ -170,8 +191,16 @@ function listedOf(
   }
 }
 
+type EntryHead = Pick<ListedEntry, 'segment' | 'timeline' | 'changeSeq' | 'time'>;
+
+/** Its LSN is that of the transaction before it, and not its own. */
+function listedStructure(head: EntryHead, { client, what }: ArchivedStructure): ListedEntry {
+  const nothing = { changes: [], isSealed: false, participants: [] };
+  return { kind: 'structure', ...head, client, what, ...nothing };
+}
+
 function listedTransaction(
-  head: Pick<ListedEntry, 'segment' | 'changeSeq' | 'time'>,
+  head: EntryHead,
   entry: ArchivedTransaction,
   plain: Uint8Array | undefined,
   query: ArchiveQuery,

@@ -9,6 +9,7 @@ import {
   key,
   MicroKernel,
   parseDescription,
+  readArchive,
   removeIndex,
   SYSTEM_INDEX,
   zstring,
@@ -168,5 +169,28 @@ test('the key of system data, dropped and made again', () => {
   expect(before).not.toEqual(dropped);
   expect(comeBack(backup)).toMatchObject({ outcome: 'rolled-forward', structures: 2 });
   expect(keys()).toEqual(before);
+  engine.stop();
+});
+
+test('-readlog: an index that was made lies between the transactions asked for; of which timeline an entry is', () => {
+  const backup = begin(() => makeFile(engine.client(), A).close());
+  insert(1, 1);
+  const description = parseDescription(BY_TEXT, 'sindex', () => new Uint8Array());
+  addIndex(engine.client(), A, description);
+  insert(2, 2);
+  const listed = (query = {}) => [...readArchive(A, { files: world.ports.files, ...query })];
+  const all = listed();
+  expect(all.map(({ kind }) => kind)).toEqual(['transaction', 'structure', 'transaction']);
+  const [first, last] = [all[0], all[2]].map((entry) => entry?.lsn ?? '');
+  expect(listed({ toLsn: Number(first) })).toHaveLength(2);
+  expect(listed({ lsn: Number(first) })).toHaveLength(1);
+  expect(listed({ fromLsn: Number(last) })).toHaveLength(1);
+  expect(listed({ operation: 'insert' })).toHaveLength(2);
+  engine.stop();
+  putBack(world, A, backup);
+  start();
+  engine.rollForward([A], { until: `lsn:${first}` });
+  insert(3, 3);
+  expect(listed().map(({ timeline }) => timeline === 1)).toEqual([true, true, true, false]);
   engine.stop();
 });
