@@ -1,5 +1,6 @@
 /** COPY: the records of one file into another. */
 import type { Client } from '../client.js';
+import { absolutePath } from '../microkernel/clients/paths.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import type { ReadingOrder } from './classic-file.js';
 import { openedFile } from './opened-file.js';
@@ -57,7 +58,7 @@ export function* copyRecords(
   const { order, total } = plan(client, source, output, options);
   const sound = yield* soundSource(client, source, owner);
   const { calls } = client.internals;
-  const from = calls.openPath(source, 'read-only', owner);
+  const from = calls.openPath(absolutePath(source, calls.directory), 'read-only', owner);
   let into: RecordInserter | undefined;
   let isEnded = false;
   try {

@@ -4,11 +4,13 @@
  */
 import type { Client } from '../client.js';
 import { copyBytes } from '../microkernel/bytes.js';
+import { USE, type Handle } from '../microkernel/clients/handle.js';
+import { absolutePath } from '../microkernel/clients/paths.js';
 import { isVariable } from '../microkernel/definition/file-definition.js';
 import type { ClientFile } from '../microkernel/files/client-file.js';
 import { OpenFile } from '../microkernel/files/open-file.js';
+import { KEY_TYPE } from '../microkernel/keys/key-types.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
-import { ClassicFile } from './classic-file.js';
 import { openedFile } from './opened-file.js';
 import { RefusalList } from './refused-records.js';
 
@@ -50,12 +52,24 @@ function isArchived(client: Client, path: string, owner: string): boolean {
   );
 }
 
+/** Whether the engine puts values into records of a file where they are zero. */
+function fillsIn({ definition }: ClientFile): boolean {
+  return definition.keys.some(({ segments }) =>
+    segments.some(({ type }) => type === KEY_TYPE.AUTOINCREMENT || type === KEY_TYPE.AUTOTIMESTAMP),
+  );
+}
+
+/** What is done for each record is what the classic call Insert does, without a position block to be looked up. */
 export class RecordInserter {
   readonly tally: InsertionTally;
   readonly refused = new RefusalList();
   readonly lengths: RecordLengths;
-  readonly #file: ClassicFile | undefined;
+  readonly #client: Client;
+  readonly #path: string;
+  /** Of a dry run there is none. */
+  readonly #handle: Handle | undefined;
   readonly #open: ClientFile;
+  readonly #fillsIn: boolean;
   #buffer: Uint8Array = new Uint8Array(4096);
 
   /** A dry one looks at the lengths of the records only. Throws what Open answers, and 46 for an original file. */
@@ -67,13 +81,19 @@ export class RecordInserter {
     tally: InsertionTally = { read: 0, inserted: 0 },
   ) {
     this.tally = tally;
+    this.#client = client;
+    this.#path = path;
     assertOwn(client, path, owner);
     // Outside the logs it is faster, and what an archival log has must have no hole.
     const mode = isArchived(client, path, owner) ? 'normal' : 'accelerated';
-    this.#file = isDry ? undefined : new ClassicFile(client, path, mode, owner);
+    const { calls } = client.internals;
+    this.#handle = isDry
+      ? undefined
+      : calls.openPath(absolutePath(path, calls.directory), mode, owner);
     // As long as it is open, this is the one that everybody has.
     this.#open = openedFile(client, path, owner, (file) => file);
     this.lengths = lengthsOf(this.#open);
+    this.#fillsIn = fillsIn(this.#open);
   }
 
   /** Tries to insert `count` bytes of `from` at `offset`. Throws what is not about this record alone. */
@@ -85,33 +105,62 @@ export class RecordInserter {
       this.refused.add(this.tally.read, this.#wrongLength(count));
       return;
     }
-    if (this.#file === undefined) {
+    try {
+      if (this.#handle !== undefined) this.#store(this.#handle, from, offset, count);
       this.tally.inserted++;
-      return;
+    } catch (error) {
+      this.#refuse(error);
     }
-    // Inserting fills in autoincrement values, which the input must not see.
+  }
+
+  #store(handle: Handle, from: Uint8Array, offset: number, count: number): void {
+    // Throws if the engine was stopped; others are let in between two records, as between two calls.
+    this.#client.internals.files.passBoundary();
+    const status = handle.enter(USE.WRITE);
+    if (status !== 0) throw this.#refusal(status);
+    try {
+      if (handle.isReadOnly) throw this.#refusal(Status.ACCESS_TO_FILE_DENIED);
+      const { data } = handle.own;
+      if (this.#fillsIn) data.insert(this.#copied(from, offset, count), 0, count);
+      else data.insert(from, offset, count);
+      handle.client.wrote(handle);
+    } finally {
+      handle.leave();
+    }
+  }
+
+  #refusal(status: number): BtrieveError {
+    const message = 'the record cannot be inserted';
+    return new BtrieveError(status as Status, message, { file: this.#path });
+  }
+
+  /** Inserting fills in autoincrement values, which the input must not see. */
+  #copied(from: Uint8Array, offset: number, count: number): Uint8Array {
     if (this.#buffer.length < count) this.#buffer = new Uint8Array(2 * count);
     copyBytes(from, offset, this.#buffer, 0, count);
-    const status = this.#file.insert(this.#buffer, count);
-    if (status === 0) this.tally.inserted++;
-    else this.#refuse(this.#file, status);
+    return this.#buffer;
   }
 
   /** All that was inserted is on disk when this returns. Throws what could not be written. */
   end(): void {
-    this.#file?.close();
+    if (this.#handle !== undefined) this.#client.internals.calls.closeHandle(this.#handle);
   }
 
   /** After a failure. What was inserted stays. */
   giveUp(): void {
-    this.#file?.closeQuietly();
+    try {
+      this.end();
+    } catch (error) {
+      // The failure to be shown is the one that came before.
+      if (!(error instanceof BtrieveError)) throw error;
+    }
   }
 
-  #refuse(file: ClassicFile, status: number): void {
-    const error = file.failure(status, 'the record cannot be inserted');
-    if (!OF_ONE_RECORD.has(status)) throw error;
-    const key = status === Status.DUPLICATE_KEY_VALUE ? this.#open.data.conflict?.key : undefined;
-    this.refused.add(this.tally.read, error, key);
+  #refuse(error: unknown): void {
+    if (!(error instanceof BtrieveError) || !OF_ONE_RECORD.has(error.status)) throw error;
+    const isTwice = error.status === Status.DUPLICATE_KEY_VALUE;
+    if (isTwice) this.#handle?.rememberConflict();
+    this.refused.add(this.tally.read, error, isTwice ? this.#open.data.conflict?.key : undefined);
   }
 
   #wrongLength(found: number): BtrieveError {

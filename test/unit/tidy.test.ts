@@ -1091,6 +1091,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/classic-file',
     'maintenance/opened-file',
     'maintenance/record-inserter',
+    'maintenance/record-walk',
     'maintenance/refused-records',
     'maintenance/sound-original',
     'maintenance/task',
@@ -1163,11 +1164,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/sound-pages',
     'maintenance/task',
   ],
-  'maintenance/record-inserter': [
-    'maintenance/classic-file',
-    'maintenance/opened-file',
-    'maintenance/refused-records',
-  ],
+  'maintenance/record-inserter': ['maintenance/opened-file', 'maintenance/refused-records'],
   'maintenance/recover-records': [
     'maintenance/damaged-file',
     'maintenance/output-file',
