@@ -4,7 +4,7 @@
 import { crc32, setU32, setU53, u32, u53 } from '../microkernel/bytes.js';
 import { readFully } from '../microkernel/disk-error.js';
 import type { FileHandle } from '../microkernel/ports.js';
-import { FRAME_HEAD, FRAME_KIND, FRAME_MAGIC, SEGMENT_HEAD_SIZE } from './log-layout.js';
+import { FRAME_HEAD, FRAME_MAGIC, SEGMENT_HEAD_SIZE } from './log-layout.js';
 
 /** No frame is longer. */
 export const FRAME_LIMIT = 1024 * 1024;
@@ -22,19 +22,17 @@ export interface FrameHead {
   readonly pieceChecksum: number;
 }
 
-export const WHOLE = Object.freeze({
-  kind: FRAME_KIND.WHOLE,
-  piece: 0,
-  pieces: 0,
-  pieceChecksum: 0,
-});
-
 /**
  * Puts the head before records that end at `end` of `bytes`, and zeros behind them. Returns the size of
  * the frame.
  */
-export function sealFrame(bytes: Uint8Array, end: number, seed: number, head: FrameHead): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export function sealFrame(
+  bytes: Uint8Array,
+  end: number,
+  seed: number,
+  head: FrameHead,
+  view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+): number {
   const size = Math.ceil(end / 8) * 8;
   bytes.fill(0, end, size);
   setU32(view, FRAME_HEAD.magic, FRAME_MAGIC);

@@ -26,8 +26,8 @@ function aligned(size: number): number {
 
 /** Collects transactions for one frame, behind room for its head. */
 export class RecordWriter {
-  bytes: Uint8Array = new Uint8Array(FIRST_SIZE);
-  view = new DataView(this.bytes.buffer);
+  bytes: Uint8Array;
+  view: DataView;
   /** Where the next record goes. */
   end = FRAME_HEAD.size;
   transactions = 0;
@@ -38,6 +38,12 @@ export class RecordWriter {
   readonly #encoder = new TextEncoder();
   /** Names as they were written before: encoding them anew took 1 µs of each transaction. */
   readonly #names = new Map<string, Uint8Array>();
+
+  /** With room for so many bytes. It grows if more come. */
+  constructor(size = FIRST_SIZE) {
+    this.bytes = new Uint8Array(size);
+    this.view = new DataView(this.bytes.buffer);
+  }
 
   clear(): void {
     this.end = FRAME_HEAD.size;

@@ -35,7 +35,7 @@ import {
   placeOf,
 } from './log-directory.js';
 import { FRAME_HEAD, FRAME_KIND, PREVIOUS_END } from './log-layout.js';
-import { FRAME_LIMIT, sealFrame, WHOLE, type FrameHead } from './log-frames.js';
+import { FRAME_LIMIT, sealFrame, type FrameHead } from './log-frames.js';
 import { LogReader, type LoggedHistory } from './log-reader.js';
 import { RecordWriter } from './log-records.js';
 import {
@@ -83,6 +83,11 @@ interface PastSegment {
 const LSN_STEP = 2 ** 24;
 /** A frame is written when it has grown to this, whatever the limits say. */
 const FRAME_SIZE = 256 * 1024;
+/**
+ * A transaction up to this goes into a frame as it is, behind less than `FRAME_SIZE` of others: a larger one
+ * is copied once more and has two checksums (a third of the end of a transaction of 270 KB).
+ */
+const WHOLE_SIZE = FRAME_LIMIT / 2;
 /** Bytes beside the images that an operation adds at most, but for its path. */
 const OVERHEAD = 4096;
 /** Bytes of a part and its file beside images and path, encrypted or not. */
@@ -373,7 +378,8 @@ export class TransactionLog implements ChangeLog {
     this.#throwFailure();
     this.#noteTime();
     let lsn: number;
-    if (part.changes.length > FRAME_SIZE) lsn = this.#appendLarge(client, false, [part]);
+    if (part.changes.length > FRAME_SIZE)
+      lsn = this.#appendLarge(client, false, [part], part.changes.length);
     else {
       lsn = this.#takeLsn();
       this.#frame.addOperation(lsn, this.#options.ports.clock.now(), client, part);
@@ -390,7 +396,7 @@ export class TransactionLog implements ChangeLog {
     this.reserve(Math.min(size, FRAME_LIMIT));
     this.#noteTime();
     let lsn: number;
-    if (size > FRAME_SIZE) lsn = this.#appendLarge(client, true, parts);
+    if (size > WHOLE_SIZE) lsn = this.#appendLarge(client, true, parts, size);
     else {
       lsn = this.#takeLsn();
       this.#frame.add(lsn, this.#options.ports.clock.now(), client, true, parts);
@@ -437,9 +443,14 @@ export class TransactionLog implements ChangeLog {
   }
 
   /** A transaction that does not fit a frame: pieces, all of them in one segment. Returns its LSN. */
-  #appendLarge(client: string, isTransaction: boolean, parts: readonly LogPart[]): number {
+  #appendLarge(
+    client: string,
+    isTransaction: boolean,
+    parts: readonly LogPart[],
+    size: number,
+  ): number {
     this.#write();
-    const writer = new RecordWriter();
+    const writer = new RecordWriter(size + OVERHEAD);
     const now = this.#options.ports.clock.now();
     const lsn = this.#nextLsn;
     writer.add(lsn, now, client, isTransaction, parts);
@@ -469,7 +480,10 @@ export class TransactionLog implements ChangeLog {
 
   #head(firstLsn: number, lastLsn: number): FrameHead {
     return {
-      ...WHOLE,
+      kind: FRAME_KIND.WHOLE,
+      piece: 0,
+      pieces: 0,
+      pieceChecksum: 0,
       firstLsn,
       lastLsn,
       durableLsn: this.#durableLsn,
@@ -486,16 +500,17 @@ export class TransactionLog implements ChangeLog {
   #write(): void {
     const frame = this.#frame;
     if (frame.isEmpty) return;
-    this.#writeFrame(frame.bytes, frame.end, this.#head(frame.firstLsn, frame.lastLsn));
+    const head = this.#head(frame.firstLsn, frame.lastLsn);
+    this.#writeFrame(frame.bytes, frame.end, head, frame.view);
     this.#writtenLsn = frame.lastLsn;
     frame.clear();
     this.#syncIfMuch();
   }
 
-  #writeFrame(bytes: Uint8Array, end: number, head: FrameHead): void {
+  #writeFrame(bytes: Uint8Array, end: number, head: FrameHead, view?: DataView): void {
     const segment = this.#open();
     this.#attempt('writing the log', () => {
-      const size = sealFrame(bytes, end, segment.seed, head);
+      const size = sealFrame(bytes, end, segment.seed, head, view);
       segment.makeRoom(segment.end + size);
       writeFully(segment.handle, bytes, 0, size, segment.end);
       segment.end += size;

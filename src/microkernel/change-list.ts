@@ -40,9 +40,18 @@ function aligned(size: number): number {
 }
 
 const FIRST_SIZE = 1024;
+/** A list gives longer bytes back when it is cleared; */
+const LONGEST_KEPT = 64 * FIRST_SIZE;
+/** the last ones, if they are not longer than this, are there for whichever list grows so far next. */
+const SPARE_LIMIT = 2048 * FIRST_SIZE;
 /** Of a list that may never be written to. */
 const NOTHING = new Uint8Array(0);
 const NOTHING_SEEN = new DataView(NOTHING.buffer);
+/**
+ * One for the whole process: transactions of a thousand changes come one after the other, and new memory
+ * for each took a tenth of their time, most of it in the system's handing out of pages.
+ */
+let spare: Uint8Array = NOTHING;
 
 /** Where bytes of a record can be had: the record that a store has found. */
 interface RecordBytes {
@@ -71,7 +80,9 @@ export class ChangeList {
   clear(): void {
     this.length = 0;
     this.count = 0;
-    if (this.bytes.length > 64 * FIRST_SIZE) this.#use(NOTHING);
+    if (this.bytes.length <= LONGEST_KEPT) return;
+    if (this.bytes.length <= SPARE_LIMIT && this.bytes.length > spare.length) spare = this.bytes;
+    this.#use(NOTHING);
   }
 
   append(other: ChangeList): void {
@@ -140,7 +151,8 @@ export class ChangeList {
     const numbersAt = this.#at + aligned(this.#end - this.#at);
     const end = this.#at + aligned(numbersAt - this.#at + 8 * offsets.length);
     this.#makeRoom(this.#end, end - this.#end);
-    this.bytes.fill(0, this.#end, end);
+    // At most fifteen bytes: `fill` takes 60 ns to begin.
+    for (let at = this.#end; at < end; at++) this.bytes[at] = 0;
     for (let i = 0; i < offsets.length; i++) {
       setU53(this.#view, numbersAt + 8 * i, u53(from, base + (offsets[i] ?? 0)));
     }
@@ -153,7 +165,7 @@ export class ChangeList {
 
   #makeRoom(from: number, count: number): void {
     if (from + count <= this.bytes.length) return;
-    const larger = new Uint8Array(Math.max(FIRST_SIZE, 2 * this.bytes.length, from + count));
+    const larger = roomFor(Math.max(FIRST_SIZE, 2 * this.bytes.length, from + count));
     larger.set(this.bytes.subarray(0, from));
     this.#use(larger);
   }
@@ -162,6 +174,14 @@ export class ChangeList {
     this.bytes = bytes;
     this.#view = new DataView(bytes.buffer);
   }
+}
+
+/** What is in them is anything: every byte of a list is written before it counts. */
+function roomFor(size: number): Uint8Array {
+  if (size <= LONGEST_KEPT || size > spare.length) return new Uint8Array(size);
+  const taken = spare;
+  spare = NOTHING;
+  return taken;
 }
 
 /** One entry, as it was read. Offsets are those of the bytes given. */
