@@ -65,7 +65,10 @@ export function hex32(value: number): string {
   return (value >>> 0).toString(16).padStart(8, '0');
 }
 
-/** Up to here a loop is faster than `set`, which needs a new view (Node 20: 70 ns each at 32). */
+/**
+ * Up to here a loop is faster than `set`, which needs a new view (Node 20: 70 ns each at 32) unless all of
+ * an array is copied (48 ns against 89 at 120).
+ */
 const LOOP_LIMIT = 32;
 
 /** Copies bytes between two different arrays. */
@@ -78,7 +81,8 @@ export function copyBytes(
 ): void {
   assert(fromAt + count <= from.length && intoAt + count <= into.length, 'a copy beyond an array');
   if (count > LOOP_LIMIT) {
-    into.set(from.subarray(fromAt, fromAt + count), intoAt);
+    if (count === from.length) into.set(from, intoAt);
+    else into.set(from.subarray(fromAt, fromAt + count), intoAt);
     return;
   }
   for (let at = 0; at < count; at++) into[intoAt + at] = from[fromAt + at] ?? 0;

@@ -167,6 +167,8 @@ export class PageCache {
   readonly #leastFrames: number;
   readonly #poison: boolean;
   readonly #pools = new Map<number, Pool>();
+  /** The pool asked for last. */
+  #pool: Pool | undefined;
   readonly #owners: (FrameOwner | undefined)[] = [];
   /** Bytes of frames that are dirty or being written. */
   #busy = 0;
@@ -427,12 +429,14 @@ export class PageCache {
   }
 
   #poolFor(pageSize: number): Pool {
+    if (this.#pool?.pageSize === pageSize) return this.#pool;
     let pool = this.#pools.get(pageSize);
     if (pool === undefined) {
       const hand = { handSlab: 0, handSlot: 0, usedBefore: 0 };
       pool = { pageSize, slabs: [], free: [], extra: [], ...hand };
       this.#pools.set(pageSize, pool);
     }
+    this.#pool = pool;
     return pool;
   }
 

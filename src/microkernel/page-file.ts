@@ -727,6 +727,10 @@ export class PageFile implements FrameOwner, PageView {
   }
 
   isAllocated(space: PageSpace, page: number): boolean {
+    // What others see and is in the cache is in use: a page that is freed loses its frame at once.
+    const { current } = this.#work;
+    const isKnown = this.#frames[space].get(page) !== ABSENT;
+    if (isKnown && current?.hasFreed(space, page) !== true) return true;
     return this.#logical.inUse(space, page) && this.#work.sees(space, page);
   }
 
@@ -1103,13 +1107,16 @@ export class PageFile implements FrameOwner, PageView {
   /** At an operation boundary: begins what is due, advances what is under way, waits if it must. */
   #drive(): void {
     if (this.#failure !== undefined) return;
+    if (this.#transaction.active || (this.#operations > 0 && this.#isDue())) this.#push();
+    if (this.cache.busyShare >= 2 * this.#dirtyShare) this.cache.relieve();
+  }
+
+  #push(): void {
     this.#guard(() => {
-      if (!this.#transaction.active && this.#operations > 0 && this.#isDue()) this.#cut();
-      if (!this.#transaction.active) return;
+      if (!this.#transaction.active) this.#cut();
       this.#transaction.advance(this.#ports.clock.monotonic() + SLICE_MS);
       if (this.#overfull()) this.#transaction.finish();
     });
-    if (this.cache.busyShare >= 2 * this.#dirtyShare) this.cache.relieve();
   }
 
   /** Runs a part of a system transaction. Returns what may pass, and keeps what does not. */

@@ -113,6 +113,9 @@ export class PrivatePages {
   /** An operation failed half way: the pages are not to be used any more. */
   failure: Error | undefined;
 
+  /** They have been published or dropped, and hold nothing. */
+  isOver = false;
+
   /** For one operation only: it holds nothing, since nobody else has a turn before it ends. */
   isStep = false;
 
@@ -122,6 +125,7 @@ export class PrivatePages {
     this.isStep = isStep;
     this.parent = parent;
     this.failure = undefined;
+    this.isOver = false;
     this.changes.clear();
     beginRoomy(this.roomyData, parent?.roomyData);
     beginRoomy(this.roomyVariable, parent?.roomyVariable);
@@ -465,6 +469,7 @@ export class PrivateWork {
   /** Holds nothing any more. The frames are the caller's affair. */
   letGo(pages: PrivatePages): void {
     pages.empty();
+    pages.isOver = true;
     removeFrom(this.#transactions, pages);
     removeFrom(this.#numbered, pages);
   }

@@ -168,8 +168,7 @@ export class DataFile {
     if (!records.find(address)) throw this.noRecord();
     try {
       this.#assign(data, from, pieces);
-      this.#encodeOld(address);
-      this.#encodeNew(data, from);
+      this.#encodeChanges(address, data, from);
       this.#checkChanges(address);
       records.find(address);
       records.verifyPart();
@@ -353,11 +352,7 @@ export class DataFile {
   #redoUpdate({ address, afterAt, afterSize, numbers }: Change, bytes: Uint8Array): void {
     const { pages, records } = this;
     this.#assertLength(afterSize);
-    this.#encodeOld(address);
-    this.#encodeNew(bytes, afterAt);
-    for (const key of this.keys) {
-      key.moves = !key.isSystem && (key.isNull !== key.wasNull || (!key.isNull && key.differs));
-    }
+    this.#encodeChanges(address, bytes, afterAt);
     pages.reserve(records.pagesToUpdate(afterSize) + this.#treePages(true));
     try {
       this.#leave(true);
@@ -417,7 +412,7 @@ export class DataFile {
 
   /** What a transaction has changed is as if it had not been. */
   drop(pages: PrivatePages): void {
-    this.pages.drop(pages);
+    if (!pages.isOver) this.pages.drop(pages);
     this.#forgetPlaces();
   }
 
@@ -469,10 +464,25 @@ export class DataFile {
 
   /** Makes each key's `oldRow` that of the record found. */
   #encodeOld(address: number): void {
+    for (const key of this.keys) this.#encodeOldOf(key, address);
+  }
+
+  #encodeOldOf(key: FileKey, address: number): void {
+    const { records } = this;
+    this.rowOf(key, address, key.oldRow);
+    key.wasNull = !key.isSystem && key.codec.isNull(records.bytes, records.at);
+  }
+
+  /** Which keys another image of the record found moves; of those, `oldRow` and `row`. */
+  #encodeChanges(address: number, data: Uint8Array, from: number): void {
     const { records } = this;
     for (const key of this.keys) {
-      this.rowOf(key, address, key.oldRow);
-      key.wasNull = !key.isSystem && key.codec.isNull(records.bytes, records.at);
+      key.moves = false;
+      // The same bytes are the same key: most updates change none (28 bytes of two keys: 40 ns for 150).
+      if (key.isSystem || key.codec.equalInRecords(records.bytes, records.at, data, from)) continue;
+      this.#encodeOldOf(key, address);
+      encodeNewOf(key, data, from);
+      key.moves = key.isNull !== key.wasNull || (!key.isNull && key.differs);
     }
   }
 
@@ -504,22 +514,14 @@ export class DataFile {
   }
 
   #encodeNew(data: Uint8Array, from: number): void {
-    for (const key of this.keys) {
-      if (key.isSystem) continue;
-      key.codec.encodeRecord(data, from, key.row, 0);
-      key.isNull = key.codec.isNull(data, from);
-      key.lookedFor = -1;
-    }
+    for (const key of this.keys) if (!key.isSystem) encodeNewOf(key, data, from);
   }
 
   #checkChanges(address: number): void {
     for (const key of this.keys) {
-      key.moves = !key.isSystem && (key.isNull !== key.wasNull || (!key.isNull && key.differs));
-      if (!key.moves) continue;
-      if (!key.isModifiable) {
-        const message = `key ${key.number} is not modifiable`;
-        throw new BtrieveError(Status.MODIFIABLE_KEYVALUE_ERROR, message, { file: this.path });
-      }
+      if (!key.moves || key.isModifiable) continue;
+      const message = `key ${key.number} is not modifiable`;
+      throw new BtrieveError(Status.MODIFIABLE_KEYVALUE_ERROR, message, { file: this.path });
     }
     for (const key of this.keys) {
       if (key.moves && key.isUnique && !key.isNull) this.#assertUnique(key, address);
@@ -640,6 +642,13 @@ export class DataFile {
       this.#stamps.follow(key.highest);
     }
   }
+}
+
+/** Makes the `row` of a key that of an image. */
+function encodeNewOf(key: FileKey, data: Uint8Array, from: number): void {
+  key.codec.encodeRecord(data, from, key.row, 0);
+  key.isNull = key.codec.isNull(data, from);
+  key.lookedFor = -1;
 }
 
 /** Whether a field has bytes of one of the pieces, or the whole image is new. */

@@ -119,9 +119,12 @@ export class RecordStore {
   /** Copies `count` bytes of the record found, from its byte `from` on. */
   copy(from: number, count: number, into: Uint8Array, intoOffset: number): void {
     const { recordLength, isWhole } = this.form;
-    const fixed = isWhole ? count : Math.max(0, Math.min(recordLength - from, count));
+    if (isWhole || from + count <= recordLength) {
+      copyBytes(this.bytes, this.at + from, into, intoOffset, count);
+      return;
+    }
+    const fixed = Math.max(0, recordLength - from);
     if (fixed > 0) copyBytes(this.bytes, this.at + from, into, intoOffset, fixed);
-    if (fixed === count) return;
     const begin = from + fixed - recordLength;
     const stored = this.#storedLength();
     const kept = Math.max(0, Math.min(stored - begin, count - fixed));
