@@ -141,8 +141,38 @@ class Twin {
     if (this.rows.length === 0) return;
     const at = this.life.pattern === 'ascending' ? 0 : this.#number(this.rows.length);
     const [row = []] = this.rows.splice(at, 1);
+    const words = Int32Array.from(row);
+    if (this.#random() < 0.5) this.#read(words);
     this.file.prepare();
-    this.tree.remove(Int32Array.from(row));
+    this.tree.remove(words);
+    this.file.endOperation();
+  }
+
+  /** By its key, as a program does before it removes a record. */
+  #read(words: Int32Array): void {
+    expect(this.tree.atLeast(words, this.life.keyWords)).toBe(true);
+    this.file.endOperation();
+  }
+
+  /** As an update does: a row is looked for in vain, another one goes, and the first is put in its place. */
+  move(): void {
+    const from = this.#number(this.rows.length);
+    const old = this.rows[from];
+    if (old === undefined) return;
+    const last = this.life.keyWords - 1;
+    const step = this.#random() < 0.7 ? -1 : 1;
+    const row = old.map((word, index) => (index === last ? word + step : word));
+    const words = Int32Array.from(row);
+    const { orderWords } = this.tree;
+    this.file.prepare();
+    const isThere = this.tree.atLeast(words, orderWords) && this.tree.matches(words, orderWords);
+    if (!isThere) {
+      const found = this.tree.descents;
+      this.tree.remove(Int32Array.from(old));
+      this.tree.insert(words, found);
+      this.rows.splice(from, 1);
+      this.rows.splice(this.#place(row, orderWords), 0, row);
+    }
     this.file.endOperation();
   }
 
@@ -237,7 +267,8 @@ function live(life: Life): void {
     const dice = random();
     if (dice < 0.03) twin.insertRun();
     else if (dice < (shrinking ? 0.1 : 0.6)) twin.insert();
-    else if (dice < 0.85) twin.remove();
+    else if (dice < 0.8) twin.remove();
+    else if (dice < 0.9) twin.move();
     else twin.search();
     if (step % 200 === 199) twin.prove();
     if (step % 500 === 499) twin.reopen();

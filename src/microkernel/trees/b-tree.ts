@@ -22,12 +22,15 @@ import { setU32, u32 } from '../bytes.js';
 import { INDEX_PAGE, OWN_PAGE_TYPE, PAGE_HEADER } from '../layout.js';
 import type { Slab } from '../page-cache.js';
 import type { PageView } from '../page-view.js';
+import type { PrivatePages } from '../private-pages.js';
 import { SPACE } from '../pat.js';
 import { BtrieveError, Status } from '../status.js';
 import {
   compareRow,
+  COUNT_WORD,
   fromOrderedWord,
   HEADER_WORDS,
+  LEVEL_WORD,
   lowerBound,
   rowsPerPage,
   upperBound,
@@ -80,6 +83,14 @@ export class BTree {
   readonly #pages = new Int32Array(MAX_LEVELS);
   readonly #slots = new Int32Array(MAX_LEVELS);
   #height = 0;
+  /**
+   * In which version of the tree, and in whose private pages, `#height` is so; and the way was taken,
+   * which ends at `#pages[0]` and, for `atLeast`, at `#slots[0]`. Steps come and go with no new version,
+   * so nothing is known of theirs.
+   */
+  #heightVersion = -1;
+  #wayVersion = -1;
+  #knownIn: PrivatePages | undefined;
   /** Counts the descents: while it stays the same, `#pages` and `#slots` are those of a certain one. */
   descents = 0;
   /** The row inserted last: the next in a run comes right behind it. */
@@ -117,6 +128,7 @@ export class BTree {
 
   /** Levels from the root down to the leaves, both included. */
   get height(): number {
+    if (this.#heightVersion === this.version && this.#isKnownHere()) return this.#height;
     const frame = this.#enter(this.shape.root, -1);
     return this.#levelOf(frame) + 1;
   }
@@ -141,6 +153,7 @@ export class BTree {
     this.#descend(probe, n);
     const count = this.#count(this.frame);
     this.slot = this.#lower(this.frame, this.rowWords, 0, count, probe, n);
+    this.#slots[0] = this.slot;
     return this.slot < count || this.#toRight(probe, n);
   }
 
@@ -281,14 +294,18 @@ export class BTree {
    * then, if no other has been taken since. -1 if there was none.
    */
   insert(row: Int32Array, found = -1): void {
-    if (found !== this.descents) this.#descend(row, this.orderWords);
-    else this.#arrive(this.#pages[0]!, this.#enter(this.#pages[0]!, 0));
+    const isKnown = found === this.descents;
+    if (isKnown) this.#arrive(this.#pages[0]!, this.#enter(this.#pages[0]!, 0));
+    else this.#descend(row, this.orderWords);
     const count = this.#count(this.frame);
-    const slot = this.#lower(this.frame, this.rowWords, 0, count, row, this.orderWords);
+    const slot = isKnown
+      ? this.#slots[0]!
+      : this.#lower(this.frame, this.rowWords, 0, count, row, this.orderWords);
     const isDistinct = this.shape.order === 'unique' || !this.#hasEqualBeside(row, slot, count);
     this.#addToRoot(1, isDistinct ? 1 : 0);
     this.version++;
     this.#insertRow(0, slot, row, row[this.rowWords - 1]!);
+    this.#heightVersion = this.version;
   }
 
   /**
@@ -334,13 +351,9 @@ export class BTree {
 
   /** Takes the row out that is equal in order. Throws status 2 if there is none. */
   remove(row: Int32Array): void {
-    this.#descend(row, this.orderWords);
+    if (!this.#isBefore(row)) this.#findRow(row);
+    const { slot } = this;
     const count = this.#count(this.frame);
-    const slot = this.#lower(this.frame, this.rowWords, 0, count, row, this.orderWords);
-    this.slot = slot;
-    if (slot >= count || !this.matches(row, this.orderWords)) {
-      throw this.#damaged(this.page, 'entry-missing', 'a record is not in its index');
-    }
     const edited = this.#view.edit(SPACE.OTHER, this.page);
     this.frame = edited;
     this.#removeRows(edited, slot, 1, this.rowWords);
@@ -348,7 +361,42 @@ export class BTree {
     this.#addToRoot(-1, isDistinct ? -1 : 0);
     this.version++;
     this.#lastPage = -1;
-    this.#mend(0);
+    if (count <= this.#leastRows(0)) this.#mend(0);
+    else this.#heightVersion = this.version;
+  }
+
+  /** To a row that is there. */
+  #findRow(row: Int32Array): void {
+    this.#descend(row, this.orderWords);
+    const count = this.#count(this.frame);
+    this.slot = this.#lower(this.frame, this.rowWords, 0, count, row, this.orderWords);
+    if (this.slot < count && this.matches(row, this.orderWords)) return;
+    throw this.#damaged(this.page, 'entry-missing', 'a record is not in its index');
+  }
+
+  /**
+   * Whether the last way taken leads to this very row, as it does where a record is read by this key
+   * and then removed; then the tree stands there, like after a descent.
+   */
+  #isBefore(row: Int32Array): boolean {
+    if (this.#wayVersion !== this.version || !this.#isKnownHere()) return false;
+    const page = this.#pages[0]!;
+    const frame = this.#enter(page, 0);
+    const slot = this.#slots[0]!;
+    if (slot < 0 || slot >= this.#count(frame)) return false;
+    const at = this.#rowAt(frame, slot, this.rowWords);
+    if (compareRow(this.#slab(frame).words, at, row, this.orderWords) !== 0) return false;
+    // Whoever looked for another row that way before has to look again: pages may be joined.
+    this.descents++;
+    this.page = page;
+    this.frame = frame;
+    this.slot = slot;
+    return true;
+  }
+
+  #isKnownHere(): boolean {
+    const { privatePages } = this.#view;
+    return this.#knownIn === privatePages && privatePages?.isStep !== true;
   }
 
   /**
@@ -497,11 +545,12 @@ export class BTree {
   #insertRow(level: number, slot: number, row: Int32Array, last: number): void {
     const stride = this.#stride(level);
     let at = slot;
-    if (this.#count(this.#view.read(SPACE.OTHER, this.#pages[level]!)) >= this.#capacity(level)) {
+    let frame = this.#view.edit(SPACE.OTHER, this.#pages[level]!);
+    if (this.#count(frame) >= this.#capacity(level)) {
       at = this.#makeSpace(level, slot, row);
+      frame = this.#view.edit(SPACE.OTHER, this.#pages[level]!);
     }
     const page = this.#pages[level]!;
-    const frame = this.#view.edit(SPACE.OTHER, page);
     this.#makeRoom(frame, at, 1, stride);
     const words = this.#slab(frame).words;
     const to = this.#rowAt(frame, at, stride);
@@ -625,7 +674,7 @@ export class BTree {
     let page = this.shape.root;
     let frame = this.#enter(page, -1);
     let level = this.#levelOf(frame);
-    this.#height = level + 1;
+    this.#begin(level);
     const stride = this.#stride(1);
     while (level > 0) {
       const slot = this.#lower(frame, stride, 1, this.#count(frame), probe, n) - 1;
@@ -643,7 +692,7 @@ export class BTree {
     let page = this.shape.root;
     let frame = this.#enter(page, -1);
     let level = this.#levelOf(frame);
-    this.#height = level + 1;
+    this.#begin(level);
     const stride = this.#stride(1);
     while (level > 0) {
       const slot = this.#upper(frame, stride, 1, this.#count(frame), probe, n) - 1;
@@ -653,6 +702,15 @@ export class BTree {
       frame = this.#enter(page, --level);
     }
     this.#arrive(page, frame);
+  }
+
+  /** A way down begins, from a root on a level. */
+  #begin(level: number): void {
+    this.#height = level + 1;
+    this.#slots[0] = -1;
+    this.#knownIn = this.#view.privatePages;
+    this.#heightVersion = this.version;
+    this.#wayVersion = this.version;
   }
 
   #descendToEdge(toLast: boolean): void {
@@ -738,14 +796,16 @@ export class BTree {
   /** The frame of a page of this tree on a level, or on any for -1. */
   #enter(page: number, level: number): number {
     const frame = this.#view.read(SPACE.OTHER, page);
-    const { view } = this.#slab(frame);
-    const base = this.#base(frame);
-    const found = view.getUint8(base + INDEX_PAGE.level);
+    const { words } = this.#slab(frame);
+    const at = this.#base(frame) >>> 2;
+    const head = words[at + COUNT_WORD]!;
+    const place = words[at + LEVEL_WORD]!;
+    const found = place & 0xff;
     const isRight =
-      view.getUint8(base + PAGE_HEADER.type) === OWN_PAGE_TYPE.INDEX &&
-      u32(view, base + INDEX_PAGE.level) >>> 8 === (this.shape.root & TREE_MASK) &&
+      (head & 0xff) === OWN_PAGE_TYPE.INDEX &&
+      place >>> 8 === (this.shape.root & TREE_MASK) &&
       (level < 0 ? found < MAX_LEVELS : found === level) &&
-      view.getUint16(base + PAGE_HEADER.count, true) <= this.#capacity(found);
+      head >>> 16 <= this.#capacity(found);
     if (isRight) return frame;
     throw this.#damaged(page, 'index-page', 'this is not the index page that was looked for');
   }
@@ -767,7 +827,7 @@ export class BTree {
   }
 
   #levelOf(frame: number): number {
-    return this.#slab(frame).view.getUint8(this.#base(frame) + INDEX_PAGE.level);
+    return this.#slab(frame).words[(this.#base(frame) >>> 2) + LEVEL_WORD]! & 0xff;
   }
 
   #setLevel(frame: number, level: number): void {
@@ -775,7 +835,7 @@ export class BTree {
   }
 
   #count(frame: number): number {
-    return this.#slab(frame).view.getUint16(this.#base(frame) + PAGE_HEADER.count, true);
+    return this.#slab(frame).words[(this.#base(frame) >>> 2) + COUNT_WORD]! >>> 16;
   }
 
   #setCount(frame: number, count: number): void {

@@ -14,7 +14,11 @@
  * A search over words costs 37 ns a page where comparing byte arrays costs 620 (8 KB pages of
  * 20-byte keys, Node 20, measured).
  */
-import { INDEX_PAGE, PAGE_TRAILER } from '../layout.js';
+import { INDEX_PAGE, PAGE_HEADER, PAGE_TRAILER } from '../layout.js';
+
+/** Words of the header: type, space and count from the lowest byte on; level and tree. */
+export const COUNT_WORD = PAGE_HEADER.type / 4;
+export const LEVEL_WORD = INDEX_PAGE.level / 4;
 
 /** Words before the rows of a page. */
 export const HEADER_WORDS = INDEX_PAGE.size / 4;
