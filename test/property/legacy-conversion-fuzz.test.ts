@@ -28,7 +28,7 @@ import { randomFrom } from '../crash/world.js';
 import { damage, ORIGINALS, type Original, type Random } from '../support/legacy-damage.js';
 import { RECORD_LENGTH } from '../support/legacy-catalogue.js';
 
-const RUNS = Number(process.env['RUNS'] ?? 500);
+const RUNS = Number(process.env['RUNS'] ?? 1000);
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000_007);
 
 let directory = '';
