@@ -100,8 +100,9 @@ export class Client {
     options: CreateFileOptions = {},
   ): void {
     this.#classic.beginOther();
-    const policy = this.#files.systemDataPolicy;
-    const definition = validateDefinition(layout.definition(options), policy);
+    const { systemDataPolicy, pageSizeDefault } = this.#files;
+    const description = layout.definition(options, pageSizeDefault);
+    const definition = validateDefinition(description, systemDataPolicy);
     this.#files.create(this.#absolute(path), definition, options.replace ?? false);
   }
 
@@ -136,6 +137,9 @@ export class Client {
    * else before it returns, and then all of it at once; if it throws, none of it has happened. Returns
    * what the function returns.
    *
+   * While another process has the engine frozen for a snapshot (85, reason `frozen`) it waits, and what the function
+   * has done until then is undone and done again: it may run more than once.
+   *
    * Throws 84 and 85 out of the operations inside where they meet what others have locked: what is
    * thrown on from there aborts the transaction, which may then be tried again. Throws 37 within
    * another one, 74 and 100 as `endTransaction` does.
@@ -150,6 +154,21 @@ export class Client {
    * ```
    */
   transaction<R>(work: () => R, options: TransactionOptions = {}): R {
+    for (;;) {
+      try {
+        return this.#runTransaction(work, options);
+      } catch (error) {
+        if (!this.#waitsForThaw(error)) throw error;
+      }
+    }
+  }
+
+  /** Waits until files may be written to again, if that was what an error was about, and others see to it. */
+  #waitsForThaw(error: unknown): boolean {
+    return error instanceof BtrieveError && error.reason === 'frozen' && this.#files.waitForThaw();
+  }
+
+  #runTransaction<R>(work: () => R, options: TransactionOptions): R {
     this.beginTransaction(options);
     let result: R;
     try {
@@ -160,11 +179,23 @@ export class Client {
       throw error;
     }
     try {
-      this.endTransaction();
+      this.#endWhenThawed();
     } finally {
       if (this.isInTransaction) this.abortTransaction();
     }
     return result;
+  }
+
+  /** What was done is not done again for an end that has to wait. */
+  #endWhenThawed(): void {
+    for (;;) {
+      try {
+        this.endTransaction();
+        return;
+      } catch (error) {
+        if (!this.isInTransaction || !this.#waitsForThaw(error)) throw error;
+      }
+    }
   }
 
   /** Begins a user transaction. Throws 37 if this client is in one. */

@@ -301,6 +301,7 @@ export class MicroKernel {
       openOriginal: originalOpener(ports),
       settings: { operationBundleLimit, initiationTimeLimitMs, fileGrowthFactor },
       balancesIndexes: settings.indexBalancing,
+      pageSizeDefault: settings.pageSizeDefault,
       systemDataPolicy: settings.systemData === 'none' ? 'never' : settings.systemData,
     });
     this.#log.log.onFull = () => this.#writeAll();
@@ -733,14 +734,24 @@ export class MicroKernel {
    * Freezes everything for a snapshot of the volumes: what was changed is in the files, deltas, archival logs and
    * logs, and on disk, and stays as it is until `thaw`, for a minute if nothing else is said. Reads go on. What
    * writes, or opens a file that is not open yet, gets 85 (reason `frozen`) at once; of clients in other processes
-   * it waits. What is closed meanwhile is closed by `thaw`. Open transactions go on, and end after it.
+   * it waits, and `Client.transaction` waits and tries again if it is another process that has frozen it. What is closed meanwhile is closed by `thaw`. Open transactions go on, and end after it.
    *
    * Throws 41 (it is frozen), 85 (reason `busy`: roll-forward, or the end of continuous operation, is under way),
    * 160 for a limit that is none, 18, 38, 2, 20.
    */
   freeze(options: FreezeOptions = {}): Frozen {
     this.#assertRunning();
-    return this.#freezing.freeze(options);
+    return this.#freezing.freeze(options, false);
+  }
+
+  /**
+   * The same on behalf of another process, which thaws it.
+   *
+   * @internal
+   */
+  freezeForOthers(options: FreezeOptions): Frozen {
+    this.#assertRunning();
+    return this.#freezing.freeze(options, true);
   }
 
   /**

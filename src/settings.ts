@@ -11,6 +11,7 @@
  */
 import { totalmem } from 'node:os';
 import { readFully } from './microkernel/disk-error.js';
+import { PAGE_SIZES } from './microkernel/layout.js';
 import type { FileSystem } from './microkernel/ports.js';
 import { replaceFile } from './microkernel/replace-file.js';
 import { BtrieveError, Status } from './microkernel/status.js';
@@ -47,6 +48,8 @@ export interface Settings {
    * unique key, all.
    */
   readonly systemData: SystemDataSetting;
+  /** Bytes of a page of new files, where nobody says (`createFile` of the typed API): 512 to 16,384. */
+  readonly pageSizeDefault: number;
   /** Changes of selected files are kept in archival logs. */
   readonly archivalLoggingSelectedFiles: boolean;
   /** When an archival log cannot be written: its file is not either, or goes on and the log says so. */
@@ -66,6 +69,8 @@ export interface SettingDescription {
   readonly choices?: readonly string[];
   readonly least: number;
   readonly most: number;
+  /** Of a number: the values that it can have, if not all from the least to the most. */
+  readonly steps?: readonly number[];
   readonly usual: number | boolean | string;
   readonly unit: string;
   /** It takes effect when the engine is started. */
@@ -149,6 +154,10 @@ export const SETTINGS: Readonly<Record<keyof Settings, SettingDescription>> = Ob
     needsRestart: true,
     text: 'which new files get a system key: none, those without a unique key, all',
   },
+  pageSizeDefault: {
+    ...number(512, 16_384, 4096, 'bytes', 'of a page of new files, where nobody says'),
+    steps: PAGE_SIZES,
+  },
   archivalLoggingSelectedFiles: {
     ...onOff(false, 'changes of the files in blog.cfg are kept in archival logs'),
     needsRestart: true,
@@ -183,7 +192,8 @@ export const SETTINGS: Readonly<Record<keyof Settings, SettingDescription>> = Ob
 const NAMES = Object.keys(SETTINGS) as (keyof Settings)[];
 
 /** What a setting can be, in words: `1 to 65535`. */
-export function rangeOf({ kind, least, most, choices = [] }: SettingDescription): string {
+export function rangeOf({ kind, least, most, choices = [], steps }: SettingDescription): string {
+  if (steps !== undefined) return steps.join(', ');
   if (kind === 'switch') return 'true or false';
   if (kind === 'path') return 'a path';
   return kind === 'choice' ? choices.join(', ') : `${least} to ${most}`;
@@ -251,7 +261,7 @@ function assertValue(name: keyof Settings, value: unknown, file?: string): void 
 }
 
 function valueProblem(description: SettingDescription, value: unknown): string | undefined {
-  const { kind, least, most, choices = [] } = description;
+  const { kind, least, most, choices = [], steps } = description;
   switch (kind) {
     case 'switch':
       return typeof value === 'boolean' ? undefined : 'it is on or off';
@@ -261,7 +271,9 @@ function valueProblem(description: SettingDescription, value: unknown): string |
       return choices.includes(value as string) ? undefined : 'there is no such choice';
     case 'number': {
       const isNumber = typeof value === 'number' && Number.isInteger(value);
-      return isNumber && value >= least && value <= most ? undefined : 'the value is out of range';
+      const isInRange = isNumber && value >= least && value <= most;
+      if (!isInRange) return 'the value is out of range';
+      return steps?.includes(value) === false ? 'there is no such choice' : undefined;
     }
   }
 }

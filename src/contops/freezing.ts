@@ -57,8 +57,8 @@ export class Freezing {
     parts.table.gate.onLimit = () => this.#end('limit');
   }
 
-  /** Throws 41, 85, 160, 18, 38, 2; see `MicroKernel.freeze`. */
-  freeze({ timeoutMs = TIMEOUT_MS }: FreezeOptions): Frozen {
+  /** `byOthers`: another process wants it. Throws 41, 85, 160, 18, 38, 2; see `MicroKernel.freeze`. */
+  freeze({ timeoutMs = TIMEOUT_MS }: FreezeOptions, byOthers: boolean): Frozen {
     const { table, ports, complete } = this.#parts;
     const { gate } = table;
     if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > LIMIT_MS) {
@@ -74,7 +74,7 @@ export class Freezing {
     }
     complete();
     this.#hasExpired = false;
-    gate.close(timeoutMs);
+    gate.close(timeoutMs, byOthers);
     this.#timer = setTimeout(() => gate.openIfDue(), timeoutMs + 1).unref();
     const files = table.files.map(({ pages }) => pages.path);
     this.#tell(

@@ -69,7 +69,7 @@ export function addBackup(engine: MicroKernel): void {
   addAgent(engine);
   engine.addAdministration('freeze', (args) => {
     checkArguments(args, { timeoutMs: 'number' });
-    return engine.freeze(optionsIn(args));
+    return engine.freezeForOthers(optionsIn(args));
   });
   engine.addAdministration('thaw', () => {
     engine.thaw();

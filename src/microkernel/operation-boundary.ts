@@ -4,6 +4,9 @@
  * Who wants something adds to a word in shared memory; an operation begins by looking at that word, and
  * does nothing else if it has not changed.
  */
+/** Stays 0. */
+const IDLE = new Int32Array(new SharedArrayBuffer(4));
+
 export class OperationBoundary {
   #words: Int32Array = new Int32Array(1);
   #seen = 0;
@@ -15,6 +18,15 @@ export class OperationBoundary {
   pass(): void {
     if (this.#putOff !== undefined) this.#catchUpWithOwn();
     if (Atomics.load(this.#words, 0) !== this.#seen) this.#attend?.();
+  }
+
+  /** Sleeps until others want something, for so many milliseconds at the most, and passes. */
+  rest(milliseconds: number): void {
+    // Without other threads there is nothing to be woken by.
+    const { buffer } = this.#words;
+    const words = buffer instanceof SharedArrayBuffer ? this.#words : IDLE;
+    Atomics.wait(words, 0, words === IDLE ? 0 : this.#seen, milliseconds);
+    this.pass();
   }
 
   /** Puts something off, once, until the next operation begins, or `pass` is called; it must not throw. */

@@ -49,7 +49,7 @@ export interface LayoutOptions<K> {
 
 /** What a file is to be like, besides its records and keys. */
 export interface FileOptions {
-  /** Bytes. Default: 4096. */
+  /** Bytes. Default: the setting `pageSizeDefault` of the engine, 4096. */
   readonly pageSize?: number;
   /** Version of the file format as which the file behaves, for instance `0x95`. */
   readonly version?: number;
@@ -244,8 +244,8 @@ export class RecordLayout<
   }
 
   /** What Create needs to make a file for these records. */
-  definition(options: FileOptions = {}): FileDescription {
-    const { pageSize = PAGE_SIZE_DEFAULT, version = 0 } = options;
+  definition(options: FileOptions = {}, pageSizeDefault = PAGE_SIZE_DEFAULT): FileDescription {
+    const { pageSize = pageSizeDefault, version = 0 } = options;
     const { reservedPointers = 0, preallocatedPages = 0 } = options;
     return {
       recordLength: this.recordLength,

@@ -226,13 +226,21 @@ export class RemoteClient {
     layout: RecordLayout<T, New, S>,
     options: CreateFileOptions = {},
   ): Promise<void> {
-    const data = encodeCreate(layout.definition(options));
+    const pageSize = options.pageSize ?? (await this.#pageSizeDefault());
+    const data = encodeCreate(layout.definition(options, pageSize));
     const key = Buffer.from(`${path}\0`);
     const length = Uint32Array.of(data.length);
     const number = options.replace === true ? 0 : CREATE_NEW;
     const block = new Uint8Array(BLOCK_SIZE);
     const status = await this.btrcall(Op.CREATE, block, data, length, key, number);
     if (status !== 0) throw this.errorOf(status);
+  }
+
+  /** That of the engine; undefined: it does not say. */
+  async #pageSizeDefault(): Promise<number | undefined> {
+    const settings = await this.administer('settings');
+    const { pageSizeDefault } = settings as { readonly pageSizeDefault?: number };
+    return pageSizeDefault;
   }
 
   /** Opens a file as records of a layout, as `Client.openFile` does. */

@@ -50,6 +50,23 @@ test.each(['idle', 'busy'])('a program that is %s is reached', async (mode) => {
   expect(await json('-statistics', '--root', root)).toMatchObject({ reason: 'no-engine' });
 });
 
+test('frozen, one that never yields and writes in transactions waits for the thaw, and goes on', async () => {
+  const { ended } = await begin('transacting');
+  const records = async (): Promise<number> => {
+    const { files } = (await json('-statistics', '--root', root))['result'] as {
+      files: { path: string; records: number }[];
+    };
+    return files.find(({ path }) => path.endsWith('.lines'))?.records ?? 0;
+  };
+  expect(await json('-freeze', '--root', root)).toMatchObject({ exitCode: 0 });
+  const before = await records();
+  expect(await records()).toBe(before);
+  expect(await json('-thaw', '--root', root)).toMatchObject({ exitCode: 0 });
+  await expect.poll(records, { timeout: 30_000 }).toBeGreaterThan(before);
+  await json('-stop', '--yes', '--root', root);
+  expect((await ended).code).toBe(0);
+}, 60_000);
+
 test('one that does neither yield nor work is named, with the file, in time', async () => {
   const { child } = await begin('stuck');
   const answer = await json('-stat', file, '--wait', '1');

@@ -1,14 +1,14 @@
 /**
  * A program with an engine of its own, as `butil` and other clients meet it.
  *
- *     node --import tsx test/requester/program.ts <root> <file> busy|idle|stuck|writing|yielding|moody
+ *     node --import tsx test/requester/program.ts <root> <file> busy|idle|stuck|writing|yielding|moody|transacting
  *
  * busy: works with the engine and never yields; idle: yields; stuck: does neither; writing: inserts the keys from
  * 2 on, one after the other, and never yields; yielding: the same, and yields; moody: works, and yields for some
- * milliseconds only now and then.
+ * milliseconds only now and then; transacting: inserts keys in transactions of the typed API, and never yields.
  */
 import { writeSync } from 'node:fs';
-import { MicroKernel } from '../../src/index.js';
+import { BtrieveError, defineRecord, integer, key, MicroKernel } from '../../src/index.js';
 import { Op } from '../../src/microkernel/calls/operations.js';
 import { Caller } from '../support/caller.js';
 
@@ -39,6 +39,21 @@ if (mode === 'writing') {
     while (writeNext()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0.2);
   } catch {
     process.exitCode = 1;
+  }
+} else if (mode === 'transacting') {
+  const layout = defineRecord({ n: integer(4), rest: integer(4) }, { keys: { byN: key('n') } });
+  const client = engine.client();
+  const lines = `${file}.lines`;
+  client.createFile(lines, layout);
+  const open = client.openFile(lines, layout);
+  try {
+    for (let n = 1; ; n++) {
+      client.transaction(() => open.insert({ n, rest: n }));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0.2);
+    }
+  } catch (error) {
+    // The engine was stopped: the file is not open any more.
+    process.exitCode = error instanceof BtrieveError && [3, 20].includes(error.status) ? 0 : 1;
   }
 } else if (mode === 'yielding') {
   const timer = setInterval(() => {

@@ -122,6 +122,48 @@ describe('an engine on a disk', () => {
     expect(events.match(/"?\b(?:frozen|thawed|snapshot-not-valid)\b/g)?.length).toBeGreaterThan(4);
   });
 
+  describe('frozen by another process', () => {
+    const LIMIT = { timeoutMs: 40 };
+
+    test('a transaction waits, and is run anew', () => {
+      const client = engine.client();
+      const file = client.openFile(at('a.btr'), Line);
+      let runs = 0;
+      engine.freezeForOthers(LIMIT);
+      const result = client.transaction(() => {
+        runs++;
+        file.insert({ n: 31, text: 'x' });
+        return [...file.scan()].length;
+      });
+      expect([result, runs]).toEqual([21, 2]);
+      expect(client.isInTransaction).toBe(false);
+    });
+
+    test('one that has only to end waits for that', () => {
+      const client = engine.client();
+      const file = client.openFile(at('a.btr'), Line);
+      let runs = 0;
+      client.transaction(() => {
+        runs++;
+        file.insert({ n: 31, text: 'x' });
+        engine.freezeForOthers(LIMIT);
+      });
+      expect([runs, [...file.scan()].length]).toEqual([1, 21]);
+    });
+
+    test('of frozen files of its own the program hears at once, and nothing is left', () => {
+      const client = engine.client();
+      const file = client.openFile(at('a.btr'), Line);
+      engine.freeze();
+      expect(() => client.transaction(() => file.delete('byN', 1))).toThrow(
+        expect.objectContaining(FROZEN) as Error,
+      );
+      expect(client.isInTransaction).toBe(false);
+      engine.thaw();
+      expect([...file.scan()].length).toBe(20);
+    });
+  });
+
   test('stopped, it closes what was closed before', () => {
     const client = engine.client();
     const file = client.openFile(at('a.btr'), Line);

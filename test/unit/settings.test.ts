@@ -85,7 +85,7 @@ describe('values', () => {
         expect(error).toMatchObject({
           status: 160,
           reason: 'setting',
-          expected: `${least} to ${most}`,
+          expected: SETTINGS[name].steps?.join(', ') ?? `${least} to ${most}`,
         });
         expect(error.message).toContain(name);
       }
@@ -277,6 +277,23 @@ describe('an engine', () => {
     engine.configure({ initiationTimeLimitMs: 50 });
     client.endTransaction();
     expect(engine.settings).toMatchObject({ transactionLogging: true, initiationTimeLimitMs: 50 });
+  });
+
+  test('gives new files pages of the size that its setting says', () => {
+    const world = newLogWorld();
+    const client = start(world, { pageSizeDefault: 8192 }).client();
+    const sizeOf = (path: string): number => {
+      const { files } = client.internals;
+      const file = files.open(path, { isExclusive: false, readOnly: true, owner: '' });
+      const { pageSize } = file.definition;
+      files.close(file);
+      return pageSize;
+    };
+    client.createFile('/d/a.dat', Line);
+    client.createFile('/d/b.dat', Line, { pageSize: 1024 });
+    expect(['/d/a.dat', '/d/b.dat'].map(sizeOf)).toEqual([8192, 1024]);
+    const wrong = refusal(() => completeSettings({ pageSizeDefault: 5000 }));
+    expect(wrong.message).toMatch(/pageSizeDefault: there is no such choice.*expected 512, 1024/);
   });
 
   test('gives new files system data as its setting says', () => {

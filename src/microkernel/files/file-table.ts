@@ -79,6 +79,8 @@ interface Entry {
 
 /** More files at a time are status 86. */
 const FILE_LIMIT = 65_535;
+/** Milliseconds between two looks whether files may be written to again; who wants something is heard at once. */
+const REST_MS = 10;
 
 /** The log of the engine, as files use it. */
 export interface FileLog {
@@ -123,6 +125,8 @@ export interface FileTableOptions {
   readonly openOriginal?: OpenOriginal;
   /** For all files: a full index page gives to its neighbours. Default: false. */
   readonly balancesIndexes?: boolean;
+  /** Bytes of a page of new files, where nobody says. Default: 4096. */
+  readonly pageSizeDefault?: number;
   /** Which new files get system data. Default: `if-needed`. */
   readonly systemDataPolicy?: SystemDataPolicy;
 }
@@ -177,6 +181,16 @@ export class FileTable {
     this.gate.openIfDue();
   }
 
+  /** Waits until files may be written to again. False, at once, if that is for this thread itself to bring about. */
+  waitForThaw(): boolean {
+    if (!this.gate.isOthers) return false;
+    while (this.gate.isClosed) {
+      this.boundary.rest(REST_MS);
+      this.gate.openIfDue();
+    }
+    return true;
+  }
+
   /** Files that are open, those of the original engine aside. */
   get files(): readonly OpenFile[] {
     return [...this.#byFile.values()].map(({ file }) => file);
@@ -188,6 +202,11 @@ export class FileTable {
   }
 
   /** For new files of which nobody says whether they have system data. */
+  /** Bytes of a page of new files, where nobody says. */
+  get pageSizeDefault(): number | undefined {
+    return this.#options.pageSizeDefault;
+  }
+
   get systemDataPolicy(): SystemDataPolicy {
     return this.#options.systemDataPolicy ?? 'if-needed';
   }

@@ -12,14 +12,16 @@ export class WriteGate {
   /** Told when the limit has passed; it opens the gate. */
   onLimit: (() => void) | undefined;
   #until: number | undefined;
+  #isOthers = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** For so many milliseconds. */
-  close(limitMs: number): void {
+  /** For so many milliseconds; `byOthers`: on behalf of another process. */
+  close(limitMs: number, byOthers: boolean): void {
     this.#until = this.#clock.monotonic() + limitMs;
+    this.#isOthers = byOthers;
   }
 
   open(): void {
@@ -28,6 +30,11 @@ export class WriteGate {
 
   get isClosed(): boolean {
     return this.#until !== undefined;
+  }
+
+  /** Whether another process opens it, or has: who closed it himself would wait for himself. */
+  get isOthers(): boolean {
+    return this.#isOthers;
   }
 
   /** When it opens by itself, in milliseconds of the monotonic clock; undefined if it is open. */
