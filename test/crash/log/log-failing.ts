@@ -235,6 +235,7 @@ function goOn(player: LogPlayer, status: number, counts: LogFailingCounts): void
   if (status !== Status.DISKFULL) return;
   const history = player.history;
   player.history = history.from(history.files);
+  player.abortTransactions();
   const client = player.client('late');
   try {
     for (const path of history.files.keys()) {

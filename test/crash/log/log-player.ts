@@ -122,6 +122,7 @@ export class LogPlayer {
   readonly #ports: ReturnType<typeof testPorts>;
   #engine: MicroKernel | undefined;
   #serial: number;
+  readonly #clients: LogClient[] = [];
 
   /** `seen` is the disk as the engine sees it, if that is not the disk itself. */
   constructor(disk: SimFileSystem, history: History, options: PlayerOptions, seen?: FileSystem) {
@@ -172,7 +173,14 @@ export class LogPlayer {
   }
 
   client(name = 'client'): LogClient {
-    return new LogClient(this, this.engine.client({ name }));
+    const client = new LogClient(this, this.engine.client({ name }));
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** What programs do that are refused in the middle of a transaction, and give it up. */
+  abortTransactions(): void {
+    for (const client of this.#clients) if (client.client.isInTransaction) client.abort();
   }
 
   pick(count: number): number {

@@ -536,9 +536,7 @@ const INDEX_FAULTS: readonly RecordFault[] = [
   {
     name: 'new index leaves out the end of each batch',
     file: INDEXES,
-    edits: [
-      { find: 'order.subarray(from, from + BATCH)', put: 'order.subarray(from, from + BATCH - 1)' },
-    ],
+    edits: [{ find: 'of order.subarray(from, end)', put: 'of order.subarray(from, end - 1)' }],
     why: 'every record is in the index',
     first: 'index made, unique',
   },
