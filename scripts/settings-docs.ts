@@ -31,7 +31,9 @@ function grouped(value: number): string {
 function range(description: SettingDescription): string {
   const { kind, least, most, steps } = description;
   if (kind === 'switch') return 'on, off';
-  return kind === 'number' && steps === undefined ? `${grouped(least)} to ${grouped(most)}` : rangeOf(description);
+  return kind === 'number' && steps === undefined
+    ? `${grouped(least)} to ${grouped(most)}`
+    : rangeOf(description);
 }
 
 function usual(name: string, { usual: value }: SettingDescription): string {

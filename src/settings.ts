@@ -261,7 +261,7 @@ function assertValue(name: keyof Settings, value: unknown, file?: string): void 
 }
 
 function valueProblem(description: SettingDescription, value: unknown): string | undefined {
-  const { kind, least, most, choices = [], steps } = description;
+  const { kind, choices = [] } = description;
   switch (kind) {
     case 'switch':
       return typeof value === 'boolean' ? undefined : 'it is on or off';
@@ -269,13 +269,18 @@ function valueProblem(description: SettingDescription, value: unknown): string |
       return typeof value === 'string' && !value.includes('\0') ? undefined : 'it is a path';
     case 'choice':
       return choices.includes(value as string) ? undefined : 'there is no such choice';
-    case 'number': {
-      const isNumber = typeof value === 'number' && Number.isInteger(value);
-      const isInRange = isNumber && value >= least && value <= most;
-      if (!isInRange) return 'the value is out of range';
-      return steps?.includes(value) === false ? 'there is no such choice' : undefined;
-    }
+    case 'number':
+      return numberProblem(description, value);
   }
+}
+
+function numberProblem(
+  { least, most, steps }: SettingDescription,
+  value: unknown,
+): string | undefined {
+  const isNumber = typeof value === 'number' && Number.isInteger(value);
+  if (!isNumber || value < least || value > most) return 'the value is out of range';
+  return steps?.includes(value) === false ? 'there is no such choice' : undefined;
 }
 
 function refusal(
