@@ -126,11 +126,20 @@ export function* listArchive(
       if (!isWanted(entry, query)) continue;
       const plain = entry.kind === 'transaction' ? keys.changesOf(entry) : undefined;
       if (entry.kind === 'transaction' && plain === undefined) onSealed?.(entry);
+      if (lacks(plain, query.bytes)) continue;
       const listed = listedOf(place, entry, plain, query);
       if (listed !== undefined) yield listed;
     }
     if (onProgress !== undefined) before += totalSize(files, [segment]);
   }
+}
+
+/**
+ * What is in no part of an entry is in no record of it. Most entries end here: making their heads first took
+ * four fifths of the time of a search.
+ */
+function lacks(plain: Uint8Array | undefined, wanted: Uint8Array | undefined): boolean {
+  return wanted !== undefined && plain !== undefined && !view(plain).includes(view(wanted));
 }
 
 /** Throws 114 if it is no segment, `DiskError`. */
@@ -169,13 +178,13 @@ function isWorkWanted(entry: ArchivedTransaction | ArchivedStructure, query: Arc
 
 /** Undefined if nothing of it is wanted. */
 function listedOf(
-  place: Pick<ListedEntry, 'segment' | 'timeline'>,
+  { segment, timeline }: Pick<ListedEntry, 'segment' | 'timeline'>,
   entry: ArchiveEntry,
   plain: Uint8Array | undefined,
   query: ArchiveQuery,
 ): ListedEntry | undefined {
   const { changeSeq } = entry;
-  const head = { ...place, changeSeq, time: new Date(entry.time).toISOString() };
+  const head = { segment, timeline, changeSeq, time: new Date(entry.time).toISOString() };
   const nothing = { changes: [], isSealed: false, participants: [] };
   switch (entry.kind) {
     case 'transaction':
@@ -208,9 +217,6 @@ function listedTransaction(
   const { isTransaction, client, lsn, participants } = entry;
   const isNarrow = query.operation !== undefined || query.bytes !== undefined;
   const isSealed = plain === undefined;
-  // What is in no part of it is in no record of it.
-  if (query.bytes !== undefined && plain !== undefined && !has(plain, query.bytes))
-    return undefined;
   const changes = isSealed ? [] : changesOf(head.segment, plain, entry, query);
   if (isNarrow && changes.length === 0) return undefined;
   return {
@@ -245,17 +251,13 @@ function changesOf(
   return listed;
 }
 
-function has(bytes: Uint8Array, wanted: Uint8Array): boolean {
-  return view(bytes, 0, bytes.length).includes(view(wanted, 0, wanted.length));
-}
-
-function view(bytes: Uint8Array, from: number, length: number): Buffer {
+function view(bytes: Uint8Array, from = 0, length = bytes.length): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset + from, length);
 }
 
 function hasBytes(change: Change, bytes: Uint8Array, wanted: Uint8Array): boolean {
   const { beforeAt, beforeSize, afterAt, afterSize } = change;
-  const part = view(wanted, 0, wanted.length);
+  const part = view(wanted);
   return (
     view(bytes, beforeAt, beforeSize).includes(part) ||
     view(bytes, afterAt, afterSize).includes(part)
