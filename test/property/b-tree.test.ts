@@ -23,6 +23,7 @@ interface Life {
   readonly keyWords: number;
   readonly order: RowOrder;
   readonly balanced: boolean;
+  readonly isNumeric: boolean;
   readonly pattern: 'random' | 'ascending' | 'descending' | 'groups' | 'shrink';
   readonly spread: number;
   readonly steps: number;
@@ -67,8 +68,9 @@ class Twin {
   }
 
   #tree(): BTree {
-    const { keyWords, order, balanced } = this.life;
-    return new BTree(this.file, { key: 3, root: this.#root, keyWords, order, balanced });
+    const { keyWords, order, balanced, isNumeric } = this.life;
+    const shape = { key: 3, root: this.#root, keyWords, order, balanced, isNumeric };
+    return new BTree(this.file, shape);
   }
 
   #number(limit: number): number {
@@ -285,6 +287,7 @@ it(`an index equals a sorted list (${RUNS} lives, seed ${SEED})`, () => {
         keyWords: fc.constantFrom(1, 2, 5, 19),
         order: fc.constantFrom<RowOrder>('unique', 'linked', 'repeating'),
         balanced: fc.boolean(),
+        isNumeric: fc.boolean(),
         pattern: fc.constantFrom<Life['pattern']>(
           'random',
           'ascending',
@@ -307,7 +310,8 @@ it('pages are full after an ascending load', () => {
   const file = where.open();
   file.prepare();
   const root = BTree.plant(file);
-  const tree = new BTree(file, { key: 0, root, keyWords: 2, order: 'unique', balanced: false });
+  const more = { order: 'unique', balanced: false, isNumeric: true } as const;
+  const tree = new BTree(file, { key: 0, root, keyWords: 2, ...more });
   const row = new Int32Array(3);
   for (let value = 0; value < 100_000; value++) {
     file.prepare();

@@ -28,7 +28,7 @@ import {
 import { slotLayout, type SlotLayout } from '../definition/slot-layout.js';
 import { KeyCodec } from '../keys/key-codec.js';
 import { allowsDuplicates, KEY_FLAG, type KeyDefinition } from '../keys/key-definition.js';
-import { KEY_TYPE } from '../keys/key-types.js';
+import { isWholeNumber, KEY_TYPE } from '../keys/key-types.js';
 import type { PageCache } from '../page-cache.js';
 import { PageCipher } from '../page-cipher.js';
 import { PageFile, type LogOfPages, type PageFileSettings } from '../page-file.js';
@@ -399,6 +399,7 @@ export class OpenFile {
       keyWords: codec.wordCount,
       order: orderOf(definition, stored),
       balanced: this.#balancesIndexes || hasFlag(file, FILE_FLAG.BALANCED),
+      isNumeric: isWholeNumber(definition.segments[0]?.type ?? -1),
     });
     const sequenceAt = stored.sequence < 0 ? -1 : (this.#layout.sequences[stored.sequence] ?? -1);
     return new FileKey(definition, codec, tree, sequenceAt);

@@ -43,6 +43,17 @@ export const KEY_TYPE = Object.freeze({
   NULL_INDICATOR: 255,
 });
 
+/** Types whose values, normalised, are whole numbers: as far apart in an index as they are as numbers. */
+const WHOLE_NUMBERS: ReadonlySet<number> = new Set([
+  ...[KEY_TYPE.INTEGER, KEY_TYPE.UNSIGNED, KEY_TYPE.AUTOINCREMENT, KEY_TYPE.CURRENCY],
+  ...[KEY_TYPE.DATE, KEY_TYPE.TIME, KEY_TYPE.TIMESTAMP, KEY_TYPE.AUTOTIMESTAMP],
+  ...[KEY_TYPE.TIMESTAMP2, KEY_TYPE.GUID],
+]);
+
+export function isWholeNumber(code: number): boolean {
+  return WHOLE_NUMBERS.has(code);
+}
+
 /** Longest key, and so longest segment. */
 export const KEY_LENGTH_MAX = 255;
 

@@ -29,6 +29,7 @@ import {
   compareRow,
   COUNT_WORD,
   fromOrderedWord,
+  guessRow,
   HEADER_WORDS,
   LEVEL_WORD,
   lowerBound,
@@ -49,6 +50,8 @@ export interface TreeShape {
   readonly order: RowOrder;
   /** Fill neighbours before a page is split. */
   readonly balanced: boolean;
+  /** Its values begin with numbers: where a row is can be guessed. */
+  readonly isNumeric: boolean;
 }
 
 /** Deeper than any tree of 2^32 rows with two children to a page. */
@@ -79,6 +82,7 @@ export class BTree {
   slot = 0;
   frame = 0;
   readonly #view: PageView;
+  readonly #isNumeric: boolean;
   /** The way of the last descent, by level: the page, and the row taken. */
   readonly #pages = new Int32Array(MAX_LEVELS);
   readonly #slots = new Int32Array(MAX_LEVELS);
@@ -100,6 +104,7 @@ export class BTree {
   constructor(view: PageView, shape: TreeShape) {
     this.#view = view;
     this.shape = shape;
+    this.#isNumeric = shape.isNumeric;
     const sequenceWords = shape.order === 'linked' ? 2 : 0;
     this.rowWords = shape.keyWords + sequenceWords + 1;
     this.orderWords = shape.order === 'repeating' ? this.rowWords : this.rowWords - 1;
@@ -888,7 +893,9 @@ export class BTree {
     n: number,
   ): number {
     const first = this.#rowAt(frame, 0, stride);
-    return lowerBound(this.#slab(frame).words, first, stride, low, count, probe, n);
+    const { words } = this.#slab(frame);
+    const guess = this.#isNumeric ? guessRow(words, first, stride, low, count, probe, n) : -1;
+    return lowerBound(words, first, stride, low, count, probe, n, guess);
   }
 
   #upper(
@@ -900,7 +907,9 @@ export class BTree {
     n: number,
   ): number {
     const first = this.#rowAt(frame, 0, stride);
-    return upperBound(this.#slab(frame).words, first, stride, low, count, probe, n);
+    const { words } = this.#slab(frame);
+    const guess = this.#isNumeric ? guessRow(words, first, stride, low, count, probe, n) : -1;
+    return upperBound(words, first, stride, low, count, probe, n, guess);
   }
 
   #makeRoom(frame: number, slot: number, rows: number, stride: number): void {

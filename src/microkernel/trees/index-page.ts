@@ -47,7 +47,45 @@ export function compareRow(words: Int32Array, at: number, probe: Int32Array, n: 
   return 0;
 }
 
-/** The first row from `low` on that is not less than the probe in its first `n` words. */
+/** Fewer rows are searched by halves at once: they are in some few lines of the processor's cache. */
+const FEW_ROWS = 16;
+/** Rows beside a guessed one that are looked at next. */
+const NEAR_ROWS = 8;
+
+/**
+ * A place in a page to look at first for rows that begin with numbers, by the first word that not all of them have
+ * in common; -1 if it is not worth it. In a large file each place that is looked at is a wait for memory: a guess
+ * leaves three of eight, and a read by an integer of a million takes 0.8 of the time. Text is spread too
+ * unevenly: it took 1.05.
+ */
+export function guessRow(
+  words: Int32Array,
+  first: number,
+  stride: number,
+  low: number,
+  count: number,
+  probe: Int32Array,
+  n: number,
+): number {
+  if (count - low <= FEW_ROWS) return -1;
+  const head = first + low * stride;
+  const tail = first + (count - 1) * stride;
+  for (let i = 0; i < n; i++) {
+    const least = words[head + i]!;
+    const most = words[tail + i]!;
+    const wanted = probe[i]!;
+    if (wanted <= least) {
+      if (wanted < least || least !== most) return low;
+    } else if (wanted >= most) return count - 1;
+    else return low + Math.floor(((wanted - least) / (most - least)) * (count - 1 - low));
+  }
+  return -1;
+}
+
+/**
+ * The first row from `low` on that is not less than the probe in its first `n` words. `guess` is a row to be looked at
+ * first, or -1.
+ */
 export function lowerBound(
   words: Int32Array,
   first: number,
@@ -56,20 +94,30 @@ export function lowerBound(
   count: number,
   probe: Int32Array,
   n: number,
+  guess: number,
 ): number {
   let high = count;
+  let middle = guess < 0 ? (low + high) >>> 1 : guess;
+  let isNear = guess >= 0;
   const wanted = probe[0]!;
   while (low < high) {
-    const middle = (low + high) >>> 1;
     const at = first + middle * stride;
     const word = words[at]!;
-    if (word < wanted || (word === wanted && compareRow(words, at, probe, n) < 0)) low = middle + 1;
-    else high = middle;
+    if (word < wanted || (word === wanted && compareRow(words, at, probe, n) < 0)) {
+      low = middle + 1;
+      middle = (low + high) >>> 1;
+      if (isNear) middle = Math.min(middle, low + NEAR_ROWS);
+    } else {
+      high = middle;
+      middle = (low + high) >>> 1;
+      if (isNear) middle = Math.max(middle, high - NEAR_ROWS);
+    }
+    isNear = false;
   }
   return low;
 }
 
-/** The first row from `low` on that is greater than the probe in its first `n` words. */
+/** The same, of the first row that is greater than the probe. */
 export function upperBound(
   words: Int32Array,
   first: number,
@@ -78,15 +126,25 @@ export function upperBound(
   count: number,
   probe: Int32Array,
   n: number,
+  guess: number,
 ): number {
   let high = count;
+  let middle = guess < 0 ? (low + high) >>> 1 : guess;
+  let isNear = guess >= 0;
   const wanted = probe[0]!;
   while (low < high) {
-    const middle = (low + high) >>> 1;
     const at = first + middle * stride;
     const word = words[at]!;
-    if (word > wanted || (word === wanted && compareRow(words, at, probe, n) > 0)) high = middle;
-    else low = middle + 1;
+    if (word > wanted || (word === wanted && compareRow(words, at, probe, n) > 0)) {
+      high = middle;
+      middle = (low + high) >>> 1;
+      if (isNear) middle = Math.max(middle, high - NEAR_ROWS);
+    } else {
+      low = middle + 1;
+      middle = (low + high) >>> 1;
+      if (isNear) middle = Math.min(middle, low + NEAR_ROWS);
+    }
+    isNear = false;
   }
   return low;
 }
