@@ -819,7 +819,7 @@ export class MicroKernel {
     }
   }
 
-  /** The same in steps; `return` ends it early. */
+  /** The same in steps; `return` ends it early. As long as it has not ended the transaction log keeps its segments. */
   *rollForwardSteps(
     paths: readonly string[],
     options: RollForwardOptions = {},
@@ -852,7 +852,13 @@ export class MicroKernel {
       all,
       options,
     );
-    return yield* this.#freezing.without(work);
+    // Between two steps the log goes on, and nobody else needs what this one reads.
+    log.hold();
+    try {
+      return yield* this.#freezing.without(work);
+    } finally {
+      log.letGo();
+    }
   }
 
   /** What the transaction log has just now, on disk. Throws 18, 38. */

@@ -19,7 +19,13 @@ import {
   type ArchivedTransaction,
   type ArchiveEntry,
 } from './archive-reader.js';
-import { notALog, readArchiveHead, type ArchiveHead } from './archive-segment.js';
+import {
+  noLog,
+  notALog,
+  placeOfSegment,
+  readArchiveHead,
+  type ArchiveHead,
+} from './archive-segment.js';
 
 /** What changes of records are called. */
 export type ListedOperation = 'insert' | 'update' | 'delete' | 'patch';
@@ -108,29 +114,44 @@ export function segmentsOf(files: FileSystem, log: string, uuid?: Uint8Array): s
   });
 }
 
-/** What a log holds, in order. Throws 114 at damage, after what lies before it. */
+/** What a log holds, in order. Throws 114 at damage, after what lies before it, and 113 if it is removed meanwhile. */
 export function* listArchive(
   files: FileSystem,
   segments: readonly string[],
   query: ArchiveQuery = {},
-  { owners = [], onSealed, onProgress }: ListingKeys = {},
+  keys: ListingKeys = {},
 ): Generator<ListedEntry, void, undefined> {
+  const { onProgress } = keys;
   const total = onProgress === undefined ? 0 : totalSize(files, segments);
+  // A segment may have another name by the time it is read.
+  const known = segments.map((path) => ({ path, head: readArchiveHead(files, path) }));
   let before = 0;
-  for (const segment of segments) {
-    const { uuid, timeline } = headOf(files, segment);
-    const place = { segment, timeline };
-    const keys = new ArchiveKeys(uuid, owners);
+  for (const { path, head } of known) {
+    if (typeof head === 'string') throw notALog(path, 0, head);
+    const segment = placeOfSegment(files, path, head);
+    if (segment === undefined) throw noLog(path);
     const onRead = (end: number): void => onProgress?.(before + end, total);
-    for (const entry of archiveEntries(files, segment, { onRead })) {
-      if (!isWanted(entry, query)) continue;
-      const plain = entry.kind === 'transaction' ? keys.changesOf(entry) : undefined;
-      if (entry.kind === 'transaction' && plain === undefined) onSealed?.(entry);
-      if (lacks(plain, query.bytes)) continue;
-      const listed = listedOf(place, entry, plain, query);
-      if (listed !== undefined) yield listed;
-    }
+    yield* listSegment(files, { segment, head }, query, { ...keys, onRead });
     if (onProgress !== undefined) before += totalSize(files, [segment]);
+  }
+}
+
+function* listSegment(
+  files: FileSystem,
+  { segment, head }: { readonly segment: string; readonly head: ArchiveHead },
+  query: ArchiveQuery,
+  { owners = [], onSealed, onRead }: ListingKeys & { readonly onRead: (end: number) => void },
+): Generator<ListedEntry, void, undefined> {
+  const { uuid, timeline } = head;
+  const place = { segment, timeline };
+  const keys = new ArchiveKeys(uuid, owners);
+  for (const entry of archiveEntries(files, segment, { onRead })) {
+    if (!isWanted(entry, query)) continue;
+    const plain = entry.kind === 'transaction' ? keys.changesOf(entry) : undefined;
+    if (entry.kind === 'transaction' && plain === undefined) onSealed?.(entry);
+    if (lacks(plain, query.bytes)) continue;
+    const listed = listedOf(place, entry, plain, query);
+    if (listed !== undefined) yield listed;
   }
 }
 
@@ -140,13 +161,6 @@ export function* listArchive(
  */
 function lacks(plain: Uint8Array | undefined, wanted: Uint8Array | undefined): boolean {
   return wanted !== undefined && plain !== undefined && !view(plain).includes(view(wanted));
-}
-
-/** Throws 114 if it is no segment, `DiskError`. */
-function headOf(files: FileSystem, segment: string): ArchiveHead {
-  const head = readArchiveHead(files, segment);
-  if (typeof head === 'string') throw notALog(segment, 0, head);
-  return head;
 }
 
 /** Bytes of segments. */

@@ -123,6 +123,26 @@ export function readArchiveHead(files: FileSystem, path: string): ArchiveHead | 
   }
 }
 
+/**
+ * Where a segment is by now that was at `path` a moment before: it gets the name of a finished one when the log is cut for
+ * a backup, and another one takes its place. Undefined if it is gone. Throws `DiskError`.
+ */
+export function placeOfSegment(
+  files: FileSystem,
+  path: string,
+  known: Pick<ArchiveHead, 'uuid' | 'timeline' | 'afterChangeSeq' | 'createdAt'>,
+): string | undefined {
+  const isIt = (place: string): boolean => {
+    if (!files.exists(place)) return false;
+    const head = readArchiveHead(files, place);
+    if (typeof head === 'string' || Buffer.compare(head.uuid, known.uuid) !== 0) return false;
+    const { timeline, afterChangeSeq, createdAt } = head;
+    const isSame = afterChangeSeq === known.afterChangeSeq && createdAt === known.createdAt;
+    return isSame && timeline === known.timeline;
+  };
+  return isIt(path) ? path : finishedSegments(files, path).find(isIt);
+}
+
 /** 114, naming file and offset. */
 export function notALog(path: string, offset: number, message: string): BtrieveError {
   return new BtrieveError(
@@ -132,7 +152,8 @@ export function notALog(path: string, offset: number, message: string): BtrieveE
   );
 }
 
-function noLog(path: string, cause?: unknown): BtrieveError {
+/** 113. */
+export function noLog(path: string, cause?: unknown): BtrieveError {
   return new BtrieveError(Status.ARCH_LOGFILE_NOT_FOUND, 'there is no archival log', {
     reason: 'archive-missing',
     file: path,

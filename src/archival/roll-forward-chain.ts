@@ -24,6 +24,7 @@ import type {
   ArchiveEntry,
   ArchiveSegmentInfo,
 } from './archive-reader.js';
+import { placeOfSegment } from './archive-segment.js';
 
 /** How archival logs are read. */
 export interface ArchiveSource {
@@ -306,6 +307,14 @@ export function isCounted(
   return entry.kind === 'transaction' || entry.kind === 'steps';
 }
 
+/** Where a segment is by now. Throws 148 if it is gone, `DiskError`. */
+function whereIs(files: FileSystem, segment: ArchiveSegmentInfo): string {
+  const place = placeOfSegment(files, segment.path, segment);
+  if (place !== undefined) return place;
+  const message = 'the archival log was removed or replaced while it was read';
+  throw refusal('log-gone', segment.path, message);
+}
+
 /**
  * The entries of a chain above a number of the file, in order; what two segments have is there once. Changes
  * are good until the next entry is asked for. Throws 114 where a segment is damaged.
@@ -320,9 +329,11 @@ export function* chainEntries(
   let at = after;
   let time = 0;
   for (const step of chain.steps) {
-    for (const { path, lastChangeSeq, damage } of step.segments) {
+    for (const segment of step.segments) {
+      const { path, lastChangeSeq, damage } = segment;
       if (lastChangeSeq < at && damage === undefined) continue;
-      for (const entry of source.archiveEntries(files, path, { afterChangeSeq: at })) {
+      const place = whereIs(files, segment);
+      for (const entry of source.archiveEntries(files, place, { afterChangeSeq: at })) {
         const { changeSeq } = entry;
         const counts = isCounted(entry);
         if (changeSeq > step.upTo) break;

@@ -22,7 +22,13 @@ import { lookAtFile } from '../logging/file-standing.js';
 import { ArchiveKeys, ownerNeeded } from './archive-keys.js';
 import type { ArchivedStructure, ArchivedTransaction } from './archive-reader.js';
 import { DumpFile, type DumpOptions } from './dump-file.js';
-import { chainEntries, isCounted, type ChainStep, type FileStand } from './roll-forward-chain.js';
+import {
+  chainEntries,
+  isCounted,
+  refusal,
+  type ChainStep,
+  type FileStand,
+} from './roll-forward-chain.js';
 import { planRollForward } from './roll-forward-plan.js';
 import {
   isRefused,
@@ -369,15 +375,21 @@ class RollForward {
     this.#done += entry.count;
   }
 
-  /** What takes the number of a file on, from where it is. */
-  *#entries({ chain, stand, to }: FilePlan) {
+  /** What takes the number of a file on, from where it is. Throws 148 if the log has not what was planned. */
+  *#entries({ file, chain, stand, to }: FilePlan) {
     const { files, source, tail } = this.#parts;
-    for (const each of chainEntries(files, source, chain, stand.changeSeq, tail)) {
+    let at = stand.changeSeq;
+    for (const each of chainEntries(files, source, chain, at, tail)) {
       const { entry, step, path } = each;
       if (!isCounted(entry)) continue;
-      if (entry.changeSeq > to.changeSeq) return;
+      const first = entry.kind === 'steps' ? entry.firstChangeSeq : entry.changeSeq;
+      if (first > at + 1 || entry.changeSeq > to.changeSeq) break;
+      at = entry.changeSeq;
       yield { entry, step, path };
     }
+    if (at >= to.changeSeq) return;
+    const message = `after change ${at} the log has not what it had a moment before; begin again`;
+    throw refusal('log-changed', file, message);
   }
 
   /** Before the file gets the first of it. */

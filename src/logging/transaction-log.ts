@@ -126,6 +126,8 @@ export class TransactionLog implements ChangeLog {
   #groupLsn = 0;
   /** Somebody has been told what is lost, and wants it no more. */
   #hasGivenUp = false;
+  /** Who reads segments in steps. */
+  #readers = 0;
   /** Files that are open and logged. */
   readonly #files = new Set<LoggedFile>();
   /** Has files written that hold old segments. */
@@ -689,9 +691,19 @@ export class TransactionLog implements ChangeLog {
     return needed;
   }
 
+  /** Somebody reads the segments that there are, in several steps: they stay until `letGo`, one for each. */
+  hold(): void {
+    this.#readers++;
+  }
+
+  letGo(): void {
+    this.#readers--;
+    this.#release();
+  }
+
   /** What no file needs goes. Whether the state was written. */
   #release(): boolean {
-    if (this.#failure !== undefined) return false;
+    if (this.#failure !== undefined || this.#readers > 0) return false;
     const first = this.#isDamaged ? this.#keptCount() : 0;
     const needed = this.#neededFrom(this.#past[first - 1]?.lastLsn ?? 0);
     let count = first;
