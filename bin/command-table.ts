@@ -240,9 +240,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     operands: [
       SOURCE,
       word('page', 'its place in the file, from 0; d5: data page 5, o5: index or variable page 5'),
+      optional(word('number', 'the same behind the word page')),
     ],
     owners: 1,
-    examples: ['butil -dump orders.btr 7', 'butil -dump orders.btr d0'],
+    usage: 'sourceFile [page] number [-O<owner|*>]',
+    examples: ['butil -dump orders.btr 7', 'butil -dump orders.btr page d0'],
     load: async () => (await import('./commands/dump.js')).command,
   },
   {

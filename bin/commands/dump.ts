@@ -7,7 +7,7 @@ const ROW = 16;
 
 export async function command(session: Session): Promise<Outcome> {
   const file = session.operand(0);
-  const choice = choiceOf(session, session.operand(1));
+  const choice = choiceOf(session, pageWord(session));
   const dump = dumpPage(file, choice, await session.owner(0, file));
   const { bytes, ...rest } = dump;
   const hex = Buffer.from(bytes).toString('hex');
@@ -17,6 +17,17 @@ export async function command(session: Session): Promise<Outcome> {
     result: { file, ...rest, bytes: hex },
     text: describe(file, dump),
   };
+}
+
+/** `-dump file 7` and `-dump file page 7` are the same. */
+function pageWord(session: Session): string {
+  const [first, second] = [session.operand(1), session.optional(2)];
+  const isNamed = first.toLowerCase() === 'page';
+  if (isNamed && second === undefined) throw session.wrong('the number of the page is missing');
+  if (!isNamed && second !== undefined) {
+    throw session.wrong(`${second}: there is nothing more to be given`);
+  }
+  return second ?? first;
 }
 
 function choiceOf(session: Session, word: string): PageChoice {

@@ -188,6 +188,16 @@ describe('-dump and -events', () => {
     expect(bad.code).toBe(1);
     expect(bad.out).toContain('which is wrong: the page is damaged');
     expect((await run(['-dump', file, '0'])).out).toContain('File control record');
+    expect((await run(['-dump', file, 'page', '0'])).out).toContain('File control record');
+    for (const [words, complaint] of [
+      [['page'], 'the number of the page is missing'],
+      [['0', '1'], '1: there is nothing more to be given'],
+      [['page', 'x'], 'page must be a number, or one behind d or o: x'],
+    ] as const) {
+      const { code, out } = await run(['-dump', file, ...words]);
+      expect(code).toBe(3);
+      expect(out).toContain(complaint);
+    }
     await run(['-setowner', file, '-Opam', '0']);
     expect((await run(['-dump', file, '0'])).out).toContain('error = 51.');
     expect((await run(['-dump', file, '0', '-Opam'])).code).toBe(0);
