@@ -812,11 +812,7 @@ export class MicroKernel {
     options: RollForwardOptions = {},
     onProgress?: (step: RollForwardStep) => void,
   ): RollForwardResult {
-    const steps = this.rollForwardSteps(paths, options);
-    for (let step = steps.next(); ; step = steps.next()) {
-      if (step.done === true) return step.value;
-      onProgress?.(step.value);
-    }
+    return runSteps(this.rollForwardSteps(paths, options), onProgress);
   }
 
   /** The same in steps; `return` ends it early. As long as it has not ended the transaction log keeps its segments. */
@@ -840,6 +836,7 @@ export class MicroKernel {
         ...{ files, events, ports: this.#ports, source: ARCHIVE, table: this.#files },
         tail: archiveOnly ? undefined : TransactionLogTail.read(files, log),
         ...{ logs, logFor, upToDamage },
+        isInUse: (path) => this.#archive.isInUse(path),
         timelines: typeof timeline === 'number' ? [timeline] : timeline,
         owners: options.owners ?? [],
         rootKey: () => rootKey(this.#ports, this.root),

@@ -124,9 +124,10 @@ export function* listArchive(
   const { onProgress } = keys;
   const total = onProgress === undefined ? 0 : totalSize(files, segments);
   // A segment may have another name by the time it is read.
-  const known = segments.map((path) => ({ path, head: readArchiveHead(files, path) }));
+  const known = segments.map((path) => ({ path, head: headOf(files, path) }));
   let before = 0;
   for (const { path, head } of known) {
+    if (head === undefined) throw noLog(path);
     if (typeof head === 'string') throw notALog(path, 0, head);
     const segment = placeOfSegment(files, path, head);
     if (segment === undefined) throw noLog(path);
@@ -145,7 +146,7 @@ function* listSegment(
   const { uuid, timeline } = head;
   const place = { segment, timeline };
   const keys = new ArchiveKeys(uuid, owners);
-  for (const entry of archiveEntries(files, segment, { onRead })) {
+  for (const entry of archiveEntries(files, segment, { onRead, segment: head })) {
     if (!isWanted(entry, query)) continue;
     const plain = entry.kind === 'transaction' ? keys.changesOf(entry) : undefined;
     if (entry.kind === 'transaction' && plain === undefined) onSealed?.(entry);
@@ -161,6 +162,11 @@ function* listSegment(
  */
 function lacks(plain: Uint8Array | undefined, wanted: Uint8Array | undefined): boolean {
   return wanted !== undefined && plain !== undefined && !view(plain).includes(view(wanted));
+}
+
+/** Undefined if the segment has gone meanwhile. */
+function headOf(files: FileSystem, path: string): ArchiveHead | string | undefined {
+  return files.exists(path) ? readArchiveHead(files, path) : undefined;
 }
 
 /** Bytes of segments. */

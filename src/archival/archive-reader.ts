@@ -23,7 +23,15 @@ import {
   type ArchiveEntry,
   type ArchiveRecord,
 } from './archive-records.js';
-import { archiveSeed, decodeArchiveHead, notALog, type ArchiveHead } from './archive-segment.js';
+import {
+  archiveSeed,
+  decodeArchiveHead,
+  isSameSegment,
+  noLog,
+  notALog,
+  type ArchiveHead,
+  type SegmentIdentity,
+} from './archive-segment.js';
 
 export { findSegments } from './archive-segment.js';
 export type {
@@ -39,6 +47,8 @@ export type {
 export interface ArchiveSegmentInfo {
   readonly path: string;
   readonly uuid: Uint8Array;
+  /** Which of those that begin alike. */
+  readonly nonce: Uint8Array;
   readonly timeline: number;
   readonly timelineParent: number;
   readonly timelineLeftAt: number;
@@ -62,6 +72,8 @@ export interface ArchiveRange {
   readonly afterChangeSeq?: number;
   /** Entries above this one are left out. */
   readonly upTo?: number;
+  /** Which segment is meant: another one, that has got its name meanwhile, is 113. */
+  readonly segment?: SegmentIdentity;
   /** Told after each frame where it ended, in bytes from the beginning of the segment. */
   readonly onRead?: (end: number) => void;
 }
@@ -103,12 +115,13 @@ function exhaust(each: Iterable<unknown>): void {
 }
 
 function infoOf(path: string, walk: ArchiveWalk): ArchiveSegmentInfo {
-  const { uuid, timeline, timelineParent, timelineLeftAt, afterChangeSeq, createdAt } = walk.head;
+  const { uuid, nonce, timeline, timelineParent, timelineLeftAt } = walk.head;
+  const { afterChangeSeq, createdAt } = walk.head;
   const { damage, createdOver } = walk;
   const isWhole = walk.end === walk.size;
   return {
     path,
-    ...{ uuid, timeline, timelineParent, timelineLeftAt, afterChangeSeq, createdAt },
+    ...{ uuid, nonce, timeline, timelineParent, timelineLeftAt, afterChangeSeq, createdAt },
     lastChangeSeq: walk.lastChangeSeq,
     lastTime: walk.lastTime,
     bytes: walk.end,
@@ -126,11 +139,11 @@ function infoOf(path: string, walk: ArchiveWalk): ArchiveSegmentInfo {
 export function* archiveEntries(
   files: FileSystem,
   path: string,
-  { afterChangeSeq = -1, upTo = Infinity, onRead }: ArchiveRange = {},
+  { afterChangeSeq = -1, upTo = Infinity, segment, onRead }: ArchiveRange = {},
 ): Generator<ArchiveEntry, void, undefined> {
   const handle = files.open(path, 'read');
   try {
-    const walk = new ArchiveWalk(handle, path);
+    const walk = new ArchiveWalk(handle, path, segment);
     const gap = gapBefore(walk.head);
     if (gap !== undefined && gap.lastChangeSeq > afterChangeSeq && gap.changeSeq <= upTo) yield gap;
     for (const { at, frame, records } of walk.frames()) {
@@ -190,12 +203,13 @@ export class ArchiveWalk {
   #total = 0;
   #piecesAt = 0;
 
-  /** Throws 114 if it is no segment. */
-  constructor(handle: FileHandle, path: string) {
+  /** Throws 114 if it is no segment, and 113 if it is not the one that is meant. */
+  constructor(handle: FileHandle, path: string, meant?: SegmentIdentity) {
     const bytes = new Uint8Array(ARCHIVE_HEAD_SIZE);
     const count = readFully(handle, bytes, 0, bytes.length, 0);
     const head = decodeArchiveHead(bytes.subarray(0, count));
     if (typeof head === 'string') throw notALog(path, 0, head);
+    if (meant !== undefined && !isSameSegment(head, meant)) throw noLog(path);
     this.head = head;
     this.#reader = new ArchiveFrameReader(handle, archiveSeed(head));
     this.size = this.#reader.size;

@@ -123,6 +123,18 @@ export function readArchiveHead(files: FileSystem, path: string): ArchiveHead | 
   }
 }
 
+/** What makes a segment the one it is, whatever it is called. */
+export type SegmentIdentity = Pick<ArchiveHead, 'uuid' | 'timeline' | 'afterChangeSeq' | 'nonce'>;
+
+export function isSameSegment(one: SegmentIdentity, other: SegmentIdentity): boolean {
+  return (
+    one.timeline === other.timeline &&
+    one.afterChangeSeq === other.afterChangeSeq &&
+    Buffer.compare(one.nonce, other.nonce) === 0 &&
+    Buffer.compare(one.uuid, other.uuid) === 0
+  );
+}
+
 /**
  * Where a segment is by now that was at `path` a moment before: it gets the name of a finished one when the log is cut for
  * a backup, and another one takes its place. Undefined if it is gone. Throws `DiskError`.
@@ -130,15 +142,12 @@ export function readArchiveHead(files: FileSystem, path: string): ArchiveHead | 
 export function placeOfSegment(
   files: FileSystem,
   path: string,
-  known: Pick<ArchiveHead, 'uuid' | 'timeline' | 'afterChangeSeq' | 'createdAt'>,
+  known: SegmentIdentity,
 ): string | undefined {
   const isIt = (place: string): boolean => {
     if (!files.exists(place)) return false;
     const head = readArchiveHead(files, place);
-    if (typeof head === 'string' || Buffer.compare(head.uuid, known.uuid) !== 0) return false;
-    const { timeline, afterChangeSeq, createdAt } = head;
-    const isSame = afterChangeSeq === known.afterChangeSeq && createdAt === known.createdAt;
-    return isSame && timeline === known.timeline;
+    return typeof head !== 'string' && isSameSegment(head, known);
   };
   return isIt(path) ? path : finishedSegments(files, path).find(isIt);
 }

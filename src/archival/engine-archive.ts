@@ -135,20 +135,32 @@ export class EngineArchive implements FileArchives {
   }
 
   #assertAlone(file: OpenFile, path: string): void {
+    const other = this.#userOf(path, file);
+    if (other === undefined) return;
+    const message =
+      'two data files have the same archival log; give each one of its own (blog.cfg)';
+    throw new BtrieveError(Status.ARCH_LOGFILE_INVALID, message, {
+      reason: 'archive-shared',
+      file: path,
+      found: other.pages.path,
+    });
+  }
+
+  /** Whether a file that is open has this log. */
+  isInUse(path: string): boolean {
+    return this.#userOf(path) !== undefined;
+  }
+
+  /** The open file that has a log, by whatever name. */
+  #userOf(path: string, except?: OpenFile): OpenFile | undefined {
     const identity = this.#identify(path);
-    for (const [other, log] of this.#logs) {
-      if (other === file) continue;
+    for (const [file, log] of this.#logs) {
+      if (file === except) continue;
       const theirs = this.#identify(log.path);
       const isSame = theirs?.device === identity?.device && theirs?.inode === identity?.inode;
-      if (log.path !== path && (identity === undefined || !isSame)) continue;
-      const message =
-        'two data files have the same archival log; give each one of its own (blog.cfg)';
-      throw new BtrieveError(Status.ARCH_LOGFILE_INVALID, message, {
-        reason: 'archive-shared',
-        file: path,
-        found: other.pages.path,
-      });
+      if (log.path === path || (identity !== undefined && isSame)) return file;
     }
+    return undefined;
   }
 
   #identify(path: string): FileIdentity | undefined {

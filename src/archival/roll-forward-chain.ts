@@ -24,7 +24,7 @@ import type {
   ArchiveEntry,
   ArchiveSegmentInfo,
 } from './archive-reader.js';
-import { placeOfSegment } from './archive-segment.js';
+import { placeOfSegment, type SegmentIdentity } from './archive-segment.js';
 
 /** How archival logs are read. */
 export interface ArchiveSource {
@@ -33,7 +33,11 @@ export interface ArchiveSource {
   archiveEntries(
     files: FileSystem,
     path: string,
-    options?: { readonly afterChangeSeq?: number; readonly upTo?: number },
+    options?: {
+      readonly afterChangeSeq?: number;
+      readonly upTo?: number;
+      readonly segment?: SegmentIdentity;
+    },
   ): Generator<ArchiveEntry, void, undefined>;
 }
 
@@ -333,7 +337,7 @@ export function* chainEntries(
       const { path, lastChangeSeq, damage } = segment;
       if (lastChangeSeq < at && damage === undefined) continue;
       const place = whereIs(files, segment);
-      for (const entry of source.archiveEntries(files, place, { afterChangeSeq: at })) {
+      for (const entry of source.archiveEntries(files, place, { afterChangeSeq: at, segment })) {
         const { changeSeq } = entry;
         const counts = isCounted(entry);
         if (changeSeq > step.upTo) break;

@@ -164,6 +164,8 @@ export interface RollForwardParts extends PlanParts {
   readonly table: FileTable;
   readonly events: EventLog;
   readonly ports: Ports;
+  /** Whether a file that is open here is archived to a log: nobody else writes to it. */
+  readonly isInUse: (log: string) => boolean;
   /** Told of a file that has everything that the transaction log has of it. */
   readonly settled: (file: OpenFile) => void;
   /** Where a dump goes that has no name. */
@@ -394,11 +396,12 @@ class RollForward {
 
   /** Before the file gets the first of it. */
   #archiveTail({ file: path, chain }: FilePlan, file: OpenFile): void {
-    const { tail, ports, logFor, events } = this.#parts;
+    const { tail, ports, logFor, events, isInUse } = this.#parts;
     if (tail === undefined || this.#appended.has(path)) return;
     const log = logOrNone(path, logFor);
     const { owner } = file.stored;
-    const count = log === undefined ? undefined : append({ ports, log, chain, tail, owner });
+    const mayAppend = log !== undefined && !isInUse(log);
+    const count = mayAppend ? append({ ports, log, chain, tail, owner }) : undefined;
     this.#appended.set(path, count);
     if (log === undefined || count === undefined || count === 0) return;
     const text = `${count} transactions that only the transaction log had are in the archival log now.`;

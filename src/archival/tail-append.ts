@@ -14,7 +14,12 @@ import type { Ports } from '../microkernel/ports.js';
 import { ARCHIVE_FRAME_SIZE } from './archive-log.js';
 import type { ArchivedTransaction, ArchiveSegmentInfo } from './archive-reader.js';
 import { ArchiveRecordWriter } from './archive-records.js';
-import { finishedSegments, readArchiveHead } from './archive-segment.js';
+import {
+  finishedSegments,
+  isSameSegment,
+  readArchiveHead,
+  type ArchiveHead,
+} from './archive-segment.js';
 import { appendFrames } from './frame-append.js';
 import { beginSegment, OpenArchiveSegment } from './open-segment.js';
 import type { Chain, ChainStep, LogTail } from './roll-forward-chain.js';
@@ -80,9 +85,12 @@ function placeFor(wanted: TailToAppend, step: ChainStep): AppendPlace | undefine
     return found?.device === here.device && found.inode === here.inode;
   });
   if (own?.lastChangeSeq !== lastChangeSeq || own.damage !== undefined) return undefined;
+  const head = readArchiveHead(files, log);
+  // Another one may have got its name since it was read.
+  if (typeof head === 'string' || !isSameSegment(head, own)) return undefined;
   if (own.isCut) return { ...begun(wanted, step, own), lastChangeSeq, lastTime };
-  const segment = reopened(wanted, own);
-  return segment && { segment, lastChangeSeq, lastTime: own.lastTime };
+  const segment = reopened(wanted, head, own.bytes);
+  return { segment, lastChangeSeq, lastTime: own.lastTime };
 }
 
 /** Another one, behind the one that is finished. */
@@ -104,10 +112,9 @@ function begun(
 /** What was read of it is on disk from here on; a torn frame behind it is cut off. */
 function reopened(
   { ports, log }: TailToAppend,
-  { bytes }: ArchiveSegmentInfo,
-): OpenArchiveSegment | undefined {
-  const head = readArchiveHead(ports.files, log);
-  if (typeof head === 'string') return undefined;
+  head: ArchiveHead,
+  bytes: number,
+): OpenArchiveSegment {
   const handle = ports.files.open(log, 'write');
   try {
     if (handle.size() > bytes) handle.truncate(bytes);

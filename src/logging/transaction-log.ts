@@ -691,12 +691,16 @@ export class TransactionLog implements ChangeLog {
     return needed;
   }
 
-  /** Somebody reads the segments that there are, in several steps: they stay until `letGo`, one for each. */
+  /**
+   * Somebody reads the segments that there are, in several steps: they stay until `letGo`, one for each, or until the log is
+   * closed. From then on they are another engine's.
+   */
   hold(): void {
     this.#readers++;
   }
 
   letGo(): void {
+    if (this.#readers === 0) return;
     this.#readers--;
     this.#release();
   }
@@ -814,6 +818,7 @@ export class TransactionLog implements ChangeLog {
   }
 
   #close(): void {
+    this.#readers = 0;
     if (this.#segment === undefined || this.#failure !== undefined) {
       this.#segment?.handle.close();
       this.#release();

@@ -21,10 +21,18 @@ export function isSteps(answer: unknown): answer is AdministrationSteps {
 }
 
 /** All of them at once. */
-export function runSteps<R>(steps: Generator<unknown, R, void>): R {
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
+export function runSteps<T, R>(steps: Generator<T, R, void>, onStep?: (step: T) => void): R {
+  let isDone = false;
+  try {
+    for (;;) {
+      const step = steps.next();
+      isDone = step.done === true;
+      if (step.done === true) return step.value;
+      onStep?.(step.value);
+    }
+  } finally {
+    // Whoever was told has thrown: what is half done ends here.
+    if (!isDone) steps.return(undefined as R);
   }
 }
 

@@ -11,7 +11,14 @@ import {
   type RolledFile,
 } from '../../src/index.js';
 import {
+  encodeArchiveHead,
+  placeOfSegment,
+  readArchiveHead,
+} from '../../src/archival/archive-segment.js';
+import {
+  add,
   copyOf,
+  kill,
   Line,
   makeFile,
   newLogWorld,
@@ -172,4 +179,88 @@ test('a log that is cut while it is read is read to its end', () => {
     write(5);
   }
   expect(seen.length).toBeGreaterThanOrEqual(10 + 2 * LINES + 5);
+});
+
+describe('what was begun and not ended', () => {
+  test('with the engine stopped, the log is another one’s and stays as that has it', () => {
+    const settled = '/d/x.btr';
+    const waiting = '/d/y.btr';
+    for (const path of [settled, waiting]) {
+      const file = makeFile(writer, path);
+      for (let n = 1; n <= LINES; n++) add(writer, file, n);
+    }
+    world = kill(world, engine);
+    const start = (): MicroKernel => MicroKernel.start({ root: ROOT, ports: world.ports });
+    const first = start();
+    const steps = first.rollForwardSteps(COPIES, { logs: LOGS, archiveOnly: true });
+    steps.next();
+    for (const path of [...FILES, settled]) numbersIn(first.client(), path);
+    first.stop();
+    const second = start();
+    const client = second.client();
+    const file = client.openFile(settled, Line);
+    for (let n = 1; n <= 50; n++) add(client, file, LINES + n);
+    const state = copyOf(world, `${ROOT}/etc/engine.state`);
+    const segments = world.ports.files.list(`${ROOT}/log`);
+    steps.return(undefined as never);
+    expect(copyOf(world, `${ROOT}/etc/engine.state`)).toEqual(state);
+    expect(world.ports.files.list(`${ROOT}/log`)).toEqual(segments);
+    world = kill(world, second);
+    const third = start();
+    for (const [path, count] of [
+      [settled, LINES + 50],
+      [waiting, LINES],
+    ] as const) {
+      expect(numbersIn(third.client(), path)).toHaveLength(count);
+    }
+    third.stop();
+  });
+
+  test('because whoever is told of it throws: segments go again', () => {
+    const tell = (): void => {
+      throw new Error('enough');
+    };
+    expect(() => engine.rollForward(COPIES, { logs: LOGS }, tell)).toThrow('enough');
+    for (let round = 0; round < 3; round++) {
+      write(LINES);
+      engine.flush();
+    }
+    write(LINES);
+    expect(engine.statistics().log.segments).toBeLessThan(5);
+  });
+});
+
+test.each([0, 1, 2, 3, 4, 5, 6])(
+  'the log of a file in use is not written to for a copy that has the same (cut behind step %i)',
+  (at) => {
+    const beside = '/d/a.bak';
+    putBack(world, beside, copyOf(world, COPIES[0] ?? ''));
+    const steps = engine.rollForwardSteps([beside]);
+    let [count, step] = [0, steps.next()];
+    for (; step.done !== true; step = steps.next()) {
+      if (++count !== at) continue;
+      engine.archiveCut(FILES[0] ?? '');
+      write(10);
+    }
+    expect(step.value.files).toMatchObject([{ outcome: 'rolled-forward', appended: 0 }]);
+    write(100);
+    engine.flush();
+    const log = LOGS[0] ?? '';
+    const found = [...readArchive(log, { files: world.ports.files })];
+    expect(found.filter(({ changes }) => changes.length > 0)).toHaveLength(lines);
+  },
+);
+
+test('a segment is known among those that begin alike', () => {
+  const { files } = world.ports;
+  const log = LOGS[0] ?? '';
+  const head = readArchiveHead(files, log);
+  if (typeof head === 'string') throw new Error(head);
+  const twin = { ...head, nonce: head.nonce.map((byte) => byte ^ 1) };
+  putBack(world, '/c/t.log.0000000000000001', encodeArchiveHead(twin));
+  putBack(world, '/c/t.log.0000000000000001.1', encodeArchiveHead(head));
+  expect(placeOfSegment(files, '/c/t.log', head)).toBe('/c/t.log.0000000000000001.1');
+  expect(placeOfSegment(files, '/c/t.log', twin)).toBe('/c/t.log.0000000000000001');
+  files.remove('/c/t.log.0000000000000001.1');
+  expect(placeOfSegment(files, '/c/t.log', head)).toBeUndefined();
 });
