@@ -88,7 +88,7 @@ it(
       `${RUNS * TARGETS} targets, ${transactions} transactions; ${RUNS * MOMENTS} moments, ${appended} from the transaction log`,
     );
     if (RUNS >= 20) expect(transactions).toBeGreaterThan(RUNS * TARGETS);
-    if (RUNS >= 20) expect(appended).toBeGreaterThan(RUNS);
+    if (RUNS >= 20 && MOMENTS > 0) expect(appended).toBeGreaterThan(RUNS);
   },
   Math.max(900_000, RUNS * 10_000),
 );
