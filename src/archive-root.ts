@@ -122,7 +122,7 @@ export function* readArchive(
     const isData = isDataFile(files, place);
     const where = log === undefined ? (isData ? logFor(place) : place) : resolve(log);
     const uuid = isData ? lookAtFile(files, place).uuid : undefined;
-    yield* listArchive(files, segmentsOf(files, where, uuid), query, keys);
+    yield* listArchive(files, () => segmentsOf(files, where, uuid), query, keys);
   } catch (error) {
     throw fileError('the log cannot be read', error, place);
   }

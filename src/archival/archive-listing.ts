@@ -23,6 +23,7 @@ import {
   noLog,
   notALog,
   placeOfSegment,
+  readTogether,
   readArchiveHead,
   type ArchiveHead,
 } from './archive-segment.js';
@@ -114,17 +115,18 @@ export function segmentsOf(files: FileSystem, log: string, uuid?: Uint8Array): s
   });
 }
 
-/** What a log holds, in order. Throws 114 at damage, after what lies before it, and 113 if it is removed meanwhile. */
+/** What a log holds, in order; `find` finds its segments. Throws 114 at damage, after what lies before it, and 113 if it is removed meanwhile. */
 export function* listArchive(
   files: FileSystem,
-  segments: readonly string[],
+  find: () => readonly string[],
   query: ArchiveQuery = {},
   keys: ListingKeys = {},
 ): Generator<ListedEntry, void, undefined> {
   const { onProgress } = keys;
-  const total = onProgress === undefined ? 0 : totalSize(files, segments);
   // A segment may have another name by the time it is read.
-  const known = segments.map((path) => ({ path, head: headOf(files, path) }));
+  const known = readTogether(find, (path) => ({ path, head: headOf(files, path) }));
+  const paths = known.map(({ path }) => path);
+  const total = onProgress === undefined ? 0 : totalSize(files, paths);
   let before = 0;
   for (const { path, head } of known) {
     if (head === undefined) throw noLog(path);

@@ -152,6 +152,23 @@ export function placeOfSegment(
   return isIt(path) ? path : finishedSegments(files, path).find(isIt);
 }
 
+/** How often what was cut meanwhile is looked for again. */
+const LOOKS = 10;
+
+/**
+ * What is read of each segment that `find` finds, as they stand together: a cut by another process, while they are
+ * read, gives the last one another name.
+ */
+export function readTogether<T>(find: () => readonly string[], read: (path: string) => T): T[] {
+  for (let look = 1; ; look++) {
+    const paths = find();
+    const all = paths.map(read);
+    const now = find();
+    const isSame = now.length === paths.length && now.every((path, at) => path === paths[at]);
+    if (isSame || look === LOOKS) return all;
+  }
+}
+
 /** 114, naming file and offset. */
 export function notALog(path: string, offset: number, message: string): BtrieveError {
   return new BtrieveError(

@@ -17,6 +17,7 @@ import { fileError } from '../microkernel/page-device.js';
 import type { FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import type { ArchiveSegmentInfo } from './archive-reader.js';
+import { readTogether } from './archive-segment.js';
 import { chainOf, refusal, type ArchiveSource, type FileStand } from './roll-forward-chain.js';
 import {
   isRefused,
@@ -233,9 +234,11 @@ function readSegments(
   file: string,
   logs: readonly string[],
 ): ArchiveSegmentInfo[] {
-  const paths = new Set<string>();
-  for (const log of logs) for (const path of segmentsAt(files, source, file, log)) paths.add(path);
-  return [...paths].map((path) => source.readArchiveSegment(files, path));
+  const find = (): string[] => {
+    const paths = logs.flatMap((log) => segmentsAt(files, source, file, log));
+    return [...new Set(paths)];
+  };
+  return readTogether(find, (path) => source.readArchiveSegment(files, path));
 }
 
 function segmentsAt(

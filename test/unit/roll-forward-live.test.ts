@@ -3,6 +3,7 @@
  * log is cut for a backup, and segments of the transaction log become free.
  */
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { FileSystem } from '../../src/microkernel/ports.js';
 import {
   MicroKernel,
   readArchive,
@@ -10,8 +11,10 @@ import {
   type FileOf,
   type RolledFile,
 } from '../../src/index.js';
+import { listArchive } from '../../src/archival/archive-listing.js';
 import {
   encodeArchiveHead,
+  findSegments,
   placeOfSegment,
   readArchiveHead,
 } from '../../src/archival/archive-segment.js';
@@ -250,6 +253,50 @@ test.each([0, 1, 2, 3, 4, 5, 6])(
     expect(found.filter(({ changes }) => changes.length > 0)).toHaveLength(lines);
   },
 );
+
+test('a cut between finding the segments and reading their heads takes nothing from the list', () => {
+  const { files } = world.ports;
+  engine.flush();
+  let looks = 0;
+  const find = (): readonly string[] => {
+    const found = findSegments(files, LOGS[0] ?? '');
+    if (++looks <= 2) cut();
+    return found;
+  };
+  const listed = [...listArchive(files, find)];
+  expect(listed.filter(({ changes }) => changes.length > 0)).toHaveLength(lines);
+  expect(looks).toBeGreaterThan(2);
+});
+
+test('a cut by another process while a roll-forward reads the segments takes nothing from them', () => {
+  engine.flush();
+  const own = { ...world.ports, files: cutting(world.ports.files) };
+  const other = MicroKernel.start({ root: '/c/root', ports: own });
+  const { files } = other.rollForward([COPIES[0] ?? ''], { logs: [LOGS[0] ?? ''] });
+  expect(files).toMatchObject([{ outcome: 'rolled-forward' }]);
+  expect(numbersIn(other.client(), COPIES[0] ?? '')).toHaveLength(lines);
+  other.stop();
+});
+
+/** A disk on which the log is cut when it has been found and is opened. */
+function cutting(disk: FileSystem): FileSystem {
+  let isCut = false;
+  return new Proxy(disk, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      const method = value.bind(target) as (...args: readonly unknown[]) => unknown;
+      return (...args: readonly unknown[]): unknown => {
+        const isFound = name === 'list' && args[0] === '/d';
+        const result = method(...args);
+        if (!isFound || isCut) return result;
+        isCut = true;
+        cut();
+        return result;
+      };
+    },
+  });
+}
 
 test('a segment is known among those that begin alike', () => {
   const { files } = world.ports;
