@@ -23,8 +23,8 @@ import {
   noLog,
   notALog,
   placeOfSegment,
-  readTogether,
   readArchiveHead,
+  readTogether,
   type ArchiveHead,
 } from './archive-segment.js';
 
@@ -115,7 +115,10 @@ export function segmentsOf(files: FileSystem, log: string, uuid?: Uint8Array): s
   });
 }
 
-/** What a log holds, in order; `find` finds its segments. Throws 114 at damage, after what lies before it, and 113 if it is removed meanwhile. */
+/**
+ * What a log holds, in order; `find` finds its segments. Throws 114 at damage, after what lies before it, and 113 if it is
+ * removed meanwhile.
+ */
 export function* listArchive(
   files: FileSystem,
   find: () => readonly string[],
