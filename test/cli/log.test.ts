@@ -1,10 +1,11 @@
 /** `butil -log` and `butil -recoverall`, on a root whose engine was killed. */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { butil } from '../../bin/command-line.js';
 import { MicroKernel, setOwnerName } from '../../src/index.js';
+import { keepTree, putBackTree } from '../support/kept-tree.js';
 import { add, Line, makeFile, numbersIn } from '../support/log-world.js';
 
 let top = '';
@@ -29,11 +30,9 @@ function killed(work: (engine: MicroKernel) => void): void {
   const engine = MicroKernel.start({ root });
   work(engine);
   const kept = join(top, 'kept');
-  // A socket cannot be copied, and means nothing in a copy.
-  cpSync(directory, kept, { recursive: true, filter: (from) => !from.endsWith('.sock') });
+  keepTree(directory, kept);
   engine.stop();
-  rmSync(directory, { recursive: true });
-  cpSync(kept, directory, { recursive: true });
+  putBackTree(kept, directory);
   rmSync(kept, { recursive: true });
 }
 

@@ -2,12 +2,13 @@
  * What `butil` says where an engine runs already, or where one was killed: the engine is one of this process, and
  * serves. No transcript can show that. Each text that the list of such texts has for this file must be printed here.
  */
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { butil } from '../../bin/command-line.js';
 import { MicroKernel, readRootSettings } from '../../src/index.js';
+import { keepTree, putBackTree } from '../support/kept-tree.js';
 import { add, Line, makeFile } from '../support/log-world.js';
 import { groupOf, unprinted } from './listed-texts.js';
 
@@ -173,10 +174,9 @@ describe('of a root whose engine was killed', () => {
     const engine = MicroKernel.start({ root });
     work(engine);
     const kept = join(directory, '../kept');
-    cpSync(directory, kept, { recursive: true, filter: (from) => !from.endsWith('.sock') });
+    keepTree(directory, kept);
     engine.stop();
-    rmSync(directory, { recursive: true });
-    cpSync(kept, directory, { recursive: true });
+    putBackTree(kept, directory);
     rmSync(kept, { recursive: true });
   }
 

@@ -9,7 +9,6 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   copyFileSync,
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -24,6 +23,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { butil } from '../../bin/command-line.js';
 import { connect, type EngineStatistics, MicroKernel } from '../../src/index.js';
+import { keepTree, putBackTree } from '../support/kept-tree.js';
 import { add, makeFile } from '../support/log-world.js';
 import { compiled, Programs } from '../support/programs.js';
 
@@ -154,7 +154,7 @@ beforeAll(async () => {
   await must('-clone', 'frozen.btr', 'empty.btr');
   await must('-startbu', 'frozen.btr');
   await must('-load', 'a.seq', 'frozen.btr');
-  cpSync(work, prepared, { recursive: true, filter: (from) => !from.endsWith('.sock') });
+  keepTree(work, prepared);
 });
 
 afterAll(() => {
@@ -163,8 +163,7 @@ afterAll(() => {
 
 beforeEach(() => {
   if (!hasPython) return;
-  rmSync(work, { recursive: true });
-  cpSync(prepared, work, { recursive: true, preserveTimestamps: true });
+  putBackTree(prepared, work);
 });
 
 /** Names and contents of everything but the engine's own directory. */
@@ -368,10 +367,9 @@ describe.skipIf(!hasPython)('RECOVERALL', () => {
     const client = engine.client();
     for (const name of NAMES) add(client, makeFile(client, join(work, name)), 1, WAITING);
     const kept = join(base, 'kept');
-    cpSync(work, kept, { recursive: true, filter: (from) => !from.endsWith('.sock') });
+    keepTree(work, kept);
     engine.stop();
-    rmSync(work, { recursive: true });
-    cpSync(kept, work, { recursive: true });
+    putBackTree(kept, work);
     rmSync(kept, { recursive: true });
   }
 
