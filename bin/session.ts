@@ -260,6 +260,27 @@ export class Session {
     return answer === undefined ? own(await this.client()) : answer;
   }
 
+  /**
+   * A long step below the engines, on what is on disk; of a file that a running engine has open, that of a name, by
+   * that engine.
+   */
+  async below<R>(
+    file: string,
+    name: string,
+    args: Readonly<Record<string, unknown>>,
+    label: string,
+    here: () => Step<R>,
+  ): Promise<R> {
+    try {
+      return await this.follow(label, here());
+    } catch (error) {
+      if (!isHeld(error)) throw error;
+      const answer = await this.byRunning<R>([file], name, args, label);
+      if (answer === undefined) throw error;
+      return answer;
+    }
+  }
+
   async #started(): Promise<{ engine: MicroKernel; client: Client }> {
     this.#engine ??= await startEngine(this.#options, this.console);
     if (this.isVerbose && !this.#isToldOfOwn) {
@@ -333,6 +354,11 @@ export class Session {
     if (await this.mayReplace(`${path} is there already. Replace it?`, true)) return;
     throw new TextFileError('the output file', path, new Error('it is left as it was'));
   }
+}
+
+/** Another process has the file open. */
+function isHeld(error: unknown): boolean {
+  return error instanceof Error && 'reason' in error && error.reason === 'locked';
 }
 
 /** Milliseconds between two drawings. */

@@ -124,8 +124,13 @@ export {
   type SettingsChange,
   type SystemDataSetting,
 } from './settings.js';
-export { checkFile, type CheckFileOptions, type FileReport } from './check-file.js';
-export type { CheckFinding, CheckOptions, CheckReport } from './microkernel/check.js';
+export {
+  checkFile,
+  checkingFile,
+  type CheckFileOptions,
+  type FileReport,
+} from './maintenance/check-file.js';
+export type { CheckFinding, CheckReport } from './microkernel/check.js';
 export { version } from './version.js';
 export {
   parseDescription,

@@ -1,7 +1,8 @@
 /** `butil -check`: is this data file whole, and if not, where is the damage? */
+import { resolve } from 'node:path';
 import {
   BtrieveError,
-  checkFile,
+  checkingFile,
   identifyFile,
   isOriginalFile,
   type CheckFinding,
@@ -12,6 +13,7 @@ import {
 import { adviceOnDamage } from '../advice.js';
 import { counted } from '../messages.js';
 import { EXIT, type Outcome } from '../outcome.js';
+import type { Step } from '../progress.js';
 import type { Session } from '../session.js';
 
 /** So many findings fit a screen. */
@@ -22,13 +24,13 @@ const DOUBTFUL =
 export async function command(session: Session): Promise<Outcome> {
   const file = session.operand(0);
   const owner = await session.owner(0, file);
-  const progress = session.progress('Checking', 'steps');
-  try {
-    const original = originalOf(file, owner);
-    return original ?? check(file, owner, progress.tell);
-  } finally {
-    progress.end();
-  }
+  const original = originalOf(file, owner);
+  if (original !== undefined) return original;
+  const args = { file: resolve(file), owner };
+  const here = (): Step<FileReport> => checkingFile(file, { owner });
+  const report = await session.below(file, 'checkFile', args, 'Checking', here);
+  // As it was called here, whoever has looked at it.
+  return outcomeOf({ ...report, file });
 }
 
 /** The check of a file that the original engine made; undefined for any other. */
@@ -84,17 +86,12 @@ function describeLegacy({ reason, message, offset, page }: LegacyFinding): strin
   return `${reason}: ${place === '' ? '' : `${place}: `}${message}`;
 }
 
-function check(
-  file: string,
-  owner: string,
-  onProgress: (done: number, total: number) => void,
-): Outcome {
-  const report = checkFile(file, { owner, onProgress });
+function outcomeOf(report: FileReport): Outcome {
   const whole = report.findingCount === 0;
   return {
     exitCode: whole ? EXIT.DONE : EXIT.FINDINGS,
     reason: whole ? 'whole' : 'damaged',
-    result: whole ? report : { ...report, advice: adviceOnDamage(file) },
+    result: whole ? report : { ...report, advice: adviceOnDamage(report.file) },
     text: describe(report),
   };
 }

@@ -1,15 +1,32 @@
 /** `butil -dump`: one page of a file. */
+import { resolve } from 'node:path';
 import { dumpPage, type PageChoice, type PageDump } from '../../src/index.js';
 import { EXIT, type Outcome } from '../outcome.js';
+import type { Step } from '../progress.js';
 import type { Session } from '../session.js';
 
 const ROW = 16;
 
+/** Its bytes come in Base64. */
+type PageFromEngine = Omit<PageDump, 'bytes'> & { readonly bytes: string };
+
 export async function command(session: Session): Promise<Outcome> {
   const file = session.operand(0);
   const choice = choiceOf(session, pageWord(session));
-  const dump = dumpPage(file, choice, await session.owner(0, file));
-  const { bytes, ...rest } = dump;
+  const owner = await session.owner(0, file);
+  const read = await session.below<PageDump | PageFromEngine>(
+    file,
+    'dumpPage',
+    { ...choice, file: resolve(file), owner },
+    'Reading',
+    // eslint-disable-next-line require-yield -- One page is one step.
+    function* (): Step<PageDump> {
+      return dumpPage(file, choice, owner);
+    },
+  );
+  const { bytes: given, ...rest } = read;
+  const bytes = typeof given === 'string' ? Buffer.from(given, 'base64') : given;
+  const dump = { ...rest, bytes };
   const hex = Buffer.from(bytes).toString('hex');
   return {
     exitCode: dump.isSound ? EXIT.DONE : EXIT.FINDINGS,

@@ -1,4 +1,5 @@
 /** `butil -recover`: what can be read of a damaged file, into an unformatted file. */
+import { resolve } from 'node:path';
 import { recoverRecords, type RecoverResult } from '../../src/index.js';
 import { counted, grouped, message, MESSAGE } from '../messages.js';
 import { EXIT, type Outcome } from '../outcome.js';
@@ -13,14 +14,16 @@ export async function command(session: Session): Promise<Outcome> {
   const overDataFile = session.isSet('yes');
   await session.confirmOutput(output);
   const like = session.value('like');
-  const task = recoverRecords(source, output, {
-    owner,
-    dryRun,
-    overDataFile,
-    backward: session.isSet('backward'),
-    ...(like === undefined ? {} : { like }),
-  });
-  const result = await session.follow('Recovering', task);
+  const backward = session.isSet('backward');
+  const options = { owner, dryRun, overDataFile, backward };
+  const args = { ...options, source: resolve(source), output: resolve(output) };
+  const result = await session.below(
+    source,
+    'recoverRecords',
+    like === undefined ? args : { ...args, like: resolve(like) },
+    'Recovering',
+    () => recoverRecords(source, output, like === undefined ? options : { ...options, like }),
+  );
   const { problemCount, recovered, expected, unconfirmed } = result;
   const isWhole = problemCount === 0 && unconfirmed === 0 && recovered === expected;
   return {

@@ -16,6 +16,7 @@ import {
   wrong,
   type Kind,
 } from './backup-administration.js';
+import { checkingFile } from './check-file.js';
 import { cloneFile, createFile, type CloneOptions } from './clone-file.js';
 import { copyRecords } from './copy-records.js';
 import { describeFile } from './describe.js';
@@ -27,6 +28,8 @@ import { loadRecords } from './load-records.js';
 import { fileDefinition, fileNotes } from './opened-file.js';
 import { clearOwnerName, setOwnerName, type SetOwnerOptions } from './owner-names.js';
 import type { InsertionTally } from './record-inserter.js';
+import { dumpPage, type PageChoice } from './page-dump.js';
+import { recoverRecords } from './recover-records.js';
 import { saveRecords } from './save-records.js';
 import type { Task } from './task.js';
 import { UnformattedError } from './unformatted-file.js';
@@ -84,6 +87,7 @@ const DESCRIBED: Readonly<Record<string, Kind>> = { description: 'text', sequenc
 /** Adds what works on the records, keys and owner names of files. */
 export function addFileWork(engine: MicroKernel): void {
   addReading(engine);
+  addReadingBelow(engine);
   addInserting(engine);
   addMaking(engine);
   addIndexes(engine);
@@ -100,6 +104,33 @@ function addReading(engine: MicroKernel): void {
     const options = optionsIn(args, 'source', 'output') as unknown as ExportOptions;
     return exportRecords(client, ...fromTo(args), { ...options, format: formatIn(args) });
   });
+}
+
+function addReadingBelow(engine: MicroKernel): void {
+  addSteps(engine, 'checkFile', (client, args) => {
+    checkArguments(args, { file: 'text', owner: 'text' });
+    return checkingFile(neededText(args, 'file'), { ...optionsIn(args, 'file'), client });
+  });
+  addSteps(engine, 'recoverRecords', (client, args) => {
+    checkArguments(args, { ...READING, backward: 'switch', like: 'text' });
+    const options = optionsIn(args, 'source', 'output');
+    return recoverRecords(...fromTo(args), { ...options, client });
+  });
+  add(engine, 'dumpPage', (client, args) => {
+    const kinds = { physical: 'number', space: 'text', page: 'number' } as const;
+    checkArguments(args, { file: 'text', owner: 'text', ...kinds });
+    const { owner = '' } = args;
+    const file = neededText(args, 'file');
+    const { bytes, ...rest } = dumpPage(file, pageIn(args), owner as string, client);
+    return { ...rest, bytes: Buffer.from(bytes).toString('base64') };
+  });
+}
+
+function pageIn({ physical, space, page }: AdministrationArguments): PageChoice {
+  if (typeof physical === 'number') return { physical };
+  const isSpace = space === 'data' || space === 'other';
+  if (isSpace && typeof page === 'number') return { space, page };
+  throw wrong('page', 'physical, or space (data, other) and page', JSON.stringify(page ?? null));
 }
 
 function addInserting(engine: MicroKernel): void {

@@ -1,11 +1,14 @@
 /** DUMP: one page of a data file as it lies on the disk, and what it says of itself. */
+import type { Client } from '../client.js';
 import { hex32, u16, u32, u53 } from '../microkernel/bytes.js';
 import { OWN_PAGE_TYPE, PAGE_HEADER, PAGE_TYPE } from '../microkernel/layout.js';
 import { NodeFileSystem } from '../microkernel/node-files.js';
 import { closeQuietly, fileError } from '../microkernel/page-device.js';
 import { FCR_PAGES, SPACE, type PageSpace } from '../microkernel/pat.js';
+import type { FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { openDamaged, soundPages, storedDefinition } from './damaged-file.js';
+import { readingInUse } from './file-in-use.js';
 import type { SoundPages } from './sound-pages.js';
 import { runTask } from './task.js';
 
@@ -39,10 +42,20 @@ const TYPE_NAMES: ReadonlyMap<number, string> = new Map(
 
 /**
  * Reads one page of a data file, damaged or not, as it lies there: encrypted if it is. Throws 12, 94, 85,
- * 30, 2, 51 (the owner name is wanted), and 160 for a page that the file does not have.
+ * 30, 2, 51 (the owner name is wanted), and 160 for a page that the file does not have. With a client it may be one
+ * that its engine has open.
  */
-export function dumpPage(path: string, choice: PageChoice, owner = ''): PageDump {
-  const handle = openDamaged(new NodeFileSystem({ worker: 'never' }), path);
+export function dumpPage(path: string, choice: PageChoice, owner = '', client?: Client): PageDump {
+  return runTask(
+    // eslint-disable-next-line require-yield -- One page is one step.
+    readingInUse(client, path, function* (file) {
+      return dumpFrom(file?.files ?? new NodeFileSystem({ worker: 'never' }), path, choice, owner);
+    }),
+  );
+}
+
+function dumpFrom(files: FileSystem, path: string, choice: PageChoice, owner: string): PageDump {
+  const handle = openDamaged(files, path);
   try {
     const pages = runTask(soundPages(handle));
     checkOwner(pages, owner);

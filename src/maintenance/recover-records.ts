@@ -1,4 +1,5 @@
 /** RECOVER: what can be read of the records of a damaged file, into an unformatted file. */
+import type { Client } from '../client.js';
 import { withDelta } from '../contops/file-with-delta.js';
 import { beginsAsOriginal } from '../legacy/identify.js';
 import {
@@ -18,6 +19,7 @@ import type { FileSystem } from '../microkernel/ports.js';
 import { RecordStore } from '../microkernel/records/record-store.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { openDamaged, soundPages, storedDefinition } from './damaged-file.js';
+import { readingInUse, type FileInUse } from './file-in-use.js';
 import { OutputFile } from './output-file.js';
 import { recoverOriginal } from './recover-original.js';
 import { ProblemList, type RecoverResult } from './recovery-report.js';
@@ -37,6 +39,8 @@ export interface RecoverOptions {
   readonly dryRun?: boolean;
   /** The output may take the place of a data file. */
   readonly overDataFile?: boolean;
+  /** Of an engine that may have the file open: it is read as it is there on disk, with all that was committed. */
+  readonly client?: Client;
   readonly files?: FileSystem;
 }
 
@@ -63,15 +67,32 @@ export function* recoverRecords(
   output: string,
   options: RecoverOptions = {},
 ): Task<RecoverResult> {
-  const { dryRun = false, overDataFile = false } = options;
-  const backward = options.backward === true;
+  const { owner = '', backward = false, dryRun = false, overDataFile = false } = options;
   const files = options.files ?? new NodeFileSystem({ worker: 'never' });
-  const { owner = '' } = options;
   if (beginsAsOriginal(source, files))
     return yield* recoverOriginal(source, output, {
       ...{ owner, dryRun, overDataFile, backward, files },
     });
-  const live = liveFile(files, source);
+  return yield* readingInUse(options.client, source, (file) => {
+    const live = file === undefined ? liveFile(files, source) : openFile(file);
+    return recoverOwn(source, output, options, files, live);
+  });
+}
+
+interface LiveFile {
+  /** The disk to read it from. */
+  readonly files: FileSystem;
+  readonly notes: string[];
+}
+
+function* recoverOwn(
+  source: string,
+  output: string,
+  options: RecoverOptions,
+  files: FileSystem,
+  live: LiveFile,
+): Task<RecoverResult> {
+  const { backward = false, dryRun = false, overDataFile = false } = options;
   const handle = openDamaged(live.files, source);
   let target: OutputFile | undefined;
   try {
@@ -98,15 +119,26 @@ export function* recoverRecords(
 }
 
 /** The disk to read a file from, with its delta. If the list of its root cannot be read, it is the data file that is read. */
-function liveFile(files: FileSystem, source: string): { files: FileSystem; notes: string[] } {
+function liveFile(files: FileSystem, source: string): LiveFile {
   try {
     const live = withDelta(files, source, true);
     if (live === undefined) return { files, notes: [] };
-    return { files: live.files, notes: [`It was read with its delta, ${live.delta}.`] };
+    return { files: live.files, notes: [readWith(live.delta)] };
   } catch (error) {
     if (error instanceof BtrieveError || error instanceof DiskError) return { files, notes: [] };
     throw error;
   }
+}
+
+function openFile({ files, delta, unwritten }: FileInUse): LiveFile {
+  const notes = delta === undefined ? [] : [readWith(delta)];
+  if (unwritten !== undefined)
+    notes.push(`What was committed last is not on disk, and was not read: ${unwritten}.`);
+  return { files, notes };
+}
+
+function readWith(delta: string): string {
+  return `It was read with its delta, ${delta}.`;
 }
 
 /** What the records look like: by the file's own definition, or by that of a file like it. */

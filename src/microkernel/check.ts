@@ -57,14 +57,8 @@ export interface CheckReport {
   readonly notes: readonly CheckFinding[];
 }
 
-/** How a check is run. */
-export interface CheckOptions {
-  /** Called now and then with the number of regions checked and of all. */
-  readonly onProgress?: (done: number, total: number) => void;
-}
-
 /** How the pages of a file are checked. */
-export interface PageCheckOptions extends CheckOptions {
+export interface PageCheckOptions {
   /** Called with each page that is right, as it is on disk; `bytes` are good until the call returns. */
   readonly onPage?:
     ((space: number, page: number, bytes: Uint8Array, view: DataView) => void) | undefined;
@@ -72,6 +66,9 @@ export interface PageCheckOptions extends CheckOptions {
 
 /** More findings than this are counted and not listed. */
 export const FINDINGS_SHOWN = 1000;
+
+/** Pages looked at in one go: one or two milliseconds. */
+const PAGES_PER_STEP = 256;
 
 /** After so many lost PAT pages a check ends. */
 const PATS_LOST_MAX = 2000;
@@ -82,9 +79,24 @@ const PATS_LOST_MAX = 2000;
  * Throws `BtrieveError` 30 if this is no data file, 2 if it cannot be read at all.
  */
 export function checkPages(handle: FileHandle, options: PageCheckOptions = {}): CheckReport {
+  const steps = checkingPages(handle, options);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** Regions checked and of all. */
+type Steps<R> = Generator<{ readonly done: number; readonly total: number }, R, void>;
+
+/** The same in steps, between which the file must not be changed. */
+export function* checkingPages(
+  handle: FileHandle,
+  options: PageCheckOptions = {},
+): Steps<CheckReport> {
   try {
     const { control, fcrProblems } = chooseFcr(handle);
-    return new PageCheck(handle, control, options).run(fcrProblems);
+    return yield* new PageCheck(handle, control, options).run(fcrProblems);
   } catch (error) {
     throw fileError('the check could not read the file', error, handle.path);
   }
@@ -131,19 +143,18 @@ class PageCheck {
     this.#zeros = new Uint8Array(control.pageSize);
   }
 
-  run(fcrProblems: readonly FcrProblem[]): CheckReport {
+  *run(fcrProblems: readonly FcrProblem[]): Steps<CheckReport> {
     const { regions } = this.#control;
-    const options = this.#options;
     for (const problem of fcrProblems) this.#tellFcrProblem(problem);
     this.#checkMargins();
     for (let region = 0; region < regions; region++) {
-      this.#checkRegion(region);
-      options.onProgress?.(region + 1, 2 * regions);
+      yield* this.#checkRegion(region);
+      yield { done: region + 1, total: 2 * regions };
       if (this.#patsLost >= PATS_LOST_MAX) return this.#giveUp(region);
     }
     for (let region = 0; region < regions; region++) {
       this.#checkBitmap(region);
-      options.onProgress?.(regions + region + 1, 2 * regions);
+      yield { done: regions + region + 1, total: 2 * regions };
     }
     this.#checkCounts();
     return this.#report();
@@ -153,7 +164,6 @@ class PageCheck {
   #giveUp(region: number): CheckReport {
     const message = 'so many pages of the page allocation table are lost that the check ends here';
     this.#findAt(this.#geometry.patPage(region * 2, 0), 'given-up', { message });
-    this.#options.onProgress?.(1, 1);
     return this.#report();
   }
 
@@ -196,7 +206,7 @@ class PageCheck {
     });
   }
 
-  #checkRegion(region: number): void {
+  *#checkRegion(region: number): Steps<void> {
     const { pageSize } = this.#control;
     const bytes = this.#pats;
     if (!this.#tryRead(this.#geometry.patPage(region * 2, 0), bytes, 4)) {
@@ -205,11 +215,11 @@ class PageCheck {
     }
     for (const space of [0, 1] as const) {
       const pair = bytes.subarray(space * 2 * pageSize, (space + 1) * 2 * pageSize);
-      this.#checkPat(region * 2 + space, space, pair);
+      yield* this.#checkPat(region * 2 + space, space, pair);
     }
   }
 
-  #checkPat(patNumber: number, space: PageSpace, pair: Uint8Array): void {
+  *#checkPat(patNumber: number, space: PageSpace, pair: Uint8Array): Steps<void> {
     const { pageSize, generation } = this.#control;
     const view = new DataView(pair.buffer, pair.byteOffset, pair.length);
     const choice = choosePat(this.#device, patNumber, generation, pair, view);
@@ -231,7 +241,8 @@ class PageCheck {
     this.#sum = (this.#sum + mark) >>> 0;
     const page = pair.subarray(choice.copy * pageSize, (choice.copy + 1) * pageSize);
     this.#checkPatMargins(patNumber, choice.copy, space, page);
-    this.#checkEntries(patNumber, space, view, choice.copy * pageSize + this.#geometry.entriesAt);
+    const entriesAt = choice.copy * pageSize + this.#geometry.entriesAt;
+    yield* this.#checkEntries(patNumber, space, view, entriesAt);
   }
 
   /** What a PAT page does not use is zero: its end, and the bitmap of one that has none. */
@@ -261,7 +272,12 @@ class PageCheck {
     });
   }
 
-  #checkEntries(patNumber: number, space: PageSpace, view: DataView, entriesAt: number): void {
+  *#checkEntries(
+    patNumber: number,
+    space: PageSpace,
+    view: DataView,
+    entriesAt: number,
+  ): Steps<void> {
     const { entries } = this.#geometry;
     const first = (patNumber >>> 1) * entries;
     const counts = this.#control.spaces[space];
@@ -275,8 +291,10 @@ class PageCheck {
         }
         continue;
       }
-      this.#used[space]++;
       this.#checkEntry(space, page, physical, entryChecksum(view, at));
+      if (++this.#used[space] % PAGES_PER_STEP === 0) {
+        yield { done: patNumber >>> 1, total: 2 * this.#control.regions };
+      }
     }
   }
 

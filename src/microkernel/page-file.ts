@@ -35,6 +35,7 @@ import { DiskError } from './disk-error.js';
 import { copyControlRecord, NUMBER_LIMIT, type ControlRecord, type Holder } from './fcr.js';
 import { createFile, type NewFileOptions } from './file-creation.js';
 import { openFile, type Leftover, type OpenedFile } from './file-opening.js';
+import { ImageKeeper, type FileImage } from './file-image.js';
 import { FreeSpace } from './free-space.js';
 import { LogicalPages } from './logical-pages.js';
 import { FRAME, type FrameOwner, type PageCache } from './page-cache.js';
@@ -218,6 +219,8 @@ export class PageFile implements FrameOwner, PageView {
   archive: ArchiveSink | undefined;
   /** The file is in continuous operation: its changes go to a delta. */
   #overlay: OverlayHandle | undefined;
+  /** There are images of the file: it is written through this one. */
+  #keeper: ImageKeeper | undefined;
   /** What operations end with instead of the next number. */
   #pinned: number | undefined;
   readonly #work: PrivateWork;
@@ -328,6 +331,7 @@ export class PageFile implements FrameOwner, PageView {
    */
   freeze(root = ''): FrozenState {
     assert(this.#overlay === undefined, 'a frozen file is frozen');
+    this.#keeper?.endAll();
     this.prepare();
     this.endOperation();
     this.#makeRegions();
@@ -388,6 +392,7 @@ export class PageFile implements FrameOwner, PageView {
   }
 
   #finishRollIn(overlay: OverlayHandle, work: RollIn, removeDelta: () => void): void {
+    this.#keeper?.endAll();
     // Leftovers go, and the file says who has it in use, before that is copied. An unchanged file too gets a
     // new generation, by which it is told from one whose delta was lost.
     this.prepare();
@@ -437,6 +442,30 @@ export class PageFile implements FrameOwner, PageView {
     const failure = this.#device.writeError('rolling in the delta failed', error);
     this.#fail(failure);
     return failure;
+  }
+
+  /**
+   * The file as it is on disk from now on, its delta included, for whoever reads it in steps while others work in it; to be
+   * ended by whoever takes it. Its reader comes to an end before the file is frozen or its delta rolled in.
+   */
+  takeImage(comeToAnEnd: () => void): FileImage {
+    if (this.#closed) throw this.#notOpen();
+    this.#keeper ??= this.#keepImages();
+    return this.#keeper.take(comeToAnEnd);
+  }
+
+  #keepImages(): ImageKeeper {
+    const keeper: ImageKeeper = new ImageKeeper(this.#device.handle, this.pageSize, () => {
+      this.#keeper = undefined;
+      this.#writeThrough(keeper.file);
+    });
+    this.#writeThrough(keeper);
+    return keeper;
+  }
+
+  #writeThrough(handle: FileHandle): void {
+    this.#device.handle = handle;
+    this.#controlPages.useHandle(handle);
   }
 
   /** LSN up to which changes are in the file on disk. */

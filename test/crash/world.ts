@@ -153,13 +153,17 @@ export class World {
 
   readValue(file: PageFile, space: PageSpace, page: number): number {
     const frame = file.read(space, page);
-    const { view } = this.cache.slabOf(frame);
-    const base = this.cache.baseOf(frame);
-    const first = view.getUint32(base + VALUE_AT, true);
-    const last = view.getUint32(base + file.pageSize - PAGE_TRAILER.size - 4, true);
-    if (first !== last) throw new Error(`page ${page} holds ${first} and ${last}`);
-    return first;
+    const { buffer } = this.cache.slabOf(frame).bytes;
+    return valueIn(new DataView(buffer, this.cache.baseOf(frame), file.pageSize));
   }
+}
+
+/** The value of a page. */
+export function valueIn(page: DataView): number {
+  const first = page.getUint32(VALUE_AT, true);
+  const last = page.getUint32(page.byteLength - PAGE_TRAILER.size - 4, true);
+  if (first !== last) throw new Error(`a page holds ${first} and ${last}`);
+  return first;
 }
 
 /** One operation on a file: some changes, all or none of which survive. */

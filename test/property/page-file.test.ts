@@ -7,12 +7,14 @@
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { checkPages } from '../../src/microkernel/check.js';
+import type { FileImage } from '../../src/microkernel/file-image.js';
 import { FRAME, type PageCache } from '../../src/microkernel/page-cache.js';
 import type { PageFile, PageFileSettings } from '../../src/microkernel/page-file.js';
 import type { PageSpace } from '../../src/microkernel/pat.js';
 import { BtrieveError } from '../../src/microkernel/status.js';
 import { blankDisk } from '../crash/lab.js';
-import { OWN_TYPE, pageKey, randomFrom, World, type FileState } from '../crash/world.js';
+import { OWN_TYPE, pageKey, randomFrom, valueIn, World, type FileState } from '../crash/world.js';
 import { possibleTears, PowerCut, type SimFileSystem } from '../support/sim-files.js';
 
 const RUNS = Number(process.env['RUNS'] ?? 300);
@@ -50,6 +52,8 @@ interface Real {
   disk: SimFileSystem;
   world: World;
   file: PageFile;
+  /** Taken of the open file, with the pages that it had. */
+  images: { readonly image: FileImage; readonly pages: ReadonlyMap<number, number> }[];
   readonly life: Life;
 }
 
@@ -199,6 +203,7 @@ function close(model: Model, real: Real): boolean {
     model.claimed = false;
   }
   real.world.files.assertNothingOpen();
+  real.images = [];
   expectNoFindings(model, real);
   return true;
 }
@@ -206,6 +211,29 @@ function close(model: Model, real: Real): boolean {
 function expectNoFindings(model: Model, { world }: Real): void {
   const findings = world.check(PATH);
   expect(findings.filter((each) => !model.marred || !each.startsWith('fcr-copy'))).toEqual([]);
+}
+
+function takeImage(model: Model, real: Real): void {
+  if (!unlessFull(model, () => real.file.complete())) return;
+  if (model.claimed) promise(model, model.changeSeq);
+  const image = real.file.takeImage(() => {
+    throw new Error('nothing is to end it early');
+  });
+  real.images.push({ image, pages: stateOf(model).pages });
+}
+
+/** Each image still has what the file had when it was taken, whatever became of that. */
+function readImages(model: Model, real: Real): void {
+  for (const { image, pages } of real.images) {
+    const found = new Map<number, number>();
+    const { findings } = checkPages(image, {
+      onPage: (space, page, _, view) => found.set(pageKey(space as PageSpace, page), valueIn(view)),
+    });
+    expect(findings.filter(({ reason }) => !model.marred || reason !== 'fcr-copy')).toEqual([]);
+    expect(found).toEqual(new Map(pages));
+    if (image.keptBytes > 0) count('image read, with pages kept');
+  }
+  real.images.splice(0, 2).forEach(({ image }) => image.end());
 }
 
 /** How the world ends. */
@@ -235,6 +263,7 @@ function afterwards(disk: SimFileSystem, { kind, seed }: End): SimFileSystem {
 /** The world ends and another engine finds the file: at a state that it may be at. */
 function crash(model: Model, real: Real, end: End): void {
   const lostAtMost = model.changeSeq;
+  real.images = [];
   real.disk = afterwards(real.disk, end);
   real.disk.capacity = undefined;
   model.full = false;
@@ -379,6 +408,8 @@ const anySteps = fc.commands(
     growing,
     reading,
     step('completing', complete),
+    step('image taken', takeImage),
+    step('images read', readImages),
     step('beginning', (_, { file }) => file.begin()),
     idling,
     idling,
@@ -410,7 +441,7 @@ function born(life: Life): { model: Model; real: Real } {
   const flags = { full: false, claimed: false, marred: false };
   return {
     model: { states, changeSeq: 0, promised: 0, openedAt: 0, ...flags, value: 1 },
-    real: { disk, world, file: world.open(PATH), life },
+    real: { disk, world, file: world.open(PATH), images: [], life },
   };
 }
 

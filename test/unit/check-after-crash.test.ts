@@ -80,7 +80,14 @@ test('an end that was interrupted is said, with what to do, and is no damage', (
     expect(report).toMatchObject({
       ...{ findingCount: 0, isEnding: true, delta: join(directory, 'a.^^^') },
       content: { records: 3000 },
-      notes: [{ reason: 'ending' }],
+      notes: [
+        {
+          reason: 'ending',
+          message:
+            'the end of continuous operation was interrupted: its delta is being rolled in, and nothing is lost; ' +
+            'that goes on when the file is opened, or by butil -endbu',
+        },
+      ],
     });
     expect(report.notes[0]?.message).toContain('butil -endbu');
     const next = MicroKernel.start({ root });

@@ -74,6 +74,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'microkernel/continuous/delta-file',
       'microkernel/continuous/frozen-pages',
       'microkernel/continuous/overlay-handle',
+      'microkernel/file-image',
       'microkernel/continuous/restore-frozen',
       'microkernel/continuous/delta-proof',
       'microkernel/continuous/roll-in',
@@ -349,7 +350,6 @@ const LAYERS: readonly LayerDeclaration[] = [
   {
     layer: 'engine',
     modules: [
-      'check-file',
       'legacy/identify-file',
       'settings',
       'typed-file',
@@ -413,6 +413,8 @@ const LAYERS: readonly LayerDeclaration[] = [
       'maintenance/backup-administration',
       'maintenance/file-administration',
       'maintenance/cached-pages',
+      'maintenance/check-file',
+      'maintenance/file-in-use',
       'maintenance/classic-file',
       'maintenance/clone-file',
       'maintenance/copy-records',
@@ -599,7 +601,9 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'microkernel/page-device',
     'microkernel/page-table',
   ],
+  'microkernel/file-image': ['microkernel/continuous/frozen-pages', 'microkernel/fcr-choice'],
   'microkernel/page-file': [
+    'microkernel/file-image',
     'microkernel/read-ahead',
     'microkernel/archive-sink',
     'microkernel/continuous/delta-file',
@@ -1069,6 +1073,9 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   ],
   'maintenance/backup-administration': ['archive-root'],
   'maintenance/file-administration': [
+    'maintenance/check-file',
+    'maintenance/page-dump',
+    'maintenance/recover-records',
     'maintenance/backup-administration',
     'maintenance/clone-file',
     'maintenance/copy-records',
@@ -1086,6 +1093,8 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/unformatted-file',
   ],
   'maintenance/cached-pages': ['maintenance/task'],
+  'maintenance/check-file': ['maintenance/file-in-use', 'maintenance/task'],
+  'maintenance/file-in-use': ['maintenance/task'],
   'maintenance/clone-file': ['maintenance/definition-for-copy', 'maintenance/opened-file'],
   'maintenance/copy-records': [
     'maintenance/classic-file',
@@ -1160,12 +1169,14 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   ],
   'maintenance/owner-names': ['maintenance/opened-file'],
   'maintenance/page-dump': [
+    'maintenance/file-in-use',
     'maintenance/damaged-file',
     'maintenance/sound-pages',
     'maintenance/task',
   ],
   'maintenance/record-inserter': ['maintenance/opened-file', 'maintenance/refused-records'],
   'maintenance/recover-records': [
+    'maintenance/file-in-use',
     'maintenance/damaged-file',
     'maintenance/output-file',
     'maintenance/recover-original',

@@ -14,7 +14,7 @@ import { u16, u32 } from '../bytes.js';
 import { COUNTER, DATA_PAGE, OWN_PAGE_TYPE, PAGE_HEADER } from '../layout.js';
 import { SPACE } from '../pat.js';
 import { BtrieveError } from '../status.js';
-import { checkTree, type KeptPages, type TreeVisitor } from '../trees/check-tree.js';
+import { checkingTree, type KeptPages, type TreeVisitor } from '../trees/check-tree.js';
 import type { DataFile } from './data-file.js';
 import { definitionPages } from './definition-pages.js';
 import type { FileKey } from './file-key.js';
@@ -37,8 +37,6 @@ export interface ContentReport {
 
 export interface ContentCheckOptions {
   readonly finding: (finding: ContentFinding) => void;
-  /** Called now and then: steps done and of all. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** All data pages of the file have been looked at by this one, and are right. */
   readonly scan?: RecordScan | undefined;
   /** Index pages that are in memory and known to be right. */
@@ -47,7 +45,22 @@ export interface ContentCheckOptions {
 
 const STEPS_PER_CALL = 4096;
 
+/** Steps done and of all. */
+type Steps<R> = Generator<{ readonly done: number; readonly total: number }, R, void>;
+
 export function checkContent(file: DataFile, options: ContentCheckOptions): ContentReport {
+  const steps = checkingContent(file, options);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same in steps, between which the file must not be changed. */
+export function checkingContent(
+  file: DataFile,
+  options: ContentCheckOptions,
+): Steps<ContentReport> {
   return new ContentCheck(file, options).run();
 }
 
@@ -66,6 +79,8 @@ class ContentCheck {
   /** Of the record that is being looked at. */
   #address = 0;
   #steps = 0;
+  /** How often it has said so. */
+  #calls = 0;
 
   constructor(file: DataFile, options: ContentCheckOptions) {
     this.#file = file;
@@ -77,16 +92,16 @@ class ContentCheck {
     this.#row = new Int32Array(file.keys.reduce((most, key) => Math.max(most, key.row.length), 0));
   }
 
-  run(): ContentReport {
+  *run(): Steps<ContentReport> {
     const { keys, pages } = this.#file;
     this.#guard('the definition', () => {
       for (const page of definitionPages(pages)) this.#own(page, 'the definition');
     });
-    this.#checkRecords();
+    yield* this.#checkRecords();
     this.#checkFreeList();
-    for (const [index, key] of keys.entries()) this.#checkKey(index, key);
-    this.#checkVariable();
-    this.#checkLost();
+    for (const [index, key] of keys.entries()) yield* this.#checkKey(index, key);
+    yield* this.#checkVariable();
+    yield* this.#checkLost();
     pages.endOperation();
     return {
       records: this.#scan.records,
@@ -97,12 +112,13 @@ class ContentCheck {
   // -------------------------------------------------------------------------------------------
   // Records
 
-  #checkRecords(): void {
+  *#checkRecords(): Steps<void> {
     const { pages, recordCount } = this.#file;
     const count = this.#options.scan === undefined ? pages.numbersUsed(SPACE.DATA) : 0;
     for (let page = 0; page < count; page++) {
       this.#guard(`data page ${page}`, () => this.#checkDataPage(page));
       pages.endOperation();
+      yield* this.#pause();
     }
     this.#steps = this.#scan.records;
     if (this.#scan.records === recordCount) return;
@@ -204,9 +220,9 @@ class ContentCheck {
   // -------------------------------------------------------------------------------------------
   // Indexes
 
-  #checkKey(index: number, key: FileKey): void {
+  *#checkKey(index: number, key: FileKey): Steps<void> {
     const found = this.#file.keys.length + index;
-    this.#walkTree(key, {
+    yield* this.#walkTree(key, {
       finding: (reason, message, page) => this.#tell(reason, message, `page ${page}`),
       page: (page) => this.#own(page, `the index of key ${key.number}`),
       rows: (words, at, count) => {
@@ -215,7 +231,7 @@ class ContentCheck {
         this.#progress(count);
       },
     });
-    if (!this.#digests.areEqual(index, found)) this.#checkRows(key);
+    if (!this.#digests.areEqual(index, found)) yield* this.#checkRows(key);
     const [expected = 0, entries = 0] = [this.#scan.expected[index], this.#entries[index]];
     if (expected === entries) return;
     const text = `the index of key ${key.number} has ${entries} entries for ${expected} records`;
@@ -223,9 +239,9 @@ class ContentCheck {
   }
 
   /** Not all rows are those of records: says which. What is wrong with the pages has been said. */
-  #checkRows(key: FileKey): void {
+  *#checkRows(key: FileKey): Steps<void> {
     const met = new Uint8Array(this.#owned.length);
-    this.#walkTree(key, {
+    yield* this.#walkTree(key, {
       finding: () => undefined,
       page: (page) => setBit(met, page),
       rows: (words, at, count) => {
@@ -235,12 +251,15 @@ class ContentCheck {
     });
   }
 
-  #walkTree(key: FileKey, visitor: Omit<TreeVisitor, 'pause'>): void {
+  *#walkTree(key: FileKey, visitor: Omit<TreeVisitor, 'pause'>): Steps<void> {
     const { pages } = this.#file;
-    this.#guard(`the index of key ${key.number}`, () => {
-      const pause = (): void => pages.endOperation();
-      checkTree(pages, key.tree, { ...visitor, pause }, this.#options.kept);
-    });
+    const pause = (): void => pages.endOperation();
+    const leaves = checkingTree(pages, key.tree, { ...visitor, pause }, this.#options.kept);
+    try {
+      while (leaves.next().done !== true) yield* this.#pause();
+    } catch (error) {
+      this.#tellError(`the index of key ${key.number}`, error);
+    }
   }
 
   #checkRow(key: FileKey, words: Int32Array, at: number): void {
@@ -268,7 +287,7 @@ class ContentCheck {
   // -------------------------------------------------------------------------------------------
   // Pages
 
-  #checkVariable(): void {
+  *#checkVariable(): Steps<void> {
     const { pages, records } = this.#file;
     const { variable } = records;
     this.#guard('the list of variable pages with room', () => {
@@ -283,11 +302,13 @@ class ContentCheck {
         this.#tell('fragments', text, `page ${page}`);
       });
       pages.endOperation();
+      this.#progress();
+      yield* this.#pause();
     }
   }
 
   /** Every page of space 1 belongs to something. */
-  #checkLost(): void {
+  *#checkLost(): Steps<void> {
     const { pages } = this.#file;
     const count = pages.numbersUsed(SPACE.OTHER);
     for (let page = 0; page < count; page++) {
@@ -296,7 +317,9 @@ class ContentCheck {
         if (!pages.isAllocated(SPACE.OTHER, page)) return;
         this.#tell('lost-page', 'the page is in use, and nothing leads to it', `page ${page}`);
       });
-      if (page % STEPS_PER_CALL === 0) pages.endOperation();
+      if (page % STEPS_PER_CALL !== 0) continue;
+      pages.endOperation();
+      yield this.#done();
     }
   }
 
@@ -308,11 +331,20 @@ class ContentCheck {
   }
 
   #progress(steps = 1): void {
-    const told = Math.ceil(this.#steps / STEPS_PER_CALL);
     this.#steps += steps;
-    if (Math.ceil(this.#steps / STEPS_PER_CALL) === told) return;
+  }
+
+  /** Once in so many steps whoever runs the check may do something else. */
+  *#pause(): Steps<void> {
+    const calls = Math.ceil(this.#steps / STEPS_PER_CALL);
+    if (calls === this.#calls) return;
+    this.#calls = calls;
+    yield this.#done();
+  }
+
+  #done(): { done: number; total: number } {
     const total = this.#file.recordCount * (1 + this.#file.keys.length);
-    this.#options.onProgress?.(Math.min(this.#steps, total), total);
+    return { done: Math.min(this.#steps, total), total };
   }
 
   /** What cannot be read is a finding, and the check goes on behind it. */

@@ -54,7 +54,18 @@ export function checkTree(
   visitor: TreeVisitor,
   kept?: KeptPages,
 ): void {
-  new TreeCheck(view, tree, visitor, kept).run();
+  const steps = checkingTree(view, tree, visitor, kept);
+  while (steps.next().done !== true);
+}
+
+/** The same in steps, one for each leaf. */
+export function checkingTree(
+  view: PageView,
+  tree: BTree,
+  visitor: TreeVisitor,
+  kept?: KeptPages,
+): Generator<void, void, void> {
+  return new TreeCheck(view, tree, visitor, kept).run();
 }
 
 class TreeCheck {
@@ -78,7 +89,7 @@ class TreeCheck {
     this.#leafWords = new Int32Array(view.pageSize / 4);
   }
 
-  run(): void {
+  *run(): Generator<void, void, void> {
     const { root } = this.#tree.shape;
     const top = this.#load(root, -1);
     if (top === undefined) return;
@@ -87,7 +98,7 @@ class TreeCheck {
     const base = this.#view.cache.baseOf(frame);
     const entries = u53(view, base + INDEX_PAGE.entries);
     const distinct = u53(view, base + INDEX_PAGE.distinct);
-    this.#visit(top, undefined, undefined);
+    yield* this.#visit(top, undefined, undefined);
     if (this.#leafBefore !== undefined && this.#leafBefore.right !== 0) {
       this.#tell('link', 'the last leaf has a right neighbour', this.#leafBefore.page);
     }
@@ -101,11 +112,16 @@ class TreeCheck {
     }
   }
 
-  #visit(copy: PageCopy, from: Int32Array | undefined, to: Int32Array | undefined): void {
+  *#visit(
+    copy: PageCopy,
+    from: Int32Array | undefined,
+    to: Int32Array | undefined,
+  ): Generator<void, void, void> {
     const { level, count, page } = copy;
     if (level === 0) {
       this.#visitLeaf(copy, from, to);
       this.#visitor.pause();
+      yield;
       return;
     }
     if (count < 2) this.#tell('children', 'an inner page has fewer than two children', page);
@@ -115,7 +131,7 @@ class TreeCheck {
       const low = slot === 0 ? from : this.#separator(copy, slot);
       const high = slot + 1 === count ? to : this.#separator(copy, slot + 1);
       const child = this.#load(copy.words[at + this.#tree.orderWords] ?? -1, level - 1);
-      if (child !== undefined) this.#visit(child, low, high);
+      if (child !== undefined) yield* this.#visit(child, low, high);
     }
   }
 

@@ -1,28 +1,30 @@
 /** The check of one data file on the real disk: its pages, and what they hold. */
+import type { Client } from '../client.js';
 import {
-  checkPages,
+  checkingPages,
   FINDINGS_SHOWN,
   type CheckFinding,
-  type CheckOptions,
   type CheckReport,
-} from './microkernel/check.js';
-import { withDelta, type FileWithDelta } from './contops/file-with-delta.js';
+} from '../microkernel/check.js';
+import { withDelta, type FileWithDelta } from '../contops/file-with-delta.js';
 import {
-  checkContent,
+  checkingContent,
   type ContentCheckOptions,
   type ContentReport,
-} from './microkernel/files/check-content.js';
-import type { DataFile } from './microkernel/files/data-file.js';
-import { IndexShelf } from './microkernel/files/index-shelf.js';
-import { OpenFile } from './microkernel/files/open-file.js';
-import { RecordScan } from './microkernel/files/record-scan.js';
-import { nodePorts } from './microkernel/node-ports.js';
-import { PageCache } from './microkernel/page-cache.js';
-import { NodeFileSystem } from './microkernel/node-files.js';
-import { fileError } from './microkernel/page-device.js';
-import { SPACE } from './microkernel/pat.js';
-import type { FileHandle, FileSystem } from './microkernel/ports.js';
-import { BtrieveError, Status } from './microkernel/status.js';
+} from '../microkernel/files/check-content.js';
+import { readingInUse, type FileInUse } from './file-in-use.js';
+import { runTask, type Task } from './task.js';
+import type { DataFile } from '../microkernel/files/data-file.js';
+import { IndexShelf } from '../microkernel/files/index-shelf.js';
+import { OpenFile } from '../microkernel/files/open-file.js';
+import { RecordScan } from '../microkernel/files/record-scan.js';
+import { nodePorts } from '../microkernel/node-ports.js';
+import { PageCache } from '../microkernel/page-cache.js';
+import { NodeFileSystem } from '../microkernel/node-files.js';
+import { fileError } from '../microkernel/page-device.js';
+import { SPACE } from '../microkernel/pat.js';
+import type { FileHandle, FileSystem } from '../microkernel/ports.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
 
 /**
  * Proves a data file: every page used once or free, every checksum right, every record in each of its
@@ -44,27 +46,54 @@ import { BtrieveError, Status } from './microkernel/status.js';
  * ```
  */
 export function checkFile(path: string, options: CheckFileOptions = {}): FileReport {
+  return runTask(checkingFile(path, options), ({ done, total = 0 }) =>
+    options.onProgress?.(done, total),
+  );
+}
+
+/** The same in steps, between which others can work in a file that the client's engine has open. */
+export function* checkingFile(path: string, options: CheckFileOptions = {}): Task<FileReport> {
   try {
-    const disk = new NodeFileSystem({ worker: 'never' });
-    const continuous = withDelta(disk, path);
-    const files = continuous === undefined ? disk : continuous.files;
-    const handle = files.open(path, 'read');
-    try {
-      if (!handle.tryLock('shared')) {
-        const message = 'an engine has the file open for writing; check it there, or close it';
-        throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'locked', file: path });
-      }
-      return checkWhole(handle, path, options, files, continuous);
-    } finally {
-      handle.close();
-    }
+    return yield* readingInUse(options.client, path, (file) =>
+      file === undefined ? checkOnDisk(path, options) : checkInUse(path, options, file),
+    );
   } catch (error) {
     throw fileError('the file cannot be checked', error, path);
   }
 }
 
+function* checkInUse(path: string, options: CheckFileOptions, file: FileInUse): Task<FileReport> {
+  const { files, delta, unwritten } = file;
+  const continuous = delta === undefined ? undefined : { files, delta, isEnding: false };
+  const handle = files.open(path, 'read');
+  const report = yield* checkWhole(handle, path, options, files, continuous);
+  if (unwritten === undefined) return report;
+  const message = `what was committed last is not on disk, and was not looked at: ${unwritten}`;
+  return { ...report, notes: [...report.notes, { reason: 'unwritten', message }] };
+}
+
+function* checkOnDisk(path: string, options: CheckFileOptions): Task<FileReport> {
+  const disk = new NodeFileSystem({ worker: 'never' });
+  const continuous = withDelta(disk, path);
+  const files = continuous === undefined ? disk : continuous.files;
+  const handle = files.open(path, 'read');
+  try {
+    if (!handle.tryLock('shared')) {
+      const message = 'an engine has the file open for writing; check it there, or close it';
+      throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'locked', file: path });
+    }
+    return yield* checkWhole(handle, path, options, files, continuous);
+  } finally {
+    handle.close();
+  }
+}
+
 /** How a file is checked. */
-export interface CheckFileOptions extends CheckOptions {
+export interface CheckFileOptions {
+  /** Called now and then with the number of steps done and of all: of the pages first, then of what they hold. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Of an engine that may have the file open: it is looked at as it is there on disk, with all that was committed. */
+  readonly client?: Client;
   /** Owner name. Without it only the pages of an encrypted file can be checked. */
   readonly owner?: string;
 }
@@ -99,21 +128,23 @@ const HOLDER = Object.freeze({ log: new Uint8Array(16), session: 0, root: '' });
  * The pages, and if all of them are right what they hold. What they hold is looked at with the pages as far as that
  * can be, so that they are read once; what comes of it counts only if all pages turn out to be right.
  */
-function checkWhole(
+function* checkWhole(
   handle: FileHandle,
   path: string,
   options: CheckFileOptions,
   files: FileSystem,
   continuous: FileWithDelta | undefined,
-): FileReport {
+): Task<FileReport> {
   const open = (): OpenFile => openToCheck(path, options.owner, files);
   const early = openIfPossible(open);
   try {
     const seen = early === undefined ? undefined : new PagesSeen(early.data);
-    const found = checkPages(handle, { ...options, onPage: seen?.take });
+    const pages = checkingPages(handle, { onPage: seen?.take });
+    const found = yield* counting('regions', pages);
     const report = { ...found, ...(continuous && asLive(continuous, found.notes)) };
     if (report.findingCount > 0) return report;
-    return withContent(report, () => early ?? open(), options, seen?.within(found.dataPages));
+    const within = seen?.within(found.dataPages);
+    return yield* withContent(report, () => early ?? open(), within);
   } finally {
     early?.pages.abandon();
   }
@@ -142,6 +173,18 @@ class PagesSeen {
   }
 }
 
+/** Says what is counted. */
+function* counting<R>(
+  unit: string,
+  work: Generator<{ readonly done: number; readonly total: number }, R, void>,
+): Task<R> {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+    yield { ...value, unit };
+  }
+}
+
 function openToCheck(path: string, owner = '', files: FileSystem): OpenFile {
   const cache = new PageCache({ size: CACHE_SIZE });
   const ports = { ...nodePorts({ worker: 'never' }), files };
@@ -158,24 +201,23 @@ function openIfPossible(open: () => OpenFile): OpenFile | undefined {
   }
 }
 
-function withContent(
+function* withContent(
   report: FileReport,
   open: () => OpenFile,
-  { onProgress }: CheckFileOptions,
   seen: Pick<ContentCheckOptions, 'scan' | 'kept'> = {},
-): FileReport {
+): Task<FileReport> {
   const findings: CheckFinding[] = [];
   let findingCount = 0;
   let file: OpenFile | undefined;
   try {
     file = open();
-    const content = checkContent(file.data, {
+    const work = checkingContent(file.data, {
       finding: (finding) => {
         if (findingCount++ < FINDINGS_SHOWN) findings.push(finding);
       },
-      onProgress,
       ...seen,
     });
+    const content = yield* counting('records and index entries', work);
     return { ...report, content, findings, findingCount };
   } catch (error) {
     if (!(error instanceof BtrieveError)) throw error;

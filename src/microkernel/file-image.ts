@@ -1,0 +1,284 @@
+/**
+ * A file in use as it is on disk at one moment, for whoever reads it in steps while it goes on being written.
+ *
+ * A page that the image needs is kept in memory before it is overwritten; all others are read where they lie.
+ * As the file's current generation is never written over by the next one, that is little: the FCR and the
+ * page allocation table, and what two system transactions later takes the room of what the first one freed.
+ *
+ * Invariants:
+ * - An image gives what was on disk when it was taken, free pages aside.
+ * - What is written to the file, and when, is the same with an image as without.
+ * - Places whose writing was begun are not read: what was there is in memory by then.
+ * - Of all images of a file no more than a bound is kept: with it their readers are told to come to an end
+ *   at once, before the write that would exceed it.
+ */
+import { DiskError, readFully } from './disk-error.js';
+import { FrozenPages } from './continuous/frozen-pages.js';
+import { chooseFcr } from './fcr-choice.js';
+import type { FileHandle, FileIdentity, WritePiece } from './ports.js';
+import { BtrieveError } from './status.js';
+
+/** Bytes of overwritten pages, of all images of a file. */
+const KEPT_MAX = 64 * 1024 * 1024;
+
+/** The handle of a file of which there are images: what is about to be overwritten is kept for them. */
+export class ImageKeeper implements FileHandle {
+  readonly file: FileHandle;
+  readonly #pageSize: number;
+  readonly #keptMax: number;
+  readonly #onEmpty: () => void;
+  readonly #images: FileImage[] = [];
+
+  /** `onEmpty`: nobody has an image any more. */
+  constructor(file: FileHandle, pageSize: number, onEmpty: () => void, keptMax = KEPT_MAX) {
+    this.file = file;
+    this.#pageSize = pageSize;
+    this.#onEmpty = onEmpty;
+    this.#keptMax = keptMax;
+  }
+
+  /** `comeToAnEnd` is called when the image is about to be gone: its reader may read on until that returns. */
+  take(comeToAnEnd: () => void): FileImage {
+    const image = new FileImage(this.file, this.#pageSize, comeToAnEnd, () => this.#drop(image));
+    this.#images.push(image);
+    return image;
+  }
+
+  /** All readers come to an end. */
+  endAll(): void {
+    for (const image of this.#images.slice()) image.endEarly();
+  }
+
+  get path(): string {
+    return this.file.path;
+  }
+
+  identity(): FileIdentity {
+    return this.file.identity();
+  }
+
+  size(): number {
+    return this.file.size();
+  }
+
+  read(buffer: Uint8Array, offset: number, length: number, at: number): number {
+    return this.file.read(buffer, offset, length, at);
+  }
+
+  write(buffer: Uint8Array, offset: number, length: number, at: number): number {
+    this.#keep(at, length);
+    return this.file.write(buffer, offset, length, at);
+  }
+
+  /** What an image has is never cut off: a file gets shorter only by what it grew by. */
+  truncate(size: number): void {
+    this.file.truncate(size);
+  }
+
+  sync(): void {
+    this.file.sync();
+  }
+
+  beginWrite(pieces: readonly WritePiece[]): void {
+    for (const { at, length } of pieces) this.#keep(at, length);
+    this.file.beginWrite(pieces);
+  }
+
+  beginSync(): void {
+    this.file.beginSync();
+  }
+
+  poll(): boolean {
+    return this.file.poll();
+  }
+
+  settle(): void {
+    this.file.settle();
+  }
+
+  tryLock(mode: 'shared' | 'exclusive'): boolean {
+    return this.file.tryLock(mode);
+  }
+
+  /** Their readers cannot go on. */
+  close(): void {
+    for (const image of this.#images.slice()) image.end();
+    this.file.close();
+  }
+
+  #keep(at: number, length: number): void {
+    let kept = 0;
+    for (const image of this.#images) {
+      image.keep(at, length);
+      kept += image.keptBytes;
+    }
+    if (kept > this.#keptMax) this.endAll();
+  }
+
+  #drop(image: FileImage): void {
+    const at = this.#images.indexOf(image);
+    if (at >= 0) this.#images.splice(at, 1);
+    if (this.#images.length === 0) this.#onEmpty();
+  }
+}
+
+/** To be read only. It needs no lock: whoever has the file open has that. */
+export class FileImage implements FileHandle {
+  readonly #file: FileHandle;
+  readonly #pageSize: number;
+  readonly #size: number;
+  readonly #comeToAnEnd: () => void;
+  readonly #onEnd: () => void;
+  /** What was there before it was overwritten, or why that could not be read. */
+  readonly #kept = new Map<number, Uint8Array | DiskError>();
+  readonly #used: FrozenPages | undefined;
+  #isEnded = false;
+
+  constructor(file: FileHandle, pageSize: number, comeToAnEnd: () => void, onEnd: () => void) {
+    this.#file = file;
+    this.#pageSize = pageSize;
+    this.#size = file.size();
+    this.#comeToAnEnd = comeToAnEnd;
+    this.#onEnd = onEnd;
+    this.#used = this.#usedPages();
+  }
+
+  get path(): string {
+    return this.#file.path;
+  }
+
+  get keptBytes(): number {
+    return this.#kept.size * this.#pageSize;
+  }
+
+  /** Keeps what it needs of pages that are about to be overwritten. */
+  keep(at: number, length: number): void {
+    const last = Math.floor((Math.min(at + length, this.#size) - 1) / this.#pageSize);
+    for (let page = Math.floor(at / this.#pageSize); page <= last; page++) {
+      if (!this.#kept.has(page) && this.#needs(page)) this.#kept.set(page, this.#fetch(page));
+    }
+  }
+
+  /** Nothing can be read of it any more. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Nobody reads it any more. */
+  end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#kept.clear();
+    this.#onEnd();
+  }
+
+  /** Its reader is told, and reads the rest at once. */
+  endEarly(): void {
+    this.#comeToAnEnd();
+    this.end();
+  }
+
+  identity(): FileIdentity {
+    return this.#file.identity();
+  }
+
+  size(): number {
+    return this.#size;
+  }
+
+  read(buffer: Uint8Array, offset: number, length: number, at: number): number {
+    if (this.#isEnded) throw this.#failure('EBADF');
+    const end = Math.min(at + length, this.#size);
+    if (end <= at) return 0;
+    const page = Math.floor(at / this.#pageSize);
+    const kept = this.#kept.get(page);
+    if (kept === undefined) {
+      return this.#file.read(buffer, offset, this.#unkeptUpTo(page, end) - at, at);
+    }
+    if (kept instanceof DiskError) throw kept;
+    const from = at - page * this.#pageSize;
+    const count = Math.min(kept.length - from, end - at);
+    if (count <= 0) return 0;
+    buffer.set(kept.subarray(from, from + count), offset);
+    return count;
+  }
+
+  tryLock(): boolean {
+    return true;
+  }
+
+  close(): void {
+    // Whoever has taken it ends it.
+  }
+
+  poll(): boolean {
+    return true;
+  }
+
+  settle(): void {
+    // Nothing was begun.
+  }
+
+  write(): never {
+    throw this.#failure('EBADF');
+  }
+
+  truncate(): never {
+    throw this.#failure('EBADF');
+  }
+
+  sync(): never {
+    throw this.#failure('EBADF');
+  }
+
+  beginWrite(): never {
+    throw this.#failure('EBADF');
+  }
+
+  beginSync(): never {
+    throw this.#failure('EBADF');
+  }
+
+  #failure(code: string): DiskError {
+    return new DiskError({ code, operation: 'image', path: this.path });
+  }
+
+  /** Where the pages that lie as they were end, from one of them on. */
+  #unkeptUpTo(page: number, end: number): number {
+    let next = page + 1;
+    while (next * this.#pageSize < end && !this.#kept.has(next)) next++;
+    return Math.min(end, next * this.#pageSize);
+  }
+
+  /** Undefined if no file control record is good: then every page is needed. */
+  #usedPages(): FrozenPages | undefined {
+    try {
+      return new FrozenPages(this, chooseFcr(this).control);
+    } catch (error) {
+      if (error instanceof BtrieveError || error instanceof DiskError) return undefined;
+      throw error;
+    }
+  }
+
+  /** What cannot be told is needed. */
+  #needs(page: number): boolean {
+    try {
+      return this.#used?.uses(page) ?? true;
+    } catch (error) {
+      if (error instanceof BtrieveError || error instanceof DiskError) return true;
+      throw error;
+    }
+  }
+
+  #fetch(page: number): Uint8Array | DiskError {
+    const bytes = new Uint8Array(this.#pageSize);
+    try {
+      const at = page * this.#pageSize;
+      const length = Math.min(this.#pageSize, this.#size - at);
+      return bytes.subarray(0, readFully(this.#file, bytes, 0, length, at));
+    } catch (error) {
+      if (error instanceof DiskError) return error;
+      throw error;
+    }
+  }
+}
