@@ -42,19 +42,37 @@ type Shapes<S> = Readonly<Record<keyof S, KeyShape>>;
 export interface ClientInternals {
   readonly calls: FileCalls;
   readonly files: FileTable;
+  readonly engine: EngineInternals;
+}
+
+/** What maintenance needs of the engine beside its files. */
+export interface EngineInternals {
+  /**
+   * A file that was made beside the one at a path is about to be put in its place: what logs have for that one is no
+   * more in its way. Throws 85 (it is open, or frozen), 88 (it is in continuous operation), 2, 18, 38, 94.
+   */
+  beforeReplace(path: string): void;
+  /** Long work that nothing is frozen during. Throws 85 if it is frozen. */
+  unfrozen<Step, Result>(work: Generator<Step, Result, void>): Generator<Step, Result, void>;
 }
 
 /** A client of an engine: it opens files, has transactions and locks of its own. */
 export class Client {
   readonly #classic: ClassicClient;
   readonly #files: FileTable;
+  readonly #engine: EngineInternals;
   readonly #onClose: (client: Client) => void;
 
   /** Made by `MicroKernel.client`. */
-  constructor(classic: ClassicClient, files: FileTable, onClose: (client: Client) => void) {
+  constructor(
+    classic: ClassicClient,
+    { files, engine }: Pick<ClientInternals, 'files' | 'engine'>,
+    onClose: (client: Client) => void,
+  ) {
     this.#onClose = onClose;
     this.#classic = classic;
     this.#files = files;
+    this.#engine = engine;
   }
 
   /** The name that locks, archival logs and statistics have for the client. */
@@ -129,7 +147,7 @@ export class Client {
    */
   get internals(): ClientInternals {
     this.#classic.assertRunning();
-    return { calls: this.#classic.calls, files: this.#files };
+    return { calls: this.#classic.calls, files: this.#files, engine: this.#engine };
   }
 
   /**

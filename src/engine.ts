@@ -10,7 +10,7 @@
  */
 import { join, resolve } from 'node:path';
 import { Archiving, type ArchivePoint } from './archiving.js';
-import { Client } from './client.js';
+import { Client, type EngineInternals } from './client.js';
 import { readEvents } from './event-log.js';
 import { ClassicClient } from './microkernel/clients/client.js';
 import { FileTable } from './microkernel/files/file-table.js';
@@ -66,6 +66,7 @@ import { LogReader } from './logging/log-reader.js';
 import { logDirectory } from './logging/log-directory.js';
 import { recoverAll, type FileRecovery, type RecoveryStep } from './logging/recover-all.js';
 import type { RecoveryReport } from './logging/recovery.js';
+import { historyKeyAt } from './logging/file-standing.js';
 import { planRelease, type ReleasePlan } from './logging/release.js';
 import { TransactionLog } from './logging/transaction-log.js';
 import { originalOpener } from './originals/open-original.js';
@@ -214,6 +215,10 @@ export class MicroKernel {
   readonly #continuous: ContinuousOperations;
   readonly #freezing: Freezing;
   readonly #agent: BackupAgent;
+  readonly #internals: EngineInternals = {
+    beforeReplace: (path) => this.#beforeReplace(path),
+    unfrozen: (work) => this.#freezing.without(work),
+  };
   readonly #clients = new Set<Client>();
   readonly #timer: NodeJS.Timeout;
   readonly #administration = new Administration();
@@ -449,7 +454,8 @@ export class MicroKernel {
       directory,
       refusal: () => this.#refusal,
     });
-    const client = new Client(classic, this.#files, (each) => this.#clients.delete(each));
+    const parts = { files: this.#files, engine: this.#internals };
+    const client = new Client(classic, parts, (each) => this.#clients.delete(each));
     this.#clients.add(client);
     return { client, classic };
   }
@@ -559,6 +565,16 @@ export class MicroKernel {
     log.forget(keys, keys.length > 0 || plan.kind === 'held');
     this.#tellRelease(plan);
     return plan;
+  }
+
+  /** The one that goes is closed, so it needs nothing: also what is kept of it under another name. */
+  #beforeReplace(path: string): void {
+    const { files } = this.#ports;
+    this.#files.gate.assertOpen(path);
+    this.#files.assertFree(path);
+    this.#archive.beforeReplace(path);
+    const key = historyKeyAt(files, path);
+    if (key !== undefined) this.#log.log.replaced(key);
   }
 
   #tellRelease({ file, kind, log, root, lost }: ReleasePlan): void {
@@ -736,7 +752,7 @@ export class MicroKernel {
    * writes, or opens a file that is not open yet, gets 85 (reason `frozen`) at once; of clients in other processes
    * it waits, and `Client.transaction` waits and tries again if it is another process that has frozen it. What is closed meanwhile is closed by `thaw`. Open transactions go on, and end after it.
    *
-   * Throws 41 (it is frozen), 85 (reason `busy`: roll-forward, or the end of continuous operation, is under way),
+   * Throws 41 (it is frozen), 85 (reason `busy`: roll-forward, a rebuild, or the end of continuous operation, is under way),
    * 160 for a limit that is none, 18, 38, 2, 20.
    */
   freeze(options: FreezeOptions = {}): Frozen {

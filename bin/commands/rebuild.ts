@@ -1,4 +1,5 @@
 /** `butil -rebuild`: files of this engine of files of the original or of this one. */
+import { resolve } from 'node:path';
 import {
   isDirectory,
   rebuildDirectory,
@@ -32,16 +33,21 @@ export async function command(session: Session): Promise<Outcome> {
   if (isDirectory(source)) return ofDirectory(session, source, output);
   const owner = await session.owner(0, source);
   const options = { owner, dryRun, ...formatOf(session) };
-  const client = await session.client();
   const replace = session.isSet('yes');
-  const task = rebuildFile(client, source, output, { ...options, replace });
-  const result = await session.follow('Rebuilding', task);
+  const place = output === undefined ? {} : { output: resolve(output) };
+  const result = await session.work<RebuildResult>(
+    output === undefined ? [source] : [source, output],
+    'rebuildFile',
+    { ...options, ...place, source: resolve(source), replace },
+    'Rebuilding',
+    (client) => rebuildFile(client, source, output, { ...options, replace }),
+  );
   const isSame = result.keys.every(({ isSameOrder }) => isSameOrder);
   return ofSource(
     {
       exitCode: isSame ? EXIT.DONE : EXIT.FINDINGS,
       reason: isSame ? 'done' : 'key-order',
-      result: { dryRun, ...result },
+      result: { dryRun, ...result, source, output: output ?? source },
       text: describe(result, dryRun).join('\n'),
       warnings: result.notes,
     },
@@ -90,10 +96,12 @@ async function ofDirectory(
     throw session.wrong('--yes is for single files; there is a new directory for these');
   const owners = await session.owners('the files');
   const options = { owners, dryRun: session.dryRun, ...formatOf(session) };
-  const client = await session.client();
-  const files = await session.follow(
+  const files = await session.work<RebuiltFile[]>(
+    [source],
+    'rebuildDirectory',
+    { ...options, source: resolve(source), output: resolve(output) },
     'Rebuilding',
-    rebuildDirectory(client, source, output, options),
+    (client) => rebuildDirectory(client, source, output, options),
   );
   const count = (outcome: RebuiltFile['outcome']): number =>
     files.filter((file) => file.outcome === outcome).length;

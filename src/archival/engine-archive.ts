@@ -187,7 +187,9 @@ export class EngineArchive implements FileArchives {
     if (log === undefined) return;
     try {
       if (successor !== undefined) noteCreatedOver(ports, log, path, successor);
-      setAside(ports.files, log);
+      // A segment that holds nothing stays, and is that of no file which comes after this one.
+      const isLeft = setAside(ports.files, log) === undefined && ports.files.exists(log);
+      if (isLeft) ports.files.remove(log);
     } catch (error) {
       throw fileError('the archival log cannot be set aside', error, log);
     }

@@ -69,7 +69,7 @@ export class Freezing {
     gate.openIfDue();
     if (gate.isClosed) throw refused('the engine is frozen already', 'frozen');
     if (this.#busy > 0) {
-      const message = 'roll-forward, or the end of continuous operation, is under way';
+      const message = 'roll-forward, a rebuild, or the end of continuous operation, is under way';
       throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'busy' });
     }
     complete();

@@ -335,18 +335,33 @@ export class TransactionLog implements ChangeLog {
   forget(keys: readonly string[], isGivenUp = keys.length > 0): void {
     this.#throwFailure();
     if (!isGivenUp) return;
+    this.#noteReleased(keys, this.#withoutLost());
+    this.#hasGivenUp = true;
+    for (const file of this.#files) if (keys.includes(keyOf(file))) this.#files.delete(file);
+    this.#release();
+  }
+
+  /**
+   * A closed file is about to leave its path to another one: what the log has for it is not looked for there after a
+   * crash. Durable when it returns. Throws 38.
+   */
+  replaced(key: string): void {
+    this.#throwFailure();
+    if (this.#segment === undefined && !this.waiting.has(key)) return;
+    this.#noteReleased([key], {});
+    this.#release();
+  }
+
+  #noteReleased(keys: readonly string[], more: Partial<LogState>): void {
     const { lastLsn } = this;
     const released = { ...this.#state.released };
     for (const key of keys) released[key] = lastLsn;
     this.#attempt('writing the record of the log', () => {
-      const state = { ...this.#state, released, ...this.#withoutLost() };
+      const state = { ...this.#state, released, ...more };
       writeLogState(this.#options.ports.files, this.#statePath, state);
       this.#state = state;
     });
-    this.#hasGivenUp = true;
     for (const key of keys) this.waiting.delete(key);
-    for (const file of this.#files) if (keys.includes(keyOf(file))) this.#files.delete(file);
-    this.#release();
   }
 
   // -------------------------------------------------------------------------------------------

@@ -27,6 +27,8 @@ import { addIndex, makeExternalIndex, removeIndex, SYSTEM_INDEX } from './key-in
 import { loadRecords } from './load-records.js';
 import { fileDefinition, fileNotes } from './opened-file.js';
 import { clearOwnerName, setOwnerName, type SetOwnerOptions } from './owner-names.js';
+import { rebuildDirectory } from './rebuild-directory.js';
+import { rebuildFile } from './rebuild-file.js';
 import type { InsertionTally } from './record-inserter.js';
 import { dumpPage, type PageChoice } from './page-dump.js';
 import { recoverRecords } from './recover-records.js';
@@ -92,6 +94,7 @@ export function addFileWork(engine: MicroKernel): void {
   addMaking(engine);
   addIndexes(engine);
   addOwners(engine);
+  addRebuilding(engine);
 }
 
 function addReading(engine: MicroKernel): void {
@@ -230,6 +233,28 @@ function addOwners(engine: MicroKernel): void {
     const owner = neededText(args, 'owner');
     const file = neededText(args, 'file');
     return clearOwnerName(client, file, { ...optionsIn(args, 'file'), owner });
+  });
+}
+
+const FORMAT: Readonly<Record<string, Kind>> = { pageSize: 'number', version: 'number' };
+const ALL_FROM_TO: Readonly<Record<string, Kind>> = {
+  ...{ source: 'text', output: 'text', owners: 'texts', dryRun: 'switch' },
+};
+
+function addRebuilding(engine: MicroKernel): void {
+  addSteps(engine, 'rebuildFile', (client, args) => {
+    checkArguments(args, { ...FROM_TO, ...FORMAT, replace: 'switch' });
+    const output = args['output'] === undefined ? undefined : neededText(args, 'output');
+    return rebuildFile(
+      client,
+      neededText(args, 'source'),
+      output,
+      optionsIn(args, 'source', 'output'),
+    );
+  });
+  addSteps(engine, 'rebuildDirectory', (client, args) => {
+    checkArguments(args, { ...FORMAT, ...ALL_FROM_TO });
+    return rebuildDirectory(client, ...fromTo(args), optionsIn(args, 'source', 'output'));
   });
 }
 

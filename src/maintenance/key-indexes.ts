@@ -248,7 +248,7 @@ export function* makeExternalIndex(
       }
     }
     into.close();
-    place(temporary, target, { keptAs: undefined, replace });
+    place(client, temporary, target, { keptAs: undefined, replace });
     isComplete = true;
     return { ...result, indexed };
   } finally {

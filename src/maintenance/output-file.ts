@@ -6,6 +6,7 @@
  * earlier sees that it is not its own any more, and gives up.
  */
 import { dirname } from 'node:path';
+import type { Client } from '../client.js';
 import { assertNotFrozenAt } from '../contops/frozen-mark.js';
 import { beginsAsOriginal } from '../legacy/identify.js';
 import { isNamedAsPart, partsOf } from '../legacy/legacy-volumes.js';
@@ -131,21 +132,27 @@ function closeIfThere(handle: FileHandle | undefined): void {
   if (handle !== undefined) closeQuietly(handle);
 }
 
-/** A new file that is closed gets its name. Throws 59 (the name is taken), 85 (its file is in use), 2, 94. */
+/**
+ * A new file that is closed gets its name. Throws 59 (the name is taken), 85 (its file is in use), 88 (it is in
+ * continuous operation), 2, 94.
+ */
 export function place(
+  { internals: { engine } }: Client,
   temporary: string,
   target: string,
   { keptAs, replace }: { readonly keptAs: string | undefined; readonly replace: boolean },
 ): void {
   const disk = new NodeFileSystem({ worker: 'never' });
   const directory = dirname(target);
+  const isReplaced = keptAs !== undefined || (replace && disk.exists(target));
+  if (isReplaced) engine.beforeReplace(target);
   try {
     if (keptAs !== undefined) {
       disk.copyAccess(target, temporary);
       disk.renameNew(target, keptAs);
       disk.syncDirectory(directory);
     }
-    if (replace && keptAs === undefined && disk.exists(target)) putOver(disk, temporary, target);
+    if (isReplaced && keptAs === undefined) putOver(disk, temporary, target);
     else disk.renameNew(temporary, target);
     disk.syncDirectory(directory);
   } catch (error) {

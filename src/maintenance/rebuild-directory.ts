@@ -56,6 +56,16 @@ export function* rebuildDirectory(
   output: string,
   options: RebuildDirectoryOptions = {},
 ): Task<RebuiltFile[]> {
+  const work = rebuildAll(client, source, output, options);
+  return yield* options.dryRun === true ? work : client.internals.engine.unfrozen(work);
+}
+
+function* rebuildAll(
+  client: Client,
+  source: string,
+  output: string,
+  options: RebuildDirectoryOptions,
+): Task<RebuiltFile[]> {
   const { directory } = client.internals.calls;
   const [from, to] = [absolutePath(source, directory), absolutePath(output, directory)];
   const disk = new NodeFileSystem({ worker: 'never' });

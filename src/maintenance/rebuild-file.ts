@@ -78,6 +78,17 @@ export function* rebuildFile(
   output: string | undefined,
   options: RebuildOptions = {},
 ): Task<RebuildResult> {
+  const work = rebuild(client, source, output, options);
+  // What is written is not written by operations, which wait for the end of a freeze.
+  return yield* options.dryRun === true ? work : client.internals.engine.unfrozen(work);
+}
+
+function* rebuild(
+  client: Client,
+  source: string,
+  output: string | undefined,
+  options: RebuildOptions,
+): Task<RebuildResult> {
   const { calls, files } = client.internals;
   const { owner = '', replace = false, dryRun = false } = options;
   const path = absolutePath(source, calls.directory);
@@ -89,9 +100,10 @@ export function* rebuildFile(
   try {
     const target = output === undefined ? realPath(path) : absolutePath(output, calls.directory);
     temporary = `${target}${UNFINISHED}`;
-    assertPlace(from, target, { isInPlace: output === undefined, replace });
+    assertPlace(client, from, target, { isInPlace: output === undefined, replace });
     const { file } = from;
-    const scan = yield* file.original === undefined ? scanFile(from) : scanOriginal(file);
+    const scanning = file.original === undefined ? scanFile(from) : scanOriginal(file);
+    const scan = yield* dryRun ? alone(client, from, scanning) : scanning;
     const isOriginal = file.original !== undefined;
     const fitting = definitionForCopy(file.definition, options, isOriginal);
     const isAsked = options.pageSize !== undefined;
@@ -107,7 +119,7 @@ export function* rebuildFile(
     calls.closeHandle(from);
     const keptAs = output === undefined ? `${target}${KEPT}` : undefined;
     if (keptAs !== undefined) assertStill(target, identity);
-    place(temporary, target, { keptAs, replace });
+    place(client, temporary, target, { keptAs, replace });
     isMade = false;
     return { ...known, ...comparison, ...(keptAs === undefined ? {} : { keptAs }) };
   } finally {
@@ -139,6 +151,7 @@ function unproven({ places }: Scan): Comparison {
 
 /** Throws what keeps the new file from getting its name, before any work is done. */
 function assertPlace(
+  { internals: { files } }: Client,
   { file }: Handle,
   target: string,
   { isInPlace, replace }: { readonly isInPlace: boolean; readonly replace: boolean },
@@ -167,9 +180,31 @@ function assertPlace(
     throw refuse(Status.FILE_INUSE, message, 'same-file');
   }
   if (!replace) throw refuse(Status.FILE_ALREADY_EXISTS, 'there is a file of this name', 'exists');
+  files.assertFree(target);
   if (isDataFileAt(disk, target)) return;
   const message = 'this is no data file of this engine, and is left as it is';
   throw refuse(Status.NOT_A_BTRIEVE_FILE, message, 'foreign');
+}
+
+/**
+ * What only reads keeps nobody from a file that it has open. So it ends where somebody else has it too: the records would
+ * not be those of one moment, and the rebuild itself would be refused.
+ */
+function* alone<R>({ internals: { files } }: Client, { file }: Handle, work: Task<R>): Task<R> {
+  try {
+    for (;;) {
+      if (files.opensOf(file) > 1) {
+        const message = 'the file is open, and to be rebuilt it must be open nowhere else';
+        throw new BtrieveError(Status.INCOMPATIBLE_MODE_ERROR, message, { file: file.pages.path });
+      }
+      const { done, value } = work.next();
+      if (done === true) return value;
+      yield value;
+    }
+  } finally {
+    // Of what has ended this does nothing.
+    work.return(undefined as R);
+  }
 }
 
 interface Scan {

@@ -1087,6 +1087,8 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'maintenance/load-records',
     'maintenance/opened-file',
     'maintenance/owner-names',
+    'maintenance/rebuild-directory',
+    'maintenance/rebuild-file',
     'maintenance/record-inserter',
     'maintenance/save-records',
     'maintenance/task',
