@@ -455,8 +455,8 @@ export const COMMANDS: readonly CommandEntry[] = [
     usage: '[list | release file [-O<owner|*>]]',
     notes: [
       'LIST changes nothing, and may run beside an engine. RELEASE is for files that cannot be rolled',
-      'forward, that the log of another root has changes of, or that are no more. What it says that is',
-      'lost is lost.',
+      'forward, that the log of another root has changes of, or that are no more; an engine that runs at',
+      'the root does it. What it says that is lost is lost.',
     ],
     examples: ['butil -log list', 'butil -log release old.btr --dry-run'],
     load: async () => (await import('./commands/log.js')).command,

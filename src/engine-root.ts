@@ -197,7 +197,10 @@ export function listRootLog(options: RootOptions): LogListing {
   );
 }
 
-/** What `MicroKernel.release` would lose, found out without an engine. Throws as that does. */
+/**
+ * What `MicroKernel.release` would lose, found out without an engine. Throws as that does, and 85 where the engine that runs
+ * on the root must be asked.
+ */
 export function planRootRelease(options: RootOptions, path: string): ReleasePlan {
   return at(options, 'the log cannot be read', ({ files, root }) =>
     planRelease({

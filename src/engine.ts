@@ -551,20 +551,33 @@ export class MicroKernel {
     this.#files.gate.assertOpen();
     const place = resolve(path);
     const { files } = this.#ports;
-    if (!dryRun) log.flush();
+    this.#assertClosed(place);
+    // What is lost is read from the disk.
+    log.flush();
+    const needing = log.filesAt(place);
     const plan = planRelease({
       files,
       root: this.root,
       directory: log.directory,
       path: place,
       directoryOf: (root) => logDirectoryOf(files, root),
+      isNeeding: (key) => needing.includes(key),
     });
+    const isHeld = plan.kind === 'held' || plan.kind === 'held-elsewhere';
+    if (isHeld) this.#files.assertFree(place);
     if (dryRun) return plan;
-    if (plan.kind === 'held' || plan.kind === 'held-elsewhere') this.#files.release(place, owner);
+    if (isHeld) this.#files.release(place, owner);
     const keys = log.filesAt(place);
     log.forget(keys, keys.length > 0 || plan.kind === 'held');
     this.#tellRelease(plan);
     return plan;
+  }
+
+  /** Of an open file the log knows what it needs, whatever is at its path beside it. */
+  #assertClosed(path: string): void {
+    if (this.#files.openAt(path) === undefined) return;
+    const message = 'the file is open; what a log has for it is given up when it is closed';
+    throw new BtrieveError(Status.INCOMPATIBLE_MODE_ERROR, message, { file: path });
   }
 
   /** The one that goes is closed, so it needs nothing: also what is kept of it under another name. */

@@ -1,4 +1,5 @@
 /** `butil -log`: the transaction log of an engine root: what it has, who needs it, and giving that up. */
+import { resolve } from 'node:path';
 import {
   listRootLog,
   planRootRelease,
@@ -95,9 +96,11 @@ function advice(needing: readonly ListedFile[]): string[] {
 
 async function release(session: Session, root: string, file: string): Promise<Outcome> {
   const { dryRun } = session;
-  if (dryRun) return planned(planRootRelease({ root }, file));
+  const path = resolve(file);
   // Told before it is done, and before anybody is asked.
-  const plan = planRootRelease({ root }, file);
+  const plan =
+    (await byEngine(session, { file: path, dryRun: true })) ?? planRootRelease({ root }, path);
+  if (dryRun) return planned(plan);
   const question = `${describeLoss(plan)}\nGive that up for good?`;
   if (!(await session.mayReplace(question, false))) {
     const text = [describeLoss(plan), 'Nothing was changed; --yes gives that up for good.'];
@@ -105,10 +108,19 @@ async function release(session: Session, root: string, file: string): Promise<Ou
     return { exitCode: EXIT.NOT_DONE, reason: 'not-confirmed', result, text: text.join('\n') };
   }
   const owner = await session.owner(0, file);
-  const engine = await session.engine();
-  const given = engine.release(file, { owner });
+  const given =
+    (await byEngine(session, { file: path, owner })) ??
+    (await session.engine()).release(path, { owner });
   const text = `${describeLoss(given)}\nIt was given up.`;
   return done(text, { dryRun, released: true, ...given });
+}
+
+/** By the engine of the root, whoever has the file: the log that is meant is its. Undefined if none runs there. */
+function byEngine(
+  session: Session,
+  args: Readonly<Record<string, unknown>>,
+): Promise<ReleasePlan | undefined> {
+  return session.byRunning<ReleasePlan>([], 'release', args);
 }
 
 function planned(plan: ReleasePlan): Outcome {

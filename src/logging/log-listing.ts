@@ -135,7 +135,7 @@ const NOTHING = {
 } as const;
 
 /** Where the log is being written its end is none of our business. */
-function problemsOf({ reader, isInUse }: FoundLog): readonly LogProblem[] {
+export function problemsOf({ reader, isInUse }: FoundLog): readonly LogProblem[] {
   return isInUse ? reader.problems.filter(({ untilLsn }) => untilLsn < Infinity) : reader.problems;
 }
 

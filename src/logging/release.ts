@@ -7,12 +7,14 @@
 import { uuidText } from '../microkernel/bytes.js';
 import { DiskError } from '../microkernel/disk-error.js';
 import type { ControlRecord } from '../microkernel/fcr.js';
+import { lockedError } from '../microkernel/page-device.js';
 import type { FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { isAbsent, lookAtFile } from './file-standing.js';
 import { isHeldBy, NO_LOG } from './holder.js';
-import { findLog, type FoundLog } from './log-listing.js';
+import { findLog, problemsOf, type FoundLog } from './log-listing.js';
 import { LogReader, type LoggedHistory } from './log-reader.js';
+import { isLocked } from './os-lock.js';
 
 /** What is lost. LSNs are decimal. */
 export interface LostChanges {
@@ -55,32 +57,45 @@ export interface ReleaseOptions {
   readonly path: string;
   /** Where the log of another root lies. */
   readonly directoryOf: (root: string) => string;
+  /** Of the engine that writes the log: whether it is kept for a file, which is not on disk. */
+  readonly isNeeding?: (key: string) => boolean;
 }
 
 /**
  * What giving up would lose. Throws 12 (no such file, and the log knows none), 160 with the reason
- * `nothing-to-release`, and what keeps a file from being looked at that the log knows nothing of.
+ * `nothing-to-release`, 85 (an engine has the file open, or writes the log and was not asked), and what keeps a file from
+ * being looked at that the log knows nothing of.
  */
 export function planRelease(options: ReleaseOptions): ReleasePlan {
   const { files, root, directory, path } = options;
   const own = findLog(files, root, directory);
-  const logged = own === undefined ? undefined : waitingAt(own, path);
+  const logged = own === undefined ? undefined : waitingAt(own, options);
   let control: ControlRecord;
   try {
     control = lookAtFile(files, path);
   } catch (error) {
     if (own === undefined || logged === undefined) throw error;
     if (!isAbsent(error) && !(error instanceof BtrieveError)) throw error;
+    assertKnown(options, own);
     return planOf(options, own, 'gone', logged, 0);
   }
   const { holder } = control;
   if (holder !== undefined && Buffer.compare(holder.log, NO_LOG) !== 0) {
+    if (isLocked(files, path)) throw lockedError(path);
     return planHeld(options, own, control);
   }
   if (own === undefined || logged === undefined) throw nothingToRelease(path);
   const isSame = isOf(control, logged);
   if (isSame && control.changeSeq >= logged.lastChangeSeq) throw nothingToRelease(path);
+  assertKnown(options, own);
   return planOf(options, own, isSame ? 'older' : 'gone', logged, 0);
+}
+
+/** A log in use has changes of files that were closed, removed or replaced since, and need none of them. */
+function assertKnown({ root, isNeeding }: ReleaseOptions, { isInUse }: FoundLog): void {
+  if (!isInUse || isNeeding !== undefined) return;
+  const message = 'an engine writes the log, and only that one knows for which files it is kept';
+  throw new BtrieveError(Status.FILE_INUSE, message, { reason: 'root-held', file: root });
 }
 
 function isOf({ uuid, timeline }: ControlRecord, history: LoggedHistory): boolean {
@@ -88,9 +103,13 @@ function isOf({ uuid, timeline }: ControlRecord, history: LoggedHistory): boolea
 }
 
 /** What the log has of a file that was at a path, and was not given up before. */
-function waitingAt({ state, reader }: FoundLog, path: string): LoggedHistory | undefined {
+function waitingAt(
+  { state, reader }: FoundLog,
+  { path, isNeeding = () => true }: ReleaseOptions,
+): LoggedHistory | undefined {
   for (const [key, history] of reader.histories) {
-    if (history.path === path && history.lastLsn > (state.released?.[key] ?? 0)) return history;
+    const isGivenUp = history.lastLsn <= (state.released?.[key] ?? 0);
+    if (history.path === path && !isGivenUp && isNeeding(key)) return history;
   }
   return undefined;
 }
@@ -135,22 +154,23 @@ function readable<R>(work: () => R): R | undefined {
 
 function planOf(
   { path, root }: ReleaseOptions,
-  { state, reader }: FoundLog,
+  found: FoundLog,
   kind: ReleaseKind,
   history: LoggedHistory | undefined,
   appliedLsn: number,
 ): ReleasePlan {
-  const lost = lossOf(reader, history, appliedLsn);
-  return { file: path, kind, log: uuidText(state.log), root, lost };
+  const lost = lossOf(found, history, appliedLsn);
+  return { file: path, kind, log: uuidText(found.state.log), root, lost };
 }
 
 function lossOf(
-  reader: LogReader,
+  found: FoundLog,
   history: LoggedHistory | undefined,
   appliedLsn: number,
 ): LostChanges {
+  const { reader } = found;
   const afterLsn = Math.max(appliedLsn, (history?.firstLsn ?? 1) - 1, 0);
-  const problems = reader.problems
+  const problems = problemsOf(found)
     .filter(({ untilLsn }) => untilLsn > appliedLsn)
     .map(({ segment, message }) => `${segment}: ${message}`);
   let transactions = 0;

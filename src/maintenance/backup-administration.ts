@@ -150,6 +150,10 @@ function addArchival(engine: MicroKernel): void {
     engine.acceptAsItIs(neededText(args, 'file'), optionsIn(args, 'file'));
     return null;
   });
+  engine.addAdministration('release', (args) => {
+    checkArguments(args, { file: 'text', owner: 'text', dryRun: 'switch' });
+    return engine.release(neededText(args, 'file'), optionsIn(args, 'file'));
+  });
   engine.addAdministration('undo', (args) => {
     checkArguments(args, UNDO);
     const client = engine.client({ name: 'undo' });

@@ -154,7 +154,9 @@ describe('by an engine that runs', () => {
     );
   });
 
-  test('who has the root, and what may be done', async () => {
+  test('who has the root and serves nobody, and what may be done', async () => {
+    engine.stop();
+    engine = MicroKernel.start({ root, settings: { requester: false } });
     const waited = await run(['-rebuild', path, join(directory, 'b.btr'), '--wait', '1']);
     expect(waited.code).toBe(2);
     expect(waited.text).toContain(`Waiting for the engine root ${root}, which is in use …\n`);
