@@ -249,14 +249,15 @@ export class Session {
     return answer === undefined ? this.follow(label, own(await this.client())) : answer;
   }
 
-  /** The same of what is done at once. */
+  /** The same of what is done at once; with a label it is drawn how far an engine that runs is. */
   async once<R>(
     files: readonly string[],
     name: string,
     args: Readonly<Record<string, unknown>>,
     own: (client: Client) => R,
+    label?: string,
   ): Promise<R> {
-    const answer = await this.byRunning<R>(files, name, args);
+    const answer = await this.byRunning<R>(files, name, args, label);
     return answer === undefined ? own(await this.client()) : answer;
   }
 

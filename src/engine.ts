@@ -83,6 +83,7 @@ import {
   runSteps,
   type AdministrationArguments,
   type AdministrationFunction,
+  type AdministrationTell,
 } from './requester/administration.js';
 import { Requester } from './requester/requester.js';
 import type { ServedEngine } from './requester/server.js';
@@ -363,7 +364,7 @@ export class MicroKernel {
         const { client, classic } = this.#newClient(name, directory);
         return { classic, close: () => client.close() };
       },
-      administer: (name, args) => this.#administer(name, args),
+      administer: (name, args, tell) => this.#administer(name, args, tell),
       beginGroup: () => log.beginGroup(),
       get holdsGroup() {
         return log.holdsGroup;
@@ -419,10 +420,10 @@ export class MicroKernel {
     return isSteps(answer) ? runSteps(answer) : answer;
   }
 
-  #administer(name: string, args: AdministrationArguments): unknown {
+  #administer(name: string, args: AdministrationArguments, tell?: AdministrationTell): unknown {
     this.#assertRunning();
     this.#files.gate.openIfDue();
-    return this.#administration.run(name, args);
+    return this.#administration.run(name, args, tell);
   }
 
   /** Everything that was changed is in the files, and on disk. Throws 18, 38. */

@@ -39,6 +39,7 @@ export type { RemoteFile, RemoteOpenOptions } from './requester/remote-file.js';
 export type {
   AdministrationArguments,
   AdministrationFunction,
+  AdministrationTell,
 } from './requester/administration.js';
 export type { TcpPlace } from './requester/socket-thread.js';
 export {

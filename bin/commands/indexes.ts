@@ -30,14 +30,19 @@ export async function addIndex(session: Session): Promise<Outcome> {
   const key = isSystemKey(what) ? SYSTEM_INDEX : keyDescription(what, 'sindex');
   const keyNumber = given ?? (key === SYSTEM_INDEX ? undefined : key.keyNumber);
   const owner = await session.owner(0, file);
-  const progress = session.progress('Indexing', 'records');
+  const label = 'Indexing';
+  const progress = session.progress(label, 'records');
   const { dryRun } = session;
   try {
     const options = { owner, dryRun, ...(keyNumber === undefined ? {} : { keyNumber }) };
     const described = key === SYSTEM_INDEX ? {} : portable(what, 'sindex');
     const args = { ...options, ...described, file: resolve(file) };
-    const added = await session.once<AddedIndex>([file], 'addIndex', args, (client) =>
-      addIndexTo(client, file, key, { ...options, onProgress: progress.tell }),
+    const added = await session.once<AddedIndex>(
+      [file],
+      'addIndex',
+      args,
+      (client) => addIndexTo(client, file, key, { ...options, onProgress: progress.tell }),
+      label,
     );
     const name = key === SYSTEM_INDEX ? 'the system key' : `key ${added.number}`;
     const text = dryRun

@@ -33,7 +33,7 @@ import type { InsertionTally } from './record-inserter.js';
 import { dumpPage, type PageChoice } from './page-dump.js';
 import { recoverRecords } from './recover-records.js';
 import { saveRecords } from './save-records.js';
-import type { Task } from './task.js';
+import type { Task, TaskProgress } from './task.js';
 import { UnformattedError } from './unformatted-file.js';
 
 /** What inserting came to. An end before all were tried has left in the file what the tally says. */
@@ -193,7 +193,7 @@ function addMaking(engine: MicroKernel): void {
 }
 
 function addIndexes(engine: MicroKernel): void {
-  add(engine, 'addIndex', (client, args) => {
+  add(engine, 'addIndex', (client, args, tell) => {
     const kinds = { file: 'text', owner: 'text', keyNumber: 'number', dryRun: 'switch' } as const;
     checkArguments(args, { ...DESCRIBED, ...kinds });
     const options = optionsIn(args, 'file', 'description', 'sequences');
@@ -201,7 +201,9 @@ function addIndexes(engine: MicroKernel): void {
       args['description'] === undefined
         ? SYSTEM_INDEX
         : parseDescription(neededText(args, 'description'), 'sindex', sequencesIn(args));
-    return addIndex(client, neededText(args, 'file'), what, options);
+    const onProgress = (done: number, total: number): void =>
+      tell?.({ done, total, unit: 'records' });
+    return addIndex(client, neededText(args, 'file'), what, { ...options, onProgress });
   });
   add(engine, 'removeIndex', (client, args) => {
     const kinds = { key: 'number', keepsNumbers: 'switch' } as const;
@@ -258,13 +260,17 @@ function addRebuilding(engine: MicroKernel): void {
   });
 }
 
-type Work<R> = (client: Client, args: AdministrationArguments) => R;
+type Work<R> = (
+  client: Client,
+  args: AdministrationArguments,
+  tell?: (progress: TaskProgress) => void,
+) => R;
 
 function add(engine: MicroKernel, name: string, work: Work<unknown>): void {
-  engine.addAdministration(name, (args) => {
+  engine.addAdministration(name, (args, tell) => {
     const client = engine.client({ name: 'maintenance' });
     try {
-      return work(client, args);
+      return work(client, args, tell);
     } finally {
       client.close();
     }

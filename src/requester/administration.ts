@@ -8,11 +8,17 @@ import { BtrieveError, Status } from '../microkernel/status.js';
 export type AdministrationArguments = Readonly<Record<string, unknown>>;
 /** Long work: a step at each `next`, between which others are served; the last one has the answer. */
 export type AdministrationSteps = Generator<unknown, unknown, void>;
+/** Told how far work is that goes on in one piece. */
+export type AdministrationTell = (progress: unknown) => void;
 /**
  * Takes and returns what JSON can say. May be asynchronous, or return steps, which go on also in a program
- * that never yields; `return` ends them early, when who has asked is gone.
+ * that never yields; `return` ends them early, when who has asked is gone. What takes long and cannot be done in steps
+ * calls `tell` now and then, which is there if somebody has asked for it.
  */
-export type AdministrationFunction = (args: AdministrationArguments) => unknown;
+export type AdministrationFunction = (
+  args: AdministrationArguments,
+  tell?: AdministrationTell,
+) => unknown;
 
 export function isSteps(answer: unknown): answer is AdministrationSteps {
   return (
@@ -49,9 +55,9 @@ export class Administration {
   }
 
   /** Throws 1 for a name that there is not, and what the function throws. */
-  run(name: string, args: AdministrationArguments): unknown {
+  run(name: string, args: AdministrationArguments, tell?: AdministrationTell): unknown {
     const work = this.#functions.get(name);
-    if (work !== undefined) return work(args);
+    if (work !== undefined) return work(args, tell);
     throw new BtrieveError(Status.INVALID_FUNCTION, 'the engine has no such function', {
       ...{ reason: 'administration', expected: this.names.join(', '), found: name },
     });

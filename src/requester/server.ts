@@ -58,7 +58,11 @@ export interface ServedEngine {
   /** A new client. Throws 20. */
   client(name: string, directory: string | undefined): ServedClient;
   /** What it returns may be steps; see `AdministrationFunction`. */
-  administer(name: string, args: Readonly<Record<string, unknown>>): unknown;
+  administer(
+    name: string,
+    args: Readonly<Record<string, unknown>>,
+    tell?: (progress: unknown) => void,
+  ): unknown;
   /** From here on what is appended to the log is not on disk when the operation returns. */
   beginGroup(): void;
   /** Whether there is such a thing. */
@@ -220,7 +224,10 @@ export class Server {
     if (!this.#isServing) this.#goOnWithWork();
   }
 
-  /** Tells how far it is to who has asked for that, now and then. */
+  /**
+   * Tells how far it is to who has asked for that, now and then. It leaves at once, past the answers that wait for the disk:
+   * work may go on in one piece, and what it says now is of no use when it has ended.
+   */
   #progressTo(address: WorkAddress): (value: unknown) => void {
     const { clock } = this.#engine;
     let last = -Infinity;
@@ -228,7 +235,9 @@ export class Server {
       const now = clock.monotonic();
       if (now - last < PROGRESS_MS) return;
       last = now;
-      this.#output.addJson(address, KIND.PROGRESS, value);
+      const frame = new FrameWriter();
+      frame.addJson(address, KIND.PROGRESS, value);
+      this.#transport.send(frame.take());
     };
   }
 
@@ -530,16 +539,16 @@ export class Server {
     }
     const { name, args } = wanted;
     const address = { connection, id, session };
+    const tell = wanted['progress'] === true ? this.#progressTo(address) : undefined;
     let kind: number = KIND.DONE;
     let answer: unknown;
     try {
-      answer = this.#engine.administer(name, isRecord(args) ? args : {});
+      answer = this.#engine.administer(name, isRecord(args) ? args : {}, tell);
     } catch (error) {
       kind = KIND.FAILED;
       answer = errorToJson(error);
     }
     if (isSteps(answer)) {
-      const tell = wanted['progress'] === true ? this.#progressTo(address) : undefined;
       this.#work.add(address, answer, tell);
       return;
     }

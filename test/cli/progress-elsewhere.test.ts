@@ -46,7 +46,7 @@ async function run(words: readonly string[], isTerminal = false) {
   return { code, out: out.join('\n'), drawn };
 }
 
-test('endbu and hotcopy in another engine draw how far they are, on a terminal only', async () => {
+test('endbu, hotcopy and sindex in another engine draw how far they are, on a terminal only', async () => {
   const backup = join(directory, 'backup');
   mkdirSync(backup);
   const ended = await run(['-endbu', path], true);
@@ -57,6 +57,11 @@ test('endbu and hotcopy in another engine draw how far they are, on a terminal o
   expect(copied.drawn[0]).toMatch(/^Copying: \d+ %, [\d,]+ of [\d,]+ bytes/);
   const cached = await run(['-cache', path], true);
   expect(cached.drawn[0]).toMatch(/^Reading: \d+ %/);
+  const described = join(directory, 'a.des');
+  writeFileSync(described, 'position=1 length=4 duplicates=y modifiable=y type=integer segment=n');
+  const indexed = await run(['-sindex', join(backup, 'a.btr'), described], true);
+  expect(indexed.drawn[0]).toMatch(/^Indexing: \d+ %, [\d,]+ of 30,000 records/);
+  expect(indexed.drawn.at(-1)).toBe('');
   const inPipe = await run(['-hotcopy', path, backup, '--yes']);
   expect([inPipe.code, inPipe.drawn]).toEqual([0, []]);
 });

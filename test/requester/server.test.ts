@@ -163,3 +163,32 @@ describe('waiting', () => {
     made.engine.stop();
   });
 });
+
+describe('work that goes on in one piece', () => {
+  test('says how far it is while it goes on, ten times a second, to who has asked for that', () => {
+    const made = desk(2);
+    const kinds = (): number[] => made.sent.map(({ frame }) => frame.kind);
+    const seen: number[][] = [];
+    made.engine.addAdministration('long', (_, tell) => {
+      for (let done = 0; done < 4; done++) {
+        tell?.({ done });
+        seen.push(kinds());
+        made.time += 60;
+      }
+      return tell === undefined ? 'asked for nothing' : 'done';
+    });
+    made.sent.length = 0;
+    made.administer(1, 'long', {}, true);
+    made.serve();
+    const { PROGRESS, DONE } = KIND;
+    expect(seen).toEqual([[PROGRESS], [PROGRESS], [PROGRESS, PROGRESS], [PROGRESS, PROGRESS]]);
+    expect(kinds()).toEqual([PROGRESS, PROGRESS, DONE]);
+    made.sent.length = 0;
+    made.administer(2, 'long', {});
+    made.serve();
+    expect(made.sent.map(({ frame }) => Buffer.from(frame.body).toString())).toEqual([
+      '"asked for nothing"',
+    ]);
+    made.engine.stop();
+  });
+});

@@ -88,8 +88,14 @@ export class Desk {
     this.#input.add(address, KIND.AGAIN, frameAt(asCall.take(), 4).body);
   }
 
-  administer(connection: number, name: string, args: Readonly<Record<string, unknown>>): void {
-    this.#input.addJson({ connection, id: 1, session: 1 }, KIND.ADMINISTER, { name, args });
+  administer(
+    connection: number,
+    name: string,
+    args: Readonly<Record<string, unknown>>,
+    progress = false,
+  ): void {
+    const wanted = { name, args, progress };
+    this.#input.addJson({ connection, id: 1, session: 1 }, KIND.ADMINISTER, wanted);
   }
 
   control(connection: number, kind: number): void {
