@@ -8,7 +8,7 @@
 import type { Client } from '../client.js';
 import type { OpenMode } from '../microkernel/clients/handle.js';
 import { Op } from '../microkernel/calls/operations.js';
-import { BtrieveError, Status } from '../microkernel/status.js';
+import { BtrieveError, Status, statusText } from '../microkernel/status.js';
 
 const POSITION_BLOCK_SIZE = 128;
 const KEY_SIZE = 255;
@@ -114,7 +114,7 @@ export class ClassicFile {
   }
 
   /** What is known of the status that the last call returned. */
-  failure(status: number, message: string): BtrieveError {
+  failure(status: number, message = statusText(status)): BtrieveError {
     const { lastError } = this.#client;
     if (lastError?.status === status) return lastError;
     return new BtrieveError(status as Status, message, { file: this.path });
@@ -122,7 +122,7 @@ export class ClassicFile {
 
   /** Throws what could not be written. */
   close(): void {
-    this.#expect(this.#call(Op.CLOSE, 0), 'the file cannot be closed');
+    this.#expect(this.#call(Op.CLOSE, 0));
   }
 
   /** Closes after a failure, of which there is nothing more to say. */
@@ -161,7 +161,7 @@ export class ClassicFile {
     return this.#client.btrcall(op, this.#block, this.data, this.#length, this.#key, keyNumber);
   }
 
-  #expect(status: number, message: string): void {
+  #expect(status: number, message?: string): void {
     if (status !== 0) throw this.failure(status, message);
   }
 }

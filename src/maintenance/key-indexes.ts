@@ -406,7 +406,7 @@ class IndexEntries {
   #storeOne(file: ClassicFile, index: number): number {
     const record = this.#records.slice(index * this.#size, (index + 1) * this.#size);
     const status = file.insert(record, record.length);
-    if (status !== 0) throw file.failure(status, 'an entry cannot be stored');
+    if (status !== 0) throw file.failure(status);
     return 1;
   }
 

@@ -19,6 +19,7 @@ import { fileDefinition, MicroKernel } from '../../src/index.js';
 import { NARROW_SEGMENT, PLAIN_FCR, SHADOW_FCR } from '../../src/legacy/legacy-layout.js';
 import { dictionary } from '../support/dictionary.js';
 import { MADE } from '../support/legacy-catalogue.js';
+import { makeLegacyFile } from '../support/legacy-writer.js';
 
 const FOLDER = fileURLToPath(new URL('../fixtures/legacy-made/', import.meta.url));
 let directory = '';
@@ -446,6 +447,15 @@ describe('what would change or replace one', () => {
 });
 
 describe('IDENTIFY', () => {
+  test('says of what format nobody has had files', async () => {
+    writeFileSync(at('7.btr'), makeLegacyFile({ ...MADE['6-fixed']!, version: 0x0700 }).bytes);
+    const { out, code } = await run('-identify', at('7.btr'));
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(/Btrieve 7\.0, .*; closed, sound \(format known from hearsay\)\n/),
+    ]);
+  });
+
   test('looks at whole directories, and leaves out pieces', async () => {
     mkdirSync(at('data'));
     put('6-fixed', 'data/a.btr');

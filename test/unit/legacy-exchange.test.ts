@@ -339,6 +339,9 @@ describe('dictionaries', () => {
     );
     expect(second).toMatch(/^Key 1 of orders\.btr is not there; .* bytes 4 to 23 by a sequence/);
     expect(third).toMatch(/^Key 2 .* it is not there\.$/);
+    const many = Array.from({ length: 13 }, (_, number) => ({ ...id, number: number + 2 }));
+    const told = keyMismatches(table, 'orders.btr', [id, name, ...many]);
+    expect([told.length, told.at(-1)]).toEqual([11, '… and 3 more keys differ.']);
     const untold = readDictionary(files, fields, 'cp437')[2]!;
     expect(keyMismatches(untold, 'orders.btr', [id]).join()).toContain('were not compared');
   });
