@@ -118,6 +118,14 @@ export class Slab {
     move(offset + to, offset + from, length);
   }
 
+  /** Copies bytes of the slab to another array. */
+  copyOut(from: number, length: number, into: Uint8Array, intoAt: number): void {
+    const { offset, copyOut } = this.region;
+    const isWithin = from + length <= this.bytes.length && intoAt + length <= into.length;
+    assert(isWithin, 'a copy beyond a slab');
+    copyOut(offset + from, length, into, intoAt);
+  }
+
   /** Cuts the memory anew. Nothing of what it held is kept. */
   cut(pageSize: number): void {
     this.pageSize = pageSize;

@@ -8,6 +8,10 @@
  *
  *     copy of 8 KB                     250 ns   against 450 (`set`, `copyWithin`)
  *     3,000 bytes moved by 20           45 ns   against 1,680 (`copyWithin`), 750 (a loop over words)
+ *     120 bytes out of it, unaligned    25 ns   against 73 (`set` of a new view), 154 (a loop over bytes)
+ *
+ * What goes out of it takes a detour for that: it is moved to the beginning of the memory, and from there, where
+ * it is aligned, `set` goes word by word.
  *
  * Owns: nothing but the memory; who has which part of it is the page cache's affair.
  *
@@ -21,6 +25,9 @@ import { assert } from './assert.js';
 /** Moves bytes from one offset to another within one memory; the two places may overlap. */
 export type Move = (to: number, from: number, length: number) => void;
 
+/** Copies bytes from an offset within a memory to an array elsewhere, which has room for them. */
+export type CopyOut = (from: number, length: number, into: Uint8Array, intoAt: number) => void;
+
 /** A piece of memory. */
 export interface Region {
   readonly buffer: SharedArrayBuffer;
@@ -28,6 +35,7 @@ export interface Region {
   readonly offset: number;
   /** Two regions with the same one are in the same memory. */
   readonly move: Move;
+  readonly copyOut: CopyOut;
 }
 
 /** The little of WebAssembly that is used here; Node's types have none of it. */
@@ -87,7 +95,26 @@ export function separateRegion(size: number): Region {
     if (isByWords) moveWords(words, from >>> 2, to >>> 2, length >>> 2);
     else bytes.copyWithin(to, from, from + length);
   };
-  return { buffer, offset: 0, move };
+  const copyOut: CopyOut = (from, length, into, intoAt) => {
+    into.set(bytes.subarray(from, from + length), intoAt);
+  };
+  return { buffer, offset: 0, move, copyOut };
+}
+
+/** Copies out of a memory whose first `UNIT` bytes are nobody's. */
+function copyingOut(buffer: SharedArrayBuffer, move: Move): CopyOut {
+  // Records of a file are often all of the same length: then it is this one again.
+  let last = new Uint8Array(buffer, 0, 0);
+  return (from, length, into, intoAt) => {
+    let rest = length;
+    for (let at = 0; rest > 0; at += last.length) {
+      const count = Math.min(rest, UNIT);
+      if (last.length !== count) last = new Uint8Array(buffer, 0, count);
+      move(0, from + at, count);
+      into.set(last, intoAt + at);
+      rest -= count;
+    }
+  };
 }
 
 /** `copyWithin` goes byte by byte where the distance is no multiple of 8 bytes. */
@@ -99,17 +126,22 @@ function moveWords(words: Int32Array, from: number, to: number, count: number): 
 export class PageMemory {
   readonly #memory: SharedMemory | undefined;
   readonly #move: Move | undefined;
-  #used = 0;
+  readonly #copyOut: CopyOut | undefined;
+  /** The first unit is what bytes pass through on their way out. */
+  #used = UNIT;
 
   /** `bound`: bytes that will be asked for in all, about. Beyond it regions are separate. */
   constructor(bound: number) {
     const api = webAssembly();
-    const maximum = Math.min(UNITS_MOST, Math.ceil(bound / UNIT));
+    const maximum = Math.min(UNITS_MOST, 1 + Math.ceil(bound / UNIT));
     if (api === undefined || bound < LEAST) return;
     try {
-      const memory = new api.Memory({ initial: 0, maximum, shared: true });
+      const memory = new api.Memory({ initial: 1, maximum, shared: true });
       const { exports } = new api.Instance(new api.Module(MODULE), { e: { m: memory } });
-      this.#move = exports['c'];
+      const move = exports['c'];
+      if (move === undefined) return;
+      this.#move = move;
+      this.#copyOut = copyingOut(memory.buffer, move);
       this.#memory = memory;
     } catch {
       // No room in the address space: separate regions do as well, only slower.
@@ -123,8 +155,8 @@ export class PageMemory {
   }
 
   #takeShared(size: number): Region | undefined {
-    const [memory, move] = [this.#memory, this.#move];
-    if (memory === undefined || move === undefined) return undefined;
+    const [memory, move, copyOut] = [this.#memory, this.#move, this.#copyOut];
+    if (memory === undefined || move === undefined || copyOut === undefined) return undefined;
     const offset = this.#used;
     const missing = Math.ceil((offset + size - memory.buffer.byteLength) / UNIT);
     try {
@@ -133,6 +165,6 @@ export class PageMemory {
       return undefined;
     }
     this.#used = offset + size;
-    return { buffer: memory.buffer, offset, move };
+    return { buffer: memory.buffer, offset, move, copyOut };
   }
 }

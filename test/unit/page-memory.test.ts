@@ -41,6 +41,30 @@ describe.each(KINDS)('a region %s', (_, make) => {
   });
 });
 
+describe.each(KINDS)('out of a region %s', (_, make) => {
+  it('bytes come as they are, wherever they lie and wherever they go', () => {
+    const region = make();
+    const bytes = bytesOf(region);
+    const random = randomFrom(SEED);
+    const below = (limit: number): number => Math.floor(random() * limit);
+    for (let at = 0; at < SIZE; at++) bytes[at] = below(256);
+    const model = bytes.slice();
+    const into = new Uint8Array(SIZE);
+    for (let run = 0; run < 500; run++) {
+      // Also more than passes through at once.
+      const length = run % 50 === 0 ? 60_000 + below(140_000) : below(3) * below(200);
+      const from = below(SIZE - length);
+      const to = below(SIZE - length);
+      into.fill(0x5a);
+      region.copyOut(region.offset + from, length, into, to);
+      const expected = new Uint8Array(SIZE).fill(0x5a);
+      expected.set(model.subarray(from, from + length), to);
+      expect(Buffer.compare(into, expected), `seed ${SEED}, run ${run}`).toBe(0);
+    }
+    expect(Buffer.compare(bytes, model), `seed ${SEED}`).toBe(0);
+  });
+});
+
 describe('the memory for pages', () => {
   it('gives out regions that do not overlap, one memory as far as the bound goes', () => {
     const memory = new PageMemory(LARGE);
@@ -85,7 +109,7 @@ describe('the memory for pages', () => {
 });
 
 describe('a slab', () => {
-  it('moves nothing beyond its end, though the memory goes on there', () => {
+  it('moves and copies nothing beyond its end, though the memory goes on there', () => {
     const cache = new PageCache({ size: 2 * LARGE });
     const owner = cache.addOwner({ forget: () => undefined, relieve: () => undefined });
     const frames = Array.from({ length: 1200 }, (_, page) => cache.take(16_384, owner, 0, page));
@@ -93,6 +117,12 @@ describe('a slab', () => {
     expect(one).not.toBe(other);
     expect(() => {
       one.move(one.bytes.length - 8, 0, 16);
+    }).toThrow('beyond a slab');
+    expect(() => {
+      one.copyOut(one.bytes.length - 8, 16, new Uint8Array(16), 0);
+    }).toThrow('beyond a slab');
+    expect(() => {
+      one.copyOut(0, 16, new Uint8Array(15), 0);
     }).toThrow('beyond a slab');
     one.bytes.fill(9, cache.baseOf(frames[0]!), cache.baseOf(frames[0]!) + 16_384);
     cache.copyPage(frames[0]!, frames.at(-1)!);

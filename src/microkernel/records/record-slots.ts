@@ -11,12 +11,13 @@
  * Invariants:
  * - A page with a free slot is in the list. A full one may be; it leaves when it comes to the head.
  * - Free slots of a page form a chain, up to `slotsUsed`; above that no slot was ever used.
- * - `frame`, `bytes`, `view` and `at` say where the slot is that was found last. Good until the
+ * - `frame`, `slab`, `bytes`, `view` and `at` say where the slot is that was found last. Good until the
  *   operation ends.
  */
 import { setU16, setU32, u16, u32 } from '../bytes.js';
 import { ABSENT } from '../chunked-array.js';
 import { COUNTER, DATA_PAGE, OWN_PAGE_TYPE, PAGE_HEADER } from '../layout.js';
+import type { Slab } from '../page-cache.js';
 import type { PageView } from '../page-view.js';
 import { SPACE } from '../pat.js';
 import type { NumberMap } from '../number-map.js';
@@ -41,9 +42,11 @@ export class RecordSlots {
   frame = 0;
   bytes: Uint8Array = new Uint8Array(0);
   view: DataView = new DataView(new ArrayBuffer(0));
+  /** Whose `bytes` and `view` these are; undefined as long as nothing was found. */
+  slab: Slab | undefined;
   /** Offset of the slot in `bytes`. */
   at = 0;
-  /** `frame`, `bytes`, `view` and `at` are those of this record, since this operation of the cache. */
+  /** `frame`, `slab`, `bytes`, `view` and `at` are those of this record, since this operation of the cache. */
   #foundAddress = NO_ADDRESS;
   #foundIn = 0;
   readonly #view: PageView;
@@ -416,6 +419,7 @@ export class RecordSlots {
     if (!isRight) throw this.#damaged(page, 'this is not the data page that was looked for');
     this.#foundAddress = NO_ADDRESS;
     this.frame = frame;
+    this.slab = slab;
     this.bytes = slab.bytes;
     this.view = slab.view;
     this.at = base;

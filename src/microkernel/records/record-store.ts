@@ -15,6 +15,7 @@
  */
 import { copyBytes, setU16, setU32, u16, u32 } from '../bytes.js';
 import type { NumberMap } from '../number-map.js';
+import type { Slab } from '../page-cache.js';
 import type { PageView } from '../page-view.js';
 import { SPACE } from '../pat.js';
 import { BtrieveError, Status } from '../status.js';
@@ -67,6 +68,8 @@ export class RecordStore {
   bytes: Uint8Array = new Uint8Array(0);
   at = 0;
   length = 0;
+  /** Where `bytes` are in the cache; undefined if they are not. */
+  #slab: Slab | undefined;
   readonly #view: PageView;
   /** A record put together, and one compressed. */
   #whole = new Uint8Array(0);
@@ -120,11 +123,11 @@ export class RecordStore {
   copy(from: number, count: number, into: Uint8Array, intoOffset: number): void {
     const { recordLength, isWhole } = this.form;
     if (isWhole || from + count <= recordLength) {
-      copyBytes(this.bytes, this.at + from, into, intoOffset, count);
+      this.#copyFixed(from, count, into, intoOffset);
       return;
     }
     const fixed = Math.max(0, recordLength - from);
-    if (fixed > 0) copyBytes(this.bytes, this.at + from, into, intoOffset, fixed);
+    if (fixed > 0) this.#copyFixed(from, fixed, into, intoOffset);
     const begin = from + fixed - recordLength;
     const stored = this.#storedLength();
     const kept = Math.max(0, Math.min(stored - begin, count - fixed));
@@ -136,6 +139,13 @@ export class RecordStore {
       this.variable.read(page, index, stored, begin, kept, into, intoOffset + fixed);
     }
     fillBlanks(into, intoOffset + fixed + kept, count - fixed - kept);
+  }
+
+  /** Of what lies at `at`. */
+  #copyFixed(from: number, count: number, into: Uint8Array, intoOffset: number): void {
+    const slab = this.#slab;
+    if (slab === undefined) copyBytes(this.bytes, this.at + from, into, intoOffset, count);
+    else slab.copyOut(this.at + from, count, into, intoOffset);
   }
 
   pagesToInsert(length: number): number {
@@ -308,9 +318,11 @@ export class RecordStore {
     const { form, slots } = this;
     this.address = address;
     if (form.isWhole) {
+      this.#slab = undefined;
       this.#unpack();
       return;
     }
+    this.#slab = slots.slab;
     this.bytes = slots.bytes;
     this.at = slots.at + form.places.record;
     this.length = form.recordLength;
