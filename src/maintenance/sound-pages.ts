@@ -10,6 +10,7 @@
  * Memory: the page allocation table up to a bound, and an entry for each page found by walking.
  */
 import { u32, u53 } from '../microkernel/bytes.js';
+import { ABSENT } from '../microkernel/chunked-array.js';
 import { DiskError, readFully } from '../microkernel/disk-error.js';
 import type { ControlRecord } from '../microkernel/fcr.js';
 import { FIRST_OWN_PAGE_TYPE, PAGE_HEADER } from '../microkernel/layout.js';
@@ -125,6 +126,10 @@ export class SoundPages implements PageView, FrameOwner {
     if (known === undefined) return this.#load(space, page);
     this.cache.touch(known);
     return known;
+  }
+
+  readIfAllocated(space: PageSpace, page: number): number {
+    return this.isAllocated(space, page) ? this.read(space, page) : ABSENT;
   }
 
   readShared(space: PageSpace, page: number): number {

@@ -716,6 +716,17 @@ export class PageFile implements FrameOwner, PageView {
     return this.readShared(space, page);
   }
 
+  /** In one look what `numbersUsed`, `isAllocated` and `read` say one after the other. */
+  readIfAllocated(space: PageSpace, page: number): number {
+    const frame = this.#work.current === undefined ? this.#frames[space].get(page) : ABSENT;
+    if (frame !== ABSENT) {
+      this.cache.touch(frame);
+      return frame;
+    }
+    const isThere = page < this.numbersUsed(space) && this.isAllocated(space, page);
+    return isThere ? this.read(space, page) : ABSENT;
+  }
+
   readShared(space: PageSpace, page: number): number {
     const frame = this.#frames[space].get(page);
     if (frame === ABSENT) return this.#load(space, page);

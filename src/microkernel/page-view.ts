@@ -16,6 +16,8 @@ export interface PageView {
   readonly path: string;
   /** The frame of an existing page, for reading. Throws status 2 if the page is damaged. */
   read(space: PageSpace, page: number): number;
+  /** The same of a page of which nobody knows whether it exists: `ABSENT` if it does not. */
+  readIfAllocated(space: PageSpace, page: number): number;
   /** The frame of an existing page, for changing. */
   edit(space: PageSpace, page: number): number;
   /** A new page of a type, empty but for its header. Throws status 132 at the format's limit. */

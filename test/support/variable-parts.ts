@@ -54,6 +54,11 @@ class TouchedPages implements PageView {
     return this.#file.read(space, page);
   }
 
+  readIfAllocated(space: PageSpace, page: number): number {
+    this.touched.add(page);
+    return this.#file.readIfAllocated(space, page);
+  }
+
   edit(space: PageSpace, page: number): number {
     this.touched.add(page);
     return this.#file.edit(space, page);

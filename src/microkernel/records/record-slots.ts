@@ -36,6 +36,10 @@ const CHAIN_AT = 2;
 /** Pages of the list that are looked at for one which no transaction of another client holds. */
 const CANDIDATES = 4;
 
+/** Words of a page's header: its type is the lowest byte of one, the slots used are the upper half of another. */
+const TYPE_WORD = PAGE_HEADER.type / 4;
+const USED_WORD = (DATA_PAGE.slotsUsed - 2) / 4;
+
 export class RecordSlots {
   readonly slotSize: number;
   readonly slotsPerPage: number;
@@ -136,11 +140,8 @@ export class RecordSlots {
     if (address === this.#foundAddress && this.#foundIn === this.#view.cache.operation) return true;
     const slot = address % this.slotsPerPage;
     const page = (address - slot) / this.slotsPerPage;
-    if (!(page < this.#view.numbersUsed(SPACE.DATA)) || !this.#view.isAllocated(SPACE.DATA, page)) {
-      return false;
-    }
-    this.#read(page);
-    if (slot >= u16(this.view, this.at + DATA_PAGE.slotsUsed)) return false;
+    const frame = this.#view.readIfAllocated(SPACE.DATA, page);
+    if (frame === ABSENT || slot >= this.#arrive(page, frame)) return false;
     this.at = this.#slotAt(this.at, slot);
     return (u16(this.view, this.at) & LIVE) !== 0 && this.#hasFound(address);
   }
@@ -410,12 +411,15 @@ export class RecordSlots {
     this.#arrive(page, this.#view.edit(SPACE.DATA, page));
   }
 
-  #arrive(page: number, frame: number): void {
-    const slab = this.#view.cache.slabOf(frame);
-    const base = this.#view.cache.baseOf(frame);
-    const isRight =
-      slab.view.getUint8(base + PAGE_HEADER.type) === OWN_PAGE_TYPE.DATA &&
-      u16(slab.view, base + DATA_PAGE.slotsUsed) <= this.slotsPerPage;
+  /** Returns how many of the page's slots were ever used. */
+  #arrive(page: number, frame: number): number {
+    const { cache } = this.#view;
+    const slab = cache.slabOf(frame);
+    const base = cache.baseOf(frame);
+    const word = base >>> 2;
+    const used = (slab.words[word + USED_WORD] ?? 0) >>> 16;
+    const type = (slab.words[word + TYPE_WORD] ?? 0) & 0xff;
+    const isRight = type === OWN_PAGE_TYPE.DATA && used <= this.slotsPerPage;
     if (!isRight) throw this.#damaged(page, 'this is not the data page that was looked for');
     this.#foundAddress = NO_ADDRESS;
     this.frame = frame;
@@ -423,6 +427,7 @@ export class RecordSlots {
     this.bytes = slab.bytes;
     this.view = slab.view;
     this.at = base;
+    return used;
   }
 
   #damaged(page: number, message: string): BtrieveError {
