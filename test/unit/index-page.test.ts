@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import {
   compareRow,
+  guessBetween,
   guessRow,
   lowerBound,
   upperBound,
@@ -86,6 +87,44 @@ it('rows in no order are searched to an end, within the page', () => {
       }
     }),
     { numRuns: 2000 },
+  );
+});
+
+it('guesses by rows around the page are places in it, and searches from there find the same', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: -1000, max: 1000 }), { minLength: 1, maxLength: 1400 }),
+      anyRow,
+      anyRow,
+      fc.integer({ min: -1001, max: 1001 }),
+      fc.integer({ min: 0, max: 1 }),
+      (values, least, most, wanted, low) => {
+        const rows = values.sort((a, b) => a - b).map((value) => [7, value, 0]);
+        const words = pageOf(rows);
+        const probe = Int32Array.from([7, wanted, 0]);
+        const lower = rows.findIndex(([, value], index) => index >= low && value! >= wanted);
+        const upper = rows.findIndex(([, value], index) => index >= low && value! > wanted);
+        const count = rows.length;
+        const around = [
+          [least, most],
+          [[7, values[0]!, 0], most],
+          [least, [7, 1002, 0]],
+          [
+            [7, values[0]!, 0],
+            [7, values.at(-1)! + 1, 0],
+          ],
+        ] as const;
+        for (const [from, to] of around) {
+          const [a, b] = [Int32Array.from(from), Int32Array.from([0, ...to])];
+          const guess = guessBetween(a, 0, b, 1, low, count, probe, 2);
+          expect(guess === -1 || (guess >= low && guess < count)).toBe(true);
+          const args = [words, FIRST, STRIDE, low, count, probe, 2, guess] as const;
+          expect(lowerBound(...args)).toBe(lower < 0 ? Math.max(low, count) : lower);
+          expect(upperBound(...args)).toBe(upper < 0 ? Math.max(low, count) : upper);
+        }
+      },
+    ),
+    { numRuns: 1000 },
   );
 });
 

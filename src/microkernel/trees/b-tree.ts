@@ -29,6 +29,7 @@ import {
   compareRow,
   COUNT_WORD,
   fromOrderedWord,
+  guessBetween,
   guessRow,
   HEADER_WORDS,
   LEVEL_WORD,
@@ -58,6 +59,8 @@ export interface TreeShape {
 const MAX_LEVELS = 34;
 /** The word of an inner page's row that is not compared. */
 const CHILD_WORDS = 1;
+
+const NO_WORDS = new Int32Array(0);
 
 /** Of a page number, what its pages know their root by. */
 export const TREE_MASK = 0xff_ffff;
@@ -100,6 +103,19 @@ export class BTree {
   /** The row inserted last: the next in a run comes right behind it. */
   #lastPage = -1;
   #lastSlot = -1;
+  /** Of the page entered last: its slab's words, where its rows begin in them, how many it has, its level. */
+  #words: Int32Array = NO_WORDS;
+  #first = 0;
+  #rows = 0;
+  #level = 0;
+  /**
+   * Separators between which the page lies that a descent has entered last, by their words and where they begin
+   * in them; -1 if there is none on that side.
+   */
+  #leastWords: Int32Array = NO_WORDS;
+  #leastAt = -1;
+  #mostWords: Int32Array = NO_WORDS;
+  #mostAt = -1;
 
   constructor(view: PageView, shape: TreeShape) {
     this.#view = view;
@@ -156,8 +172,8 @@ export class BTree {
   /** The first row that is not less than the probe in its first `n` words. */
   atLeast(probe: Int32Array, n: number): boolean {
     this.#descend(probe, n);
-    const count = this.#count(this.frame);
-    this.slot = this.#lower(this.frame, this.rowWords, 0, count, probe, n);
+    const count = this.#rows;
+    this.slot = this.#lowerEntered(this.rowWords, 0, probe, n);
     this.#slots[0] = this.slot;
     return this.slot < count || this.#toRight(probe, n);
   }
@@ -165,24 +181,22 @@ export class BTree {
   /** The first row that is greater. */
   above(probe: Int32Array, n: number): boolean {
     this.#descendAbove(probe, n);
-    const count = this.#count(this.frame);
-    this.slot = this.#upper(this.frame, this.rowWords, 0, count, probe, n);
+    const count = this.#rows;
+    this.slot = this.#upperEntered(this.rowWords, 0, probe, n);
     return this.slot < count || this.#toRight(probe, n);
   }
 
   /** The last row that is not greater. */
   atMost(probe: Int32Array, n: number): boolean {
     this.#descendAbove(probe, n);
-    const count = this.#count(this.frame);
-    this.slot = this.#upper(this.frame, this.rowWords, 0, count, probe, n);
+    this.slot = this.#upperEntered(this.rowWords, 0, probe, n);
     return this.previous();
   }
 
   /** The last row that is less. */
   below(probe: Int32Array, n: number): boolean {
     this.#descend(probe, n);
-    const count = this.#count(this.frame);
-    this.slot = this.#lower(this.frame, this.rowWords, 0, count, probe, n);
+    this.slot = this.#lowerEntered(this.rowWords, 0, probe, n);
     return this.previous();
   }
 
@@ -678,14 +692,14 @@ export class BTree {
     this.descents++;
     let page = this.shape.root;
     let frame = this.#enter(page, -1);
-    let level = this.#levelOf(frame);
+    let level = this.#level;
     this.#begin(level);
     const stride = this.#stride(1);
     while (level > 0) {
-      const slot = this.#lower(frame, stride, 1, this.#count(frame), probe, n) - 1;
+      const slot = this.#lowerEntered(stride, 1, probe, n) - 1;
       this.#pages[level] = page;
       this.#slots[level] = slot;
-      page = this.#child(frame, slot);
+      page = this.#passTo(frame, slot, stride);
       frame = this.#enter(page, --level);
     }
     this.#arrive(page, frame);
@@ -696,14 +710,14 @@ export class BTree {
     this.descents++;
     let page = this.shape.root;
     let frame = this.#enter(page, -1);
-    let level = this.#levelOf(frame);
+    let level = this.#level;
     this.#begin(level);
     const stride = this.#stride(1);
     while (level > 0) {
-      const slot = this.#upper(frame, stride, 1, this.#count(frame), probe, n) - 1;
+      const slot = this.#upperEntered(stride, 1, probe, n) - 1;
       this.#pages[level] = page;
       this.#slots[level] = slot;
-      page = this.#child(frame, slot);
+      page = this.#passTo(frame, slot, stride);
       frame = this.#enter(page, --level);
     }
     this.#arrive(page, frame);
@@ -716,6 +730,26 @@ export class BTree {
     this.#knownIn = this.#view.privatePages;
     this.#heightVersion = this.version;
     this.#wayVersion = this.version;
+    this.#leastAt = -1;
+    this.#mostAt = -1;
+  }
+
+  /** A way down goes on from the page entered last, by a row of it: to which page. */
+  #passTo(frame: number, slot: number, stride: number): number {
+    const words = this.#words;
+    const at = this.#first + slot * stride;
+    // The first separator of a page is none.
+    if (slot > 0) {
+      this.#leastWords = words;
+      this.#leastAt = at;
+    }
+    if (slot + 1 < this.#rows) {
+      this.#mostWords = words;
+      this.#mostAt = at + stride;
+    }
+    const page = words[at + this.orderWords]!;
+    if (slot < this.#rows && page >= 0) return page;
+    throw this.#noChild(frame);
   }
 
   #descendToEdge(toLast: boolean): void {
@@ -806,11 +840,16 @@ export class BTree {
     const head = words[at + COUNT_WORD]!;
     const place = words[at + LEVEL_WORD]!;
     const found = place & 0xff;
+    const count = head >>> 16;
     const isRight =
       (head & 0xff) === OWN_PAGE_TYPE.INDEX &&
       place >>> 8 === (this.shape.root & TREE_MASK) &&
       (level < 0 ? found < MAX_LEVELS : found === level) &&
-      head >>> 16 <= this.#capacity(found);
+      count <= this.#capacity(found);
+    this.#words = words;
+    this.#first = at + HEADER_WORDS;
+    this.#rows = count;
+    this.#level = found;
     if (isRight) return frame;
     throw this.#damaged(page, 'index-page', 'this is not the index page that was looked for');
   }
@@ -877,11 +916,12 @@ export class BTree {
     const page =
       this.#slab(frame).words[this.#rowAt(frame, slot, this.#stride(1)) + this.orderWords]!;
     if (slot < this.#count(frame) && page >= 0) return page;
-    throw this.#damaged(
-      this.#view.cache.pageOf(frame),
-      'child',
-      'an inner page names no such child',
-    );
+    throw this.#noChild(frame);
+  }
+
+  #noChild(frame: number): BtrieveError {
+    const page = this.#view.cache.pageOf(frame);
+    return this.#damaged(page, 'child', 'an inner page names no such child');
   }
 
   #lower(
@@ -898,18 +938,38 @@ export class BTree {
     return lowerBound(words, first, stride, low, count, probe, n, guess);
   }
 
-  #upper(
-    frame: number,
-    stride: number,
-    low: number,
-    count: number,
-    probe: Int32Array,
-    n: number,
-  ): number {
-    const first = this.#rowAt(frame, 0, stride);
-    const { words } = this.#slab(frame);
-    const guess = this.#isNumeric ? guessRow(words, first, stride, low, count, probe, n) : -1;
-    return upperBound(words, first, stride, low, count, probe, n, guess);
+  /** `#lower`, in the page that a descent has entered last. */
+  #lowerEntered(stride: number, low: number, probe: Int32Array, n: number): number {
+    const guess = this.#isNumeric ? this.#guessEntered(stride, low, probe, n) : -1;
+    return lowerBound(this.#words, this.#first, stride, low, this.#rows, probe, n, guess);
+  }
+
+  #upperEntered(stride: number, low: number, probe: Int32Array, n: number): number {
+    const guess = this.#isNumeric ? this.#guessEntered(stride, low, probe, n) : -1;
+    return upperBound(this.#words, this.#first, stride, low, this.#rows, probe, n, guess);
+  }
+
+  /**
+   * Guesses by the separators around the page, where there are any: they have just been looked at, and the last
+   * row of the page would have to be waited for.
+   */
+  #guessEntered(stride: number, low: number, probe: Int32Array, n: number): number {
+    const words = this.#words;
+    const first = this.#first;
+    const count = this.#rows;
+    if (this.#leastAt < 0 || this.#mostAt < 0) {
+      return guessRow(words, first, stride, low, count, probe, n);
+    }
+    return guessBetween(
+      this.#leastWords,
+      this.#leastAt,
+      this.#mostWords,
+      this.#mostAt,
+      low,
+      count,
+      probe,
+      n,
+    );
   }
 
   #makeRoom(frame: number, slot: number, rows: number, stride: number): void {

@@ -49,8 +49,10 @@ export function compareRow(words: Int32Array, at: number, probe: Int32Array, n: 
 
 /** Fewer rows are searched by halves at once: they are in some few lines of the processor's cache. */
 const FEW_ROWS = 16;
-/** Rows beside a guessed one that are looked at next. */
+/** From a guessed row the next is looked at, then one so far away, and then by halves. */
 const NEAR_ROWS = 8;
+/** More than a page has. */
+const ANY_ROWS = 0x1_0000;
 
 /**
  * A place in a page to look at first for rows that begin with numbers, by the first word that not all of them have
@@ -70,14 +72,44 @@ export function guessRow(
   if (count - low <= FEW_ROWS) return -1;
   const head = first + low * stride;
   const tail = first + (count - 1) * stride;
+  return placeBetween(words, head, words, tail, low, count - 1, probe, n);
+}
+
+/** The same where all rows of the page lie between two others: not below the one, and below the other. */
+export function guessBetween(
+  leastWords: Int32Array,
+  leastAt: number,
+  mostWords: Int32Array,
+  mostAt: number,
+  low: number,
+  count: number,
+  probe: Int32Array,
+  n: number,
+): number {
+  if (count - low <= FEW_ROWS) return -1;
+  const place = placeBetween(leastWords, leastAt, mostWords, mostAt, low, count, probe, n);
+  return Math.min(place, count - 1);
+}
+
+/** Where a probe would be if `from` were the place of the one row, `to` that of the other, and all between them even. */
+function placeBetween(
+  leastWords: Int32Array,
+  leastAt: number,
+  mostWords: Int32Array,
+  mostAt: number,
+  from: number,
+  to: number,
+  probe: Int32Array,
+  n: number,
+): number {
   for (let i = 0; i < n; i++) {
-    const least = words[head + i]!;
-    const most = words[tail + i]!;
+    const least = leastWords[leastAt + i]!;
+    const most = mostWords[mostAt + i]!;
     const wanted = probe[i]!;
     if (wanted <= least) {
-      if (wanted < least || least !== most) return low;
-    } else if (wanted >= most) return count - 1;
-    else return low + Math.floor(((wanted - least) / (most - least)) * (count - 1 - low));
+      if (wanted < least || least !== most) return from;
+    } else if (wanted >= most) return to;
+    else return from + Math.round(((wanted - least) / (most - least)) * (to - from));
   }
   return -1;
 }
@@ -98,21 +130,19 @@ export function lowerBound(
 ): number {
   let high = count;
   let middle = guess < 0 ? (low + high) >>> 1 : guess;
-  let isNear = guess >= 0;
+  let reach = guess < 0 ? ANY_ROWS : 1;
   const wanted = probe[0]!;
   while (low < high) {
     const at = first + middle * stride;
     const word = words[at]!;
     if (word < wanted || (word === wanted && compareRow(words, at, probe, n) < 0)) {
       low = middle + 1;
-      middle = (low + high) >>> 1;
-      if (isNear) middle = Math.min(middle, low + NEAR_ROWS);
+      middle = Math.min((low + high) >>> 1, middle + reach);
     } else {
       high = middle;
-      middle = (low + high) >>> 1;
-      if (isNear) middle = Math.max(middle, high - NEAR_ROWS);
+      middle = Math.max((low + high) >>> 1, middle - reach);
     }
-    isNear = false;
+    reach = reach === 1 ? NEAR_ROWS : ANY_ROWS;
   }
   return low;
 }
@@ -130,21 +160,19 @@ export function upperBound(
 ): number {
   let high = count;
   let middle = guess < 0 ? (low + high) >>> 1 : guess;
-  let isNear = guess >= 0;
+  let reach = guess < 0 ? ANY_ROWS : 1;
   const wanted = probe[0]!;
   while (low < high) {
     const at = first + middle * stride;
     const word = words[at]!;
     if (word > wanted || (word === wanted && compareRow(words, at, probe, n) > 0)) {
       high = middle;
-      middle = (low + high) >>> 1;
-      if (isNear) middle = Math.max(middle, high - NEAR_ROWS);
+      middle = Math.max((low + high) >>> 1, middle - reach);
     } else {
       low = middle + 1;
-      middle = (low + high) >>> 1;
-      if (isNear) middle = Math.min(middle, low + NEAR_ROWS);
+      middle = Math.min((low + high) >>> 1, middle + reach);
     }
-    isNear = false;
+    reach = reach === 1 ? NEAR_ROWS : ANY_ROWS;
   }
   return low;
 }
