@@ -86,6 +86,21 @@ function expectOrder(type: number, rows: readonly (readonly Uint8Array[])[], fla
         }
 }
 
+it.each([
+  [KEY_TYPE.UNSIGNED, 8, 0, true],
+  [KEY_TYPE.INTEGER, 4, KEY_FLAG.DESCENDING, true],
+  [KEY_TYPE.STRING, 7, 0, true],
+  [KEY_TYPE.STRING, 7, KEY_FLAG.IGNORE_CASE, false],
+  [KEY_TYPE.ZSTRING, 7, 0, false],
+  [KEY_TYPE.FLOAT, 8, 0, false],
+  [KEY_TYPE.AUTOINCREMENT, 4, 0, false],
+])('type %i of %i bytes, flags %i: that equal values are equal bytes is %s', (...key) => {
+  const [type, length, flags, isExact] = key;
+  expect(codecOf(segment(type, length, { flags })).isExact).toBe(isExact);
+  const after = segment(KEY_TYPE.STRING, 3, { offset: 20 });
+  expect(codecOf(segment(type, length, { flags }), after).isExact).toBe(isExact);
+});
+
 describe('words', () => {
   it('an unsigned number: its bytes turned round, the first bit turned over', () => {
     const words = new Int32Array(3);

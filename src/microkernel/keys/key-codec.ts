@@ -206,6 +206,8 @@ export class KeyCodec {
   readonly prefixWords: number;
   /** ...and which bits of the word after them belong to it too; 0 if none do. */
   readonly prefixMask: number;
+  /** Keys that are equal have the same bytes. */
+  readonly isExact: boolean;
 
   readonly #plan: Plan;
   readonly #parts: readonly Part[];
@@ -235,6 +237,7 @@ export class KeyCodec {
     this.wordCount = wordCount;
     this.prefixWords = Math.floor(first.encoding.size / 4);
     this.prefixMask = maskOf(first.encoding.size);
+    this.isExact = parts.every(({ encoding, length }) => keepsBytes(encoding, length));
     this.#parts = parts;
     this.#inRecord = compilePlaces(parts, wordCount, 'inRecord');
     this.#inKey = compilePlaces(parts, wordCount, 'inKey');
@@ -372,6 +375,12 @@ export class KeyCodec {
         if (a[aBase + i] !== b[bBase + i]) return false;
     return true;
   }
+}
+
+/** Whether all bytes of a segment are in its encoding, as they are. */
+function keepsBytes(encoding: SegmentEncoding, length: number): boolean {
+  if (!(encoding instanceof Permutation) || encoding.weights !== undefined) return false;
+  return new Set(encoding.order).size === length;
 }
 
 const NO_SHUFFLE: Shuffle = {
