@@ -35,8 +35,9 @@ export function setU32(view: DataView, at: number, value: number): void {
 
 export function setU53(view: DataView, at: number, value: number): void {
   assert(value >= 0 && value <= Number.MAX_SAFE_INTEGER, 'a number does not fit 53 bits');
-  view.setUint32(at, value % TWO_32, true);
-  view.setUint32(at + 4, Math.floor(value / TWO_32), true);
+  // What is stored is cut down to 32 bits anyway; a remainder of doubles is a call out of compiled code.
+  view.setUint32(at, value, true);
+  view.setUint32(at + 4, value / TWO_32, true);
 }
 
 /**

@@ -137,8 +137,8 @@ export class FileKey {
     const last = at + this.row.length - 1;
     row[last] = orderedWord(address);
     if (this.sequenceAt < 0) return;
-    row[last - 2] = orderedWord(Math.floor(sequence / TWO_32));
-    row[last - 1] = orderedWord(sequence % TWO_32);
+    row[last - 2] = orderedWord(sequence / TWO_32);
+    row[last - 1] = orderedWord(sequence);
   }
 
   /** Whether the rows differ in the key value. */
