@@ -235,9 +235,9 @@ export class PageCache {
     return this.#slabLimit * Math.floor(this.#slabSize / pageSize);
   }
 
-  /** Share of the cache, 0 to 1, that is dirty or being written, whosever it is. */
-  get busyShare(): number {
-    return this.#busy / this.size;
+  /** Bytes of the cache that are dirty or being written, whosever they are. */
+  get busy(): number {
+    return this.#busy;
   }
 
   /** Share of the cache, 0 to 1, that belongs to user transactions. */

@@ -50,5 +50,6 @@ export interface PageView {
   copyOf(space: PageSpace, page: number): number;
   /** A number, of 53 bits, in a page of space 1, to which everybody adds. */
   tally(page: number, offset: number): number;
-  addTally(page: number, offset: number, amount: number): void;
+  /** Adds to it, and to the number behind it. */
+  addTally(page: number, offset: number, amount: number, next: number): void;
 }

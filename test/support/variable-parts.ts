@@ -125,9 +125,9 @@ class TouchedPages implements PageView {
     return this.#file.tally(page, offset);
   }
 
-  addTally(page: number, offset: number, amount: number): void {
+  addTally(page: number, offset: number, amount: number, next: number): void {
     this.touched.add(page);
-    this.#file.addTally(page, offset, amount);
+    this.#file.addTally(page, offset, amount, next);
   }
 }
 

@@ -290,23 +290,23 @@ describe('a full cache', () => {
   it('says which share of it is dirty or being written, all page sizes together', () => {
     const cache = new PageCache({ size: SMALLEST });
     const owner = new Owner(cache);
-    expect(cache.busyShare).toBe(0);
+    expect(cache.busy / cache.size).toBe(0);
     const small = cache.take(2048, owner.index, 0, 1);
     const large = cache.take(16_384, owner.index, 0, 2);
-    expect(cache.busyShare).toBe(0);
+    expect(cache.busy / cache.size).toBe(0);
     cache.setState(small, FRAME.DIRTY);
-    expect(cache.busyShare).toBe(1 / 32);
+    expect(cache.busy / cache.size).toBe(1 / 32);
     for (const state of [FRAME.DIRTY, FRAME.WRITING, FRAME.ORPHAN]) {
       cache.setState(large, state);
-      expect(cache.busyShare).toBe(1 / 32 + 1 / 4);
+      expect(cache.busy / cache.size).toBe(1 / 32 + 1 / 4);
     }
     cache.setState(small, FRAME.CLEAN);
     cache.setState(small, FRAME.CLEAN);
-    expect(cache.busyShare).toBe(1 / 4);
+    expect(cache.busy / cache.size).toBe(1 / 4);
     cache.release(large);
-    expect(cache.busyShare).toBe(0);
+    expect(cache.busy / cache.size).toBe(0);
     cache.release(small);
-    expect(cache.busyShare).toBe(0);
+    expect(cache.busy / cache.size).toBe(0);
   });
 
   it('does not ask for relief as long as there is anything to reuse', () => {
@@ -434,7 +434,7 @@ describe('frames beyond the bound', () => {
       expect(cache.memoryInUse).toBeGreaterThan(SMALLEST);
       cache.release(extra[0]!);
       expect(cache.memoryInUse).toBe(SMALLEST);
-      expect(cache.busyShare).toBe(1);
+      expect(cache.busy / cache.size).toBe(1);
     }
     expect(owner.forgotten).toEqual([]);
   });
@@ -551,7 +551,7 @@ class Trial {
     const busy = [...this.held.values()].filter((held) => held.state !== FRAME.CLEAN);
     const bytes = busy.reduce((sum, held) => sum + held.pageSize, 0);
     const whole = Math.floor(this.size / (16 * KIB)) * 16 * KIB;
-    expect(this.cache.busyShare).toBeCloseTo(bytes / whole, 12);
+    expect(this.cache.busy / this.cache.size).toBeCloseTo(bytes / whole, 12);
     for (const [frame, held] of this.held) this.#checkUntouched(frame, held);
   }
 

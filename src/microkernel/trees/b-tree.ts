@@ -902,9 +902,8 @@ export class BTree {
   }
 
   #addToRoot(entries: number, distinct: number): void {
-    const { root } = this.shape;
-    this.#view.addTally(root, INDEX_PAGE.entries, entries);
-    if (distinct !== 0) this.#view.addTally(root, INDEX_PAGE.distinct, distinct);
+    // `distinct` lies behind `entries`: one page looked up for both.
+    this.#view.addTally(this.shape.root, INDEX_PAGE.entries, entries, distinct);
   }
 
   /** Index of the first word of a row in its slab. */
