@@ -13,6 +13,7 @@ import { Archiving, type ArchivePoint } from './archiving.js';
 import { Client, type EngineInternals } from './client.js';
 import { readEvents } from './event-log.js';
 import { ClassicClient } from './microkernel/clients/client.js';
+import { holdPlace } from './microkernel/files/create-file.js';
 import { FileTable } from './microkernel/files/file-table.js';
 import { isForWantOfRoom } from './microkernel/files/open-file.js';
 import { PageCache } from './microkernel/page-cache.js';
@@ -217,7 +218,7 @@ export class MicroKernel {
   readonly #freezing: Freezing;
   readonly #agent: BackupAgent;
   readonly #internals: EngineInternals = {
-    beforeReplace: (path) => this.#beforeReplace(path),
+    replacing: (path, work) => this.#replacing(path, work),
     unfrozen: (work) => this.#freezing.without(work),
   };
   readonly #clients = new Set<Client>();
@@ -581,14 +582,29 @@ export class MicroKernel {
     throw new BtrieveError(Status.INCOMPATIBLE_MODE_ERROR, message, { file: path });
   }
 
-  /** The one that goes is closed, so it needs nothing: also what is kept of it under another name. */
-  #beforeReplace(path: string): void {
+  /** What the log has for the one that goes is given up when it has gone, and not before: until then it may stay. */
+  #replacing(path: string, work: () => void): void {
     const { files } = this.#ports;
     this.#files.gate.assertOpen(path);
     this.#files.assertFree(path);
-    this.#archive.beforeReplace(path);
-    const key = historyKeyAt(files, path);
-    if (key !== undefined) this.#log.log.replaced(key);
+    const old = holdPlace(files, path);
+    try {
+      this.#archive.beforeReplace(path);
+      const key = historyKeyAt(files, path);
+      work();
+      if (key !== undefined) this.#noteReplaced(key);
+    } finally {
+      closeQuietly(old);
+    }
+  }
+
+  /** The file has gone, whether or not that can be noted: a log that fails says so itself. */
+  #noteReplaced(key: string): void {
+    try {
+      this.#log.log.replaced(key);
+    } catch (error) {
+      if (!(error instanceof BtrieveError)) throw error;
+    }
   }
 
   #tellRelease({ file, kind, log, root, lost }: ReleasePlan): void {

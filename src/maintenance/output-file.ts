@@ -145,28 +145,40 @@ export function place(
   const disk = new NodeFileSystem({ worker: 'never' });
   const directory = dirname(target);
   const isReplaced = keptAs !== undefined || (replace && disk.exists(target));
-  if (isReplaced) engine.beforeReplace(target);
-  try {
-    if (keptAs !== undefined) {
-      disk.copyAccess(target, temporary);
-      disk.renameNew(target, keptAs);
-      disk.syncDirectory(directory);
-    }
-    if (isReplaced && keptAs === undefined) putOver(disk, temporary, target);
+  const put = (): void => {
+    if (keptAs !== undefined) putInPlace(disk, temporary, target, keptAs);
+    else if (isReplaced) disk.rename(temporary, target);
     else disk.renameNew(temporary, target);
     disk.syncDirectory(directory);
+  };
+  try {
+    if (isReplaced) engine.replacing(target, put);
+    else put();
   } catch (error) {
     throw fileError('the new file cannot be given its name', error, target);
   }
 }
 
-/** In the place of a file that nobody has open. */
-function putOver(disk: NodeFileSystem, temporary: string, target: string): void {
-  const old = disk.open(target, 'write');
-  try {
-    if (!old.tryLock('exclusive')) throw lockedError(target);
-    disk.rename(temporary, target);
-  } finally {
-    closeQuietly(old);
+/** There is a file of the name at any moment, and after a crash: the old one, under both of its names, or the new one. */
+function putInPlace(disk: NodeFileSystem, temporary: string, target: string, keptAs: string): void {
+  disk.copyAccess(target, temporary);
+  if (!isSameFile(disk, target, keptAs) && !disk.nameAlso(target, keptAs)) {
+    disk.renameNew(target, keptAs);
+    disk.syncDirectory(dirname(target));
+    disk.renameNew(temporary, target);
+    return;
   }
+  try {
+    disk.syncDirectory(dirname(target));
+    disk.rename(temporary, target);
+  } catch (error) {
+    disk.remove(keptAs);
+    throw error;
+  }
+}
+
+/** Whether two names lead to one file. */
+export function isSameFile(files: FileSystem, one: string, other: string): boolean {
+  const [first, second] = [files.identify(one), files.identify(other)];
+  return first !== undefined && first.device === second?.device && first.inode === second.inode;
 }

@@ -8,7 +8,8 @@
  * - Records lie in the new file in the order in which they lay in the old one, and duplicates are in the order of
  *   the old index. Nothing in a record is filled in or changed.
  * - The new file gets its name when it is on disk and has been compared; until then, and after a crash,
- *   there is what was there before, and perhaps a file `*.isamite-rebuild`, which the next one replaces.
+ *   there is what was there before, and perhaps a file `*.isamite-rebuild`, which the next one replaces, or in place
+ *   the name `*.before-rebuild` as well, for the same file.
  */
 import type { Client } from '../client.js';
 import { CHANGE, type Change } from '../microkernel/change-list.js';
@@ -28,7 +29,7 @@ import { BtrieveError, Status } from '../microkernel/status.js';
 import { definitionForCopy, withOwnPageSize, type CopyFormat } from './definition-for-copy.js';
 import { AddressList, compareFiles, type Comparison } from './rebuild-comparison.js';
 import { RecordWalk } from './record-walk.js';
-import { place } from './output-file.js';
+import { isSameFile, place } from './output-file.js';
 import { assertSound, assertUnwritten, isUnfinished, notesOn, stateOf } from './sound-original.js';
 import { RECORDS_PER_STEP, type Task } from './task.js';
 
@@ -164,7 +165,8 @@ function assertPlace(
       const message = 'a file in pieces is not rebuilt in place: give the new one another name';
       throw refuse(Status.EXTENDED_FILE_ERROR, message, 'pieces');
     }
-    if (!disk.exists(`${target}${KEPT}`)) return;
+    // A crash may have left the old file with both names.
+    if (!disk.exists(`${target}${KEPT}`) || isSameFile(disk, target, `${target}${KEPT}`)) return;
     const message = `the old file is to be kept as ${target}${KEPT}, which there is already`;
     throw refuse(Status.FILE_ALREADY_EXISTS, message, 'kept-copy');
   }

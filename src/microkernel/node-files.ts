@@ -766,6 +766,11 @@ export class NodeFileSystem implements FileSystem {
     });
   }
 
+  /** Gives a file a second name that nothing has; false if files of this file system have one name only. */
+  nameAlso(path: string, name: string): boolean {
+    return attempt('link', path, () => linkNew(path, name));
+  }
+
   remove(path: string): void {
     attempt('remove', path, () => fs.unlinkSync(path));
   }

@@ -4,6 +4,7 @@
  */
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -14,7 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { butil } from '../../bin/command-line.js';
 import {
   checkFile,
@@ -24,6 +25,9 @@ import {
   runTask,
   type Client,
 } from '../../src/index.js';
+import { isLocked } from '../../src/logging/os-lock.js';
+import { DiskError } from '../../src/microkernel/disk-error.js';
+import { NodeFileSystem } from '../../src/microkernel/node-files.js';
 import { keepTree, putBackTree } from '../support/kept-tree.js';
 import { add, Line, makeFile, numbersIn } from '../support/log-world.js';
 
@@ -54,6 +58,15 @@ function start(): void {
   engine = MicroKernel.start({ root, settings: { archivalLoggingSelectedFiles: true } });
   expect(engine.waitForRequester(30_000)).toBe(true);
   client = engine.client({ name: 'program' });
+}
+
+/** As if the process had been killed. */
+function crash(): void {
+  const kept = join(base, 'kept');
+  keepTree(directory, kept);
+  engine.stopQuietly();
+  putBackTree(kept, directory);
+  start();
 }
 
 async function run(words: readonly string[], ownRoot = root) {
@@ -169,6 +182,47 @@ describe('by an engine that runs', () => {
     expect(numbersIn(client, path)).toHaveLength(10);
   });
 
+  test('one that is refused at the end has taken nothing from the log of the one to be replaced', async () => {
+    const other = make('other.btr', 1, 3);
+    const path = make('a.btr', 1, 10);
+    const file = client.openFile(path, Line);
+    engine.flush();
+    add(client, file, 11, 20);
+    crash();
+    expect(engine.statistics().log.waitingFiles).toContain(path);
+    const reader = new NodeFileSystem({ worker: 'never' }).open(path, 'read');
+    expect(reader.tryLock('shared')).toBe(true);
+    const { code, text } = await run(['-rebuild', other, path, '--yes']);
+    reader.close();
+    expect([code, text]).toEqual([2, expect.stringContaining('error = 85')]);
+    expect(engine.statistics().log.waitingFiles).toContain(path);
+    expect(numbersIn(client, path)).toHaveLength(20);
+  });
+
+  test('a file that nobody has open is taken from others while it is replaced', async () => {
+    const path = make('a.btr', 1, 3);
+    const seen: unknown[] = [];
+    const rename = vi.spyOn(NodeFileSystem.prototype, 'rename').mockImplementation(() => {
+      expect(existsSync(path)).toBe(true);
+      seen.push(isLocked(new NodeFileSystem({ worker: 'never' }), path));
+      throw new DiskError({ code: 'EIO', operation: 'rename', path });
+    });
+    expect(await run(['-rebuild', path])).toMatchObject({ code: 2 });
+    rename.mockRestore();
+    expect(seen).toEqual([true]);
+    expect(Object.keys(contents())).toEqual(['a.btr']);
+    expect(numbersIn(client, path)).toHaveLength(3);
+  });
+
+  test('what a crash has left under both of its names is rebuilt in place', async () => {
+    const path = make('a.btr', 1, 3);
+    linkSync(path, at('a.btr.before-rebuild'));
+    expect(await run(['-rebuild', path])).toMatchObject({ code: 0 });
+    expect(numbersIn(client, path)).toHaveLength(3);
+    expect(numbersIn(client, at('a.btr.before-rebuild'))).toHaveLength(3);
+    expect(statSync(path).ino).not.toBe(statSync(at('a.btr.before-rebuild')).ino);
+  });
+
   test('a command that goes away leaves nothing', async () => {
     const path = make('a.btr', 1, 20_000);
     const before = contents();
@@ -217,13 +271,9 @@ describe('the engine, afterwards,', () => {
     expect(await run(['-rebuild', ...given])).toMatchObject({ code: 0 });
     const file = client.openFile(path, Line);
     add(client, file, 11);
-    const kept = join(base, 'kept');
     engine.flush();
     add(client, file, 12);
-    keepTree(directory, kept);
-    engine.stopQuietly();
-    putBackTree(kept, directory);
-    start();
+    crash();
     expect(engine.statistics().log.waitingFiles).toContain(path);
     expect(engine.recoverAll().filter(({ outcome }) => outcome === 'not-recovered')).toEqual([]);
     expect(engine.statistics().log.waitingFiles).toEqual([]);
