@@ -25,7 +25,7 @@ import { encodeCreateIndex } from './description-buffers.js';
 import type { KeyDescription } from './description-file.js';
 import { copyKeyValue, EXTERNAL_INDEX_ADDRESS_SIZE, externalIndexFile } from './external-index.js';
 import { openedFile } from './opened-file.js';
-import { place } from './output-file.js';
+import { place, realTarget } from './output-file.js';
 import { RecordWalk } from './record-walk.js';
 import { RECORDS_PER_STEP, type Task } from './task.js';
 
@@ -200,7 +200,8 @@ export function* makeExternalIndex(
   const { owner = '', dryRun = false, replace = false } = options;
   const { key, sequences } = what;
   const { calls, files } = client.internals;
-  const target = absolutePath(output, calls.directory);
+  const named = absolutePath(output, calls.directory);
+  const target = replace ? realTarget(named) : named;
   const total = openedFile(client, source, owner, (file) => {
     assertNotSource(file.pages.identity, target);
     for (const { offset, length } of key.segments) {

@@ -132,6 +132,16 @@ function closeIfThere(handle: FileHandle | undefined): void {
   if (handle !== undefined) closeQuietly(handle);
 }
 
+/** What a link leads to is replaced, and not the link: else the old file would live on under its own name. */
+export function realTarget(path: string): string {
+  const disk = new NodeFileSystem({ worker: 'never' });
+  try {
+    return disk.exists(path) ? disk.realPath(path) : path;
+  } catch (error) {
+    throw fileError('the file cannot be looked at', error, path);
+  }
+}
+
 /**
  * A new file that is closed gets its name. Throws 59 (the name is taken), 85 (its file is in use), 88 (it is in
  * continuous operation), 2, 94.

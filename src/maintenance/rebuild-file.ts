@@ -23,13 +23,12 @@ import { hasOwner } from '../microkernel/files/owner.js';
 import { isLinked } from '../microkernel/keys/key-definition.js';
 import { isDataFileAt, isDirectoryAt } from '../microkernel/file-kinds.js';
 import { NodeFileSystem } from '../microkernel/node-files.js';
-import { fileError } from '../microkernel/page-device.js';
 import type { FileIdentity } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { definitionForCopy, withOwnPageSize, type CopyFormat } from './definition-for-copy.js';
 import { AddressList, compareFiles, type Comparison } from './rebuild-comparison.js';
 import { RecordWalk } from './record-walk.js';
-import { isSameFile, place } from './output-file.js';
+import { isSameFile, place, realTarget } from './output-file.js';
 import { assertSound, assertUnwritten, isUnfinished, notesOn, stateOf } from './sound-original.js';
 import { RECORDS_PER_STEP, type Task } from './task.js';
 
@@ -99,7 +98,7 @@ function* rebuild(
   let isMade = false;
   let temporary = '';
   try {
-    const target = output === undefined ? realPath(path) : absolutePath(output, calls.directory);
+    const target = targetOf(client, path, output, replace);
     temporary = `${target}${UNFINISHED}`;
     assertPlace(client, from, target, { isInPlace: output === undefined, replace });
     const { file } = from;
@@ -149,6 +148,18 @@ function unproven({ places }: Scan): Comparison {
 
 // -------------------------------------------------------------------------------------------
 // Before
+
+/** Where the new file is to be. */
+function targetOf(
+  { internals: { calls } }: Client,
+  source: string,
+  output: string | undefined,
+  replace: boolean,
+): string {
+  if (output === undefined) return realTarget(source);
+  const path = absolutePath(output, calls.directory);
+  return replace ? realTarget(path) : path;
+}
 
 /** Throws what keeps the new file from getting its name, before any work is done. */
 function assertPlace(
@@ -367,15 +378,6 @@ function assertSame({ isSame, sourceHash, outputHash }: Comparison, file: string
   throw new BtrieveError(Status.IO_ERROR, message, {
     ...{ reason: 'rebuild-differs', file, expected: sourceHash, found: outputHash },
   });
-}
-
-/** What a link leads to is replaced, and not the link: else the old file would live on under its own name. */
-function realPath(path: string): string {
-  try {
-    return new NodeFileSystem({ worker: 'never' }).realPath(path);
-  } catch (error) {
-    throw fileError('the file cannot be looked at', error, path);
-  }
 }
 
 function assertSourceUnwritten({ original }: ClientFile, path: string, before?: string): void {

@@ -11,6 +11,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -197,6 +198,23 @@ describe('by an engine that runs', () => {
     expect([code, text]).toEqual([2, expect.stringContaining('error = 85')]);
     expect(engine.statistics().log.waitingFiles).toContain(path);
     expect(numbersIn(client, path)).toHaveLength(20);
+  });
+
+  test('over a link what it leads to is replaced, and no file lives on that the log has given up', async () => {
+    const other = make('other.btr', 1, 3);
+    const path = make('a.btr', 1, 10);
+    mkdirSync(at('links'));
+    symlinkSync(path, at('links', 'link.btr'));
+    const file = client.openFile(path, Line);
+    engine.flush();
+    add(client, file, 11, 20);
+    crash();
+    expect(await run(['-rebuild', other, at('links', 'link.btr'), '--yes'])).toMatchObject({
+      code: 0,
+    });
+    expect(readdirSync(at('links'))).toEqual(['link.btr']);
+    expect(numbersIn(client, path)).toEqual([1, 2, 3]);
+    expect(numbersIn(client, at('links', 'link.btr'))).toEqual([1, 2, 3]);
   });
 
   test('a file that nobody has open is taken from others while it is replaced', async () => {
