@@ -172,6 +172,18 @@ describe('a file that others write to', () => {
     expect(checkFile(at('a.btr')).closedCleanly).toBe(true);
   });
 
+  test("is anybody's again when who had it alone closes it beside a reader", () => {
+    file.close();
+    const alone = client.openFile(at('a.btr'), Line, { mode: 'exclusive' });
+    const task = checkingFile(at('a.btr'), { client: engine.client() });
+    task.next();
+    expect(() => client.openFile(at('a.btr'), Line)).toThrow('exclusive use excludes any other');
+    alone.close();
+    file = client.openFile(at('a.btr'), Line);
+    work(100);
+    expect(runTask(task)).toMatchObject({ findings: [], content: { records: RECORDS } });
+  });
+
   test('is left by readers when the engine stops', () => {
     const task = checkingFile(at('a.btr'), { client });
     task.next();

@@ -65,7 +65,8 @@ interface Entry {
   readonly identity: string;
   readonly file: OpenFile;
   opens: number;
-  readonly isExclusive: boolean;
+  /** Until who opened it so closes it: what is attached may stay longer, and keeps out who wants it alone, and nobody else. */
+  isExclusive: boolean;
   /** How many of those who opened it want its changes logged. */
   loggedOpens: number;
   /** How many of them change no record. */
@@ -167,7 +168,11 @@ export class FileTable {
   /** Closed while the files are frozen. */
   readonly gate: WriteGate;
   /** Who has done with a file while it was frozen: closing may write. */
-  readonly #putOff: { readonly file: OpenFile; readonly isLogged: boolean }[] = [];
+  readonly #putOff: {
+    readonly file: OpenFile;
+    readonly isLogged: boolean;
+    readonly isAttached: boolean;
+  }[] = [];
 
   constructor(options: FileTableOptions) {
     this.#options = options;
@@ -234,7 +239,7 @@ export class FileTable {
   /** It has ended. What a full disk or a failure does not allow to be closed stays open, or is given up. */
   detach(file: OpenFile, isLogged: boolean): void {
     try {
-      this.close(file, isLogged);
+      this.#close(file, isLogged, true);
     } catch (error) {
       if (!(error instanceof BtrieveError)) throw error;
     }
@@ -479,17 +484,22 @@ export class FileTable {
    * would be lost, and can be closed again.
    */
   close(file: ClientFile, isLogged = true): void {
+    this.#close(file, isLogged, false);
+  }
+
+  #close(file: ClientFile, isLogged: boolean, isAttached: boolean): void {
     const entry = this.#byFile.get(file);
     if (entry === undefined) {
       this.#originals.close(file);
       return;
     }
     if (this.gate.isClosed) {
-      this.#putOff.push({ file: entry.file, isLogged });
+      this.#putOff.push({ file: entry.file, isLogged, isAttached });
       return;
     }
     if (entry.opens > 1) {
       entry.opens--;
+      if (!isAttached) entry.isExclusive = false;
       if (isLogged) this.#logOneLess(entry);
       return;
     }
@@ -512,9 +522,9 @@ export class FileTable {
   /** What was put off while the files were frozen. Returns what has failed. */
   closePutOff(): unknown[] {
     const failures: unknown[] = [];
-    for (const { file, isLogged } of this.#putOff.splice(0)) {
+    for (const { file, isLogged, isAttached } of this.#putOff.splice(0)) {
       try {
-        this.close(file, isLogged);
+        this.#close(file, isLogged, isAttached);
       } catch (error) {
         failures.push(error);
       }
