@@ -262,11 +262,11 @@ export class Session {
   }
 
   /**
-   * A long step below the engines, on what is on disk; of a file that a running engine has open, that of a name, by
+   * A long step below the engines, on what is on disk; of files that a running engine has open, that of a name, by
    * that engine.
    */
   async below<R>(
-    file: string,
+    files: readonly string[],
     name: string,
     args: Readonly<Record<string, unknown>>,
     label: string,
@@ -276,7 +276,7 @@ export class Session {
       return await this.follow(label, here());
     } catch (error) {
       if (!isHeld(error)) throw error;
-      const answer = await this.byRunning<R>([file], name, args, label);
+      const answer = await this.byRunning<R>(files, name, args, label);
       if (answer === undefined) throw error;
       return answer;
     }

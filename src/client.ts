@@ -10,6 +10,7 @@ import type { OpenMode } from './microkernel/clients/handle.js';
 import { absolutePath } from './microkernel/clients/paths.js';
 import { validateDefinition } from './microkernel/definition/file-rules.js';
 import type { FileTable } from './microkernel/files/file-table.js';
+import type { FileHandle } from './microkernel/ports.js';
 import { BtrieveError, Status } from './microkernel/status.js';
 import type { KeyShape } from './records/layout-types.js';
 import type { FileOptions, RecordLayout } from './records/record-layout.js';
@@ -55,6 +56,8 @@ export interface EngineInternals {
   replacing(path: string, work: () => void): void;
   /** Long work that nothing is frozen during. Throws 85 if it is frozen. */
   unfrozen<Step, Result>(work: Generator<Step, Result, void>): Generator<Step, Result, void>;
+  /** A new file without a name, below the root: gone when it is closed. */
+  namelessFile(): FileHandle;
 }
 
 /** A client of an engine: it opens files, has transactions and locks of its own. */

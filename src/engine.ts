@@ -75,6 +75,7 @@ import {
   lockRoot,
   logDirectoryOf,
   makeDirectories,
+  namelessFile,
   rootKey,
   settingsFileOf,
 } from './root-files.js';
@@ -220,6 +221,7 @@ export class MicroKernel {
   readonly #internals: EngineInternals = {
     replacing: (path, work) => this.#replacing(path, work),
     unfrozen: (work) => this.#freezing.without(work),
+    namelessFile: () => namelessFile(this.#ports, this.root),
   };
   readonly #clients = new Set<Client>();
   readonly #timer: NodeJS.Timeout;

@@ -21,6 +21,16 @@ export function makeDirectories(files: FileSystem, root: string): void {
   for (const name of DIRECTORIES) files.makeDirectory(join(root, name));
 }
 
+/** A new file that has lost its name already. Throws `DiskError`. */
+export function namelessFile({ files, random }: Ports, root: string): FileHandle {
+  const id = new Uint8Array(8);
+  random.fill(id);
+  const path = join(root, 'run', `overflow-${Buffer.from(id).toString('hex')}`);
+  const handle = files.open(path, 'create');
+  files.remove(path);
+  return handle;
+}
+
 const ROOT_KEY_SIZE = 32;
 
 /** The key in `etc/engine.key`, made when it is first needed. */

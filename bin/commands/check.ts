@@ -28,7 +28,7 @@ export async function command(session: Session): Promise<Outcome> {
   if (original !== undefined) return original;
   const args = { file: resolve(file), owner };
   const here = (): Step<FileReport> => checkingFile(file, { owner });
-  const report = await session.below(file, 'checkFile', args, 'Checking', here);
+  const report = await session.below([file], 'checkFile', args, 'Checking', here);
   // As it was called here, whoever has looked at it.
   return outcomeOf({ ...report, file });
 }

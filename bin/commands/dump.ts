@@ -15,7 +15,7 @@ export async function command(session: Session): Promise<Outcome> {
   const choice = choiceOf(session, pageWord(session));
   const owner = await session.owner(0, file);
   const read = await session.below<PageDump | PageFromEngine>(
-    file,
+    [file],
     'dumpPage',
     { ...choice, file: resolve(file), owner },
     'Reading',

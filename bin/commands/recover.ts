@@ -18,14 +18,15 @@ export async function command(session: Session): Promise<Outcome> {
   const options = { owner, dryRun, overDataFile, backward };
   const args = { ...options, source: resolve(source), output: resolve(output) };
   const result = await session.below(
-    source,
+    like === undefined ? [source] : [source, like],
     'recoverRecords',
     like === undefined ? args : { ...args, like: resolve(like) },
     'Recovering',
     () => recoverRecords(source, output, like === undefined ? options : { ...options, like }),
   );
-  const { problemCount, recovered, expected, unconfirmed } = result;
-  const isWhole = problemCount === 0 && unconfirmed === 0 && recovered === expected;
+  const { problemCount, recovered, expected, unconfirmed, isBehind } = result;
+  const isRead = problemCount === 0 && unconfirmed === 0;
+  const isWhole = isRead && recovered === expected && !isBehind;
   return {
     exitCode: isWhole ? EXIT.DONE : EXIT.FINDINGS,
     reason: isWhole ? 'done' : 'damaged',

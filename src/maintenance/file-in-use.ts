@@ -6,7 +6,7 @@
  * - What is read is the file at one moment, with all that was committed by then, as far as that could be written.
  * - The file is not changed, and it is not closed before the reader has ended.
  */
-import type { Client } from '../client.js';
+import type { Client, EngineInternals } from '../client.js';
 import type { OpenFile } from '../microkernel/files/open-file.js';
 import { NodeFileSystem } from '../microkernel/node-files.js';
 import type { FileHandle, FileOpenMode, FileSystem } from '../microkernel/ports.js';
@@ -25,20 +25,21 @@ export interface FileInUse {
 
 /**
  * Does something with a file: as the client's engine has it open, or with undefined where there is no client, or its
- * engine has not. What is written meanwhile goes on; what would take more memory than images may have, or freezes the
- * file, has the reader come to its end first. Throws 3 if the engine is stopped before that.
+ * engine has not. What is written meanwhile goes on. What freezes the file or rolls in its delta has the reader come to its
+ * end first, and so has a disk without room for what is overwritten. Throws 3 if the engine is stopped before that.
  */
 export function* readingInUse<R>(
   client: Client | undefined,
   path: string,
   read: (file: FileInUse | undefined) => Task<R>,
 ): Task<R> {
-  const files = client?.internals.files;
-  const file = files?.openAt(path);
-  if (files === undefined || file === undefined) return yield* read(undefined);
+  const internals = client?.internals;
+  const file = internals?.files.openAt(path);
+  if (internals === undefined || file === undefined) return yield* read(undefined);
+  const { files, engine } = internals;
   const isLogged = files.attach(file);
   try {
-    return yield* readingImage(file, path, write(file), read);
+    return yield* readingImage(file, path, engine, read);
   } finally {
     files.detach(file, isLogged);
   }
@@ -56,15 +57,20 @@ function write({ pages }: OpenFile): string | undefined {
 }
 
 function* readingImage<R>(
-  { pages }: OpenFile,
+  file: OpenFile,
   path: string,
-  unwritten: string | undefined,
+  engine: EngineInternals,
   read: (file: FileInUse) => Task<R>,
 ): Task<R> {
+  const { pages } = file;
+  const unwritten = write(file);
   let task: Task<R> | undefined;
   let ended: (() => R) | undefined;
-  const image = pages.takeImage(() => {
-    if (task !== undefined) ended = endOf(task);
+  const image = pages.takeImage({
+    comeToAnEnd: () => {
+      if (task !== undefined) ended = endOf(task);
+    },
+    overflow: () => engine.namelessFile(),
   });
   try {
     const delta = pages.overlay?.delta.path;

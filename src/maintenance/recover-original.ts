@@ -54,6 +54,7 @@ export function* recoverOriginal(
       lostPages,
       unconfirmed,
       bytes: writer?.bytes ?? 0,
+      isBehind: false,
       notes: file.warnings.map(({ message }) => `${message}.`),
     };
   } catch (error) {

@@ -82,6 +82,8 @@ export function* recoverRecords(
 interface LiveFile {
   /** The disk to read it from. */
   readonly files: FileSystem;
+  /** What was committed last is not on it. */
+  readonly isBehind: boolean;
   readonly notes: string[];
 }
 
@@ -108,8 +110,9 @@ function* recoverOwn(
     const { listed: problems, count: problemCount } = recovery.problems;
     const expected = pages.counter(COUNTER.RECORDS);
     const bytes = writer?.bytes ?? 0;
-    const { notes } = live;
-    return { recovered, expected, problems, problemCount, lostPages, unconfirmed, bytes, notes };
+    const { notes, isBehind } = live;
+    const found = { problems, problemCount, lostPages, unconfirmed };
+    return { recovered, expected, ...found, bytes, isBehind, notes };
   } catch (error) {
     throw fileError('the file cannot be recovered', error, source);
   } finally {
@@ -122,10 +125,11 @@ function* recoverOwn(
 function liveFile(files: FileSystem, source: string): LiveFile {
   try {
     const live = withDelta(files, source, true);
-    if (live === undefined) return { files, notes: [] };
-    return { files: live.files, notes: [readWith(live.delta)] };
+    if (live === undefined) return { files, isBehind: false, notes: [] };
+    return { files: live.files, isBehind: false, notes: [readWith(live.delta)] };
   } catch (error) {
-    if (error instanceof BtrieveError || error instanceof DiskError) return { files, notes: [] };
+    if (error instanceof BtrieveError || error instanceof DiskError)
+      return { files, isBehind: false, notes: [] };
     throw error;
   }
 }
@@ -134,7 +138,7 @@ function openFile({ files, delta, unwritten }: FileInUse): LiveFile {
   const notes = delta === undefined ? [] : [readWith(delta)];
   if (unwritten !== undefined)
     notes.push(`What was committed last is not on disk, and was not read: ${unwritten}.`);
-  return { files, notes };
+  return { files, isBehind: unwritten !== undefined, notes };
 }
 
 function readWith(delta: string): string {
@@ -145,7 +149,7 @@ function readWith(delta: string): string {
 function* definitionOf(
   files: FileSystem,
   pages: SoundPages,
-  { owner = '', like }: RecoverOptions,
+  { owner = '', like, client }: RecoverOptions,
 ): Task<StoredDefinition> {
   try {
     return storedDefinition(pages, owner);
@@ -153,7 +157,9 @@ function* definitionOf(
     const isOwner = error instanceof BtrieveError && error.status === Status.INVALID_OWNER;
     if (isOwner) throw error;
     if (like === undefined) throw definitionLost(pages.path, error);
-    return yield* definitionLike(files, pages, like);
+    return yield* readingInUse(client, like, (file) =>
+      definitionLike(file?.files ?? files, pages, like),
+    );
   }
 }
 

@@ -26,6 +26,8 @@ export interface RecoverResult {
   readonly unconfirmed: number;
   /** Bytes of the unformatted file; 0 for a dry run. */
   readonly bytes: number;
+  /** An engine has the file open, and could not write what was committed last: that is missing. */
+  readonly isBehind: boolean;
   /** What the user should know of the file. */
   readonly notes: readonly string[];
 }

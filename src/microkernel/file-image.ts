@@ -9,17 +9,26 @@
  * - An image gives what was on disk when it was taken, free pages aside.
  * - What is written to the file, and when, is the same with an image as without.
  * - Places whose writing was begun are not read: what was there is in memory by then.
- * - Of all images of a file no more than a bound is kept: with it their readers are told to come to an end
- *   at once, before the write that would exceed it.
+ * - Of all images of a file no more than a bound is kept in memory, and beyond it in a file without a name. If
+ *   there is no room for that either, the reader is told to come to an end at once, before the write goes on.
  */
-import { DiskError, readFully } from './disk-error.js';
+import { DiskError, readFully, writeFully } from './disk-error.js';
 import { FrozenPages } from './continuous/frozen-pages.js';
 import { chooseFcr } from './fcr-choice.js';
+import { closeQuietly } from './page-device.js';
 import type { FileHandle, FileIdentity, WritePiece } from './ports.js';
 import { BtrieveError } from './status.js';
 
-/** Bytes of overwritten pages, of all images of a file. */
+/** Bytes of overwritten pages in memory, of all images of a file. */
 const KEPT_MAX = 64 * 1024 * 1024;
+
+/** Who reads an image. */
+export interface ImageReader {
+  /** The image is about to be gone: it may be read on until this returns. */
+  comeToAnEnd(): void;
+  /** A new file for what is too much for memory. What it throws ends the image early. */
+  overflow(): FileHandle;
+}
 
 /** The handle of a file of which there are images: what is about to be overwritten is kept for them. */
 export class ImageKeeper implements FileHandle {
@@ -37,9 +46,8 @@ export class ImageKeeper implements FileHandle {
     this.#keptMax = keptMax;
   }
 
-  /** `comeToAnEnd` is called when the image is about to be gone: its reader may read on until that returns. */
-  take(comeToAnEnd: () => void): FileImage {
-    const image = new FileImage(this.file, this.#pageSize, comeToAnEnd, () => this.#drop(image));
+  take(reader: ImageReader): FileImage {
+    const image = new FileImage(this.file, this.#pageSize, reader, () => this.#drop(image));
     this.#images.push(image);
     return image;
   }
@@ -107,12 +115,13 @@ export class ImageKeeper implements FileHandle {
   }
 
   #keep(at: number, length: number): void {
-    let kept = 0;
-    for (const image of this.#images) {
-      image.keep(at, length);
-      kept += image.keptBytes;
+    let room = this.#keptMax;
+    for (const image of this.#images) room -= image.keptBytes;
+    for (const image of this.#images.slice()) {
+      const before = image.keptBytes;
+      if (!image.keep(at, length, room)) image.endEarly();
+      room -= image.keptBytes - before;
     }
-    if (kept > this.#keptMax) this.endAll();
   }
 
   #drop(image: FileImage): void {
@@ -127,18 +136,21 @@ export class FileImage implements FileHandle {
   readonly #file: FileHandle;
   readonly #pageSize: number;
   readonly #size: number;
-  readonly #comeToAnEnd: () => void;
+  readonly #reader: ImageReader;
   readonly #onEnd: () => void;
-  /** What was there before it was overwritten, or why that could not be read. */
-  readonly #kept = new Map<number, Uint8Array | DiskError>();
+  /** What was there before it was overwritten; its number in the overflow; or why it could not be read. */
+  readonly #kept = new Map<number, Uint8Array | number | DiskError>();
+  #keptBytes = 0;
+  #overflow: FileHandle | undefined;
+  #overflowPages = 0;
   readonly #used: FrozenPages | undefined;
   #isEnded = false;
 
-  constructor(file: FileHandle, pageSize: number, comeToAnEnd: () => void, onEnd: () => void) {
+  constructor(file: FileHandle, pageSize: number, reader: ImageReader, onEnd: () => void) {
     this.#file = file;
     this.#pageSize = pageSize;
     this.#size = file.size();
-    this.#comeToAnEnd = comeToAnEnd;
+    this.#reader = reader;
     this.#onEnd = onEnd;
     this.#used = this.#usedPages();
   }
@@ -147,15 +159,40 @@ export class FileImage implements FileHandle {
     return this.#file.path;
   }
 
+  /** In memory. */
   get keptBytes(): number {
-    return this.#kept.size * this.#pageSize;
+    return this.#keptBytes;
   }
 
-  /** Keeps what it needs of pages that are about to be overwritten. */
-  keep(at: number, length: number): void {
+  /**
+   * Keeps what it needs of pages that are about to be overwritten, `room` bytes of it in memory. False if there is no room
+   * anywhere.
+   */
+  keep(at: number, length: number, room: number): boolean {
     const last = Math.floor((Math.min(at + length, this.#size) - 1) / this.#pageSize);
+    let left = room;
     for (let page = Math.floor(at / this.#pageSize); page <= last; page++) {
-      if (!this.#kept.has(page) && this.#needs(page)) this.#kept.set(page, this.#fetch(page));
+      if (this.#kept.has(page) || !this.#needs(page)) continue;
+      const found = this.#fetch(page);
+      left -= this.#pageSize;
+      if (left >= 0) {
+        this.#kept.set(page, found);
+        this.#keptBytes += this.#pageSize;
+      } else if (found instanceof DiskError) this.#kept.set(page, found);
+      else if (!this.#flowOver(page, found)) return false;
+    }
+    return true;
+  }
+
+  #flowOver(page: number, bytes: Uint8Array): boolean {
+    try {
+      this.#overflow ??= this.#reader.overflow();
+      writeFully(this.#overflow, bytes, 0, bytes.length, this.#overflowPages * this.#pageSize);
+      this.#kept.set(page, this.#overflowPages++);
+      return true;
+    } catch (error) {
+      if (error instanceof DiskError) return false;
+      throw error;
     }
   }
 
@@ -169,12 +206,14 @@ export class FileImage implements FileHandle {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#kept.clear();
+    this.#keptBytes = 0;
+    if (this.#overflow !== undefined) closeQuietly(this.#overflow);
     this.#onEnd();
   }
 
   /** Its reader is told, and reads the rest at once. */
   endEarly(): void {
-    this.#comeToAnEnd();
+    this.#reader.comeToAnEnd();
     this.end();
   }
 
@@ -197,6 +236,11 @@ export class FileImage implements FileHandle {
     }
     if (kept instanceof DiskError) throw kept;
     const from = at - page * this.#pageSize;
+    if (typeof kept === 'number') {
+      const count = Math.min(this.#pageSize - from, end - at);
+      const place = kept * this.#pageSize + from;
+      return this.#overflow?.read(buffer, offset, count, place) ?? 0;
+    }
     const count = Math.min(kept.length - from, end - at);
     if (count <= 0) return 0;
     buffer.set(kept.subarray(from, from + count), offset);

@@ -35,7 +35,7 @@ import { DiskError } from './disk-error.js';
 import { copyControlRecord, NUMBER_LIMIT, type ControlRecord, type Holder } from './fcr.js';
 import { createFile, type NewFileOptions } from './file-creation.js';
 import { openFile, type Leftover, type OpenedFile } from './file-opening.js';
-import { ImageKeeper, type FileImage } from './file-image.js';
+import { ImageKeeper, type FileImage, type ImageReader } from './file-image.js';
 import { FreeSpace } from './free-space.js';
 import { LogicalPages } from './logical-pages.js';
 import { FRAME, type FrameOwner, type PageCache } from './page-cache.js';
@@ -454,10 +454,10 @@ export class PageFile implements FrameOwner, PageView {
    * The file as it is on disk from now on, its delta included, for whoever reads it in steps while others work in it; to be
    * ended by whoever takes it. Its reader comes to an end before the file is frozen or its delta rolled in.
    */
-  takeImage(comeToAnEnd: () => void): FileImage {
+  takeImage(reader: ImageReader): FileImage {
     if (this.#closed) throw this.#notOpen();
     this.#keeper ??= this.#keepImages();
-    return this.#keeper.take(comeToAnEnd);
+    return this.#keeper.take(reader);
   }
 
   #keepImages(): ImageKeeper {

@@ -216,9 +216,10 @@ function expectNoFindings(model: Model, { world }: Real): void {
 function takeImage(model: Model, real: Real): void {
   if (!unlessFull(model, () => real.file.complete())) return;
   if (model.claimed) promise(model, model.changeSeq);
-  const image = real.file.takeImage(() => {
-    throw new Error('nothing is to end it early');
-  });
+  const never = (): never => {
+    throw new Error('there is room for it, and nothing ends it early');
+  };
+  const image = real.file.takeImage({ comeToAnEnd: never, overflow: never });
   real.images.push({ image, pages: stateOf(model).pages });
 }
 

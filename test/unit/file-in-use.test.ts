@@ -12,6 +12,8 @@ import {
   BtrieveError,
   checkFile,
   checkingFile,
+  cloneFile,
+  copyRecords,
   dumpPage,
   MicroKernel,
   recoverRecords,
@@ -193,6 +195,11 @@ describe('a file that others write to', () => {
   });
 });
 
+function emptyLike(): string {
+  cloneFile(client, at('a.btr'), at('like.btr'));
+  return at('like.btr');
+}
+
 describe('continuous operation', () => {
   test('begins beside a reader, who comes to an end first', () => {
     const task = checkingFile(at('a.btr'), { client });
@@ -273,12 +280,33 @@ test('what could not be written is said not to be in it', () => {
       findings: [],
       notes: [{ reason: 'unwritten', message }],
     });
-    expect(runTask(recovering('r.seq')).notes).toEqual([
-      `What was committed last is not on disk, and was not read: ${full.message}.`,
-    ]);
+    expect(runTask(recovering('r.seq'))).toMatchObject({
+      isBehind: true,
+      notes: [`What was committed last is not on disk, and was not read: ${full.message}.`],
+    });
   } finally {
     complete.mockRestore();
   }
+});
+
+test('a damaged definition is taken from a file like it that is open as well', () => {
+  runTask(copyRecords(client, at('a.btr'), emptyLike()));
+  const like = client.openFile(at('like.btr'), Line);
+  file.close();
+  const definition = [0, 1, 2, 3]
+    .map((page) => dumpPage(at('a.btr'), { space: 'other', page }))
+    .find(({ header }) => header?.type === 'DEFINITION');
+  const { physical = 0, pageSize = 0 } = definition ?? {};
+  const raw = openSync(at('a.btr'), 'r+');
+  writeSync(raw, Buffer.from('damage'), 0, 6, physical * pageSize + 100);
+  closeSync(raw);
+  const task = (): Task<RecoverResult> =>
+    recoverRecords(at('a.btr'), at('r.seq'), { client, like: at('like.btr') });
+  expect(runTask(task()).recovered).toBe(RECORDS);
+  expect(() => runTask(recoverRecords(at('a.btr'), at('r.seq'), { like: at('like.btr') }))).toThrow(
+    expect.objectContaining({ status: 85, file: at('like.btr') }) as Error,
+  );
+  like.close();
 });
 
 test('an encrypted file is checked with its owner name, and rescued with it only', () => {
@@ -301,34 +329,76 @@ test('an encrypted file is checked with its owner name, and rescued with it only
 });
 
 describe('an image', () => {
-  test('has its readers come to an end before it keeps more than it may', () => {
+  const PAGE = 512;
+  const PAGES = 64;
+
+  /** A file whose pages are full of their numbers, and one with room for so many pages. */
+  function keeping(room: number) {
     const disk = blankDisk(1);
     const handle = disk.open('/d/x', 'create');
-    handle.write(new Uint8Array(64 * 512).fill(1), 0, 64 * 512, 0);
-    let isEmpty = false;
-    const keeper = new ImageKeeper(handle, 512, () => (isEmpty = true), 8 * 512);
-    const seen: number[] = [];
+    for (let page = 0; page < PAGES; page++) {
+      handle.write(new Uint8Array(PAGE).fill(page), 0, PAGE, page * PAGE);
+    }
+    const state = { isEmpty: false, seen: [] as number[] };
+    const keeper = new ImageKeeper(handle, PAGE, () => (state.isEmpty = true), 8 * PAGE);
     const look = (): void => {
-      const bytes = new Uint8Array(64 * 512);
+      const bytes = new Uint8Array(PAGES * PAGE);
       for (let done = 0; done < bytes.length;)
         done += image.read(bytes, done, bytes.length - done, done);
-      seen.push(new Set(bytes).size);
+      const isRight = bytes.every((byte, at) => byte === Math.floor(at / PAGE));
+      state.seen.push(isRight ? new Set(bytes).size : -1);
     };
-    const image = keeper.take(look);
-    for (let page = 0; page < 8; page++) keeper.write(new Uint8Array(512), 0, 512, page * 512);
-    expect({ seen, isEmpty, kept: image.keptBytes }).toEqual({
-      ...{ seen: [], isEmpty: false, kept: 8 * 512 },
+    const image = keeper.take({
+      comeToAnEnd: look,
+      overflow: () => {
+        const overflow = disk.open('/d/overflow', 'create');
+        const used = handle.size() + overflow.size();
+        disk.capacity = used + room * PAGE;
+        return overflow;
+      },
     });
-    keeper.beginWrite([{ buffer: new Uint8Array(1024), offset: 0, length: 1024, at: 20 * 512 }]);
-    expect({ seen, isEmpty, kept: image.keptBytes }).toEqual({ seen: [1], isEmpty: true, kept: 0 });
-    expect(() => image.read(new Uint8Array(4), 0, 4, 0)).toThrow('EBADF');
-    handle.settle();
+    const overwrite = (from: number, to: number): void => {
+      for (let page = from; page < to; page++) {
+        keeper.beginWrite([
+          { buffer: new Uint8Array(PAGE), offset: 0, length: PAGE, at: page * PAGE },
+        ]);
+      }
+      handle.settle();
+    };
+    return { state, image, look, overwrite };
+  }
+
+  test('keeps in memory what it may, and the rest in another file', () => {
+    const { state, image, look, overwrite } = keeping(40);
+    overwrite(0, 8);
+    look();
+    expect(image.keptBytes).toBe(8 * PAGE);
+    overwrite(8, 40);
+    look();
+    overwrite(0, 40);
+    look();
+    expect(state).toEqual({ isEmpty: false, seen: [PAGES, PAGES, PAGES] });
+    expect(image.keptBytes).toBe(8 * PAGE);
+    image.end();
+    expect(state.isEmpty).toBe(true);
+    expect(image.keptBytes).toBe(0);
+    expect(look).toThrow('EBADF');
+  });
+
+  test('has its reader come to an end before it overwrites what there is no room for', () => {
+    const { state, image, overwrite } = keeping(10);
+    overwrite(0, 18);
+    expect(state).toEqual({ isEmpty: false, seen: [] });
+    overwrite(18, 40);
+    expect(state).toEqual({ isEmpty: true, seen: [PAGES] });
+    expect(image.isEnded).toBe(true);
   });
 
   test('can be read, and nothing else', () => {
     const handle = blankDisk(1).open('/d/x', 'create');
     handle.write(new Uint8Array(1024), 0, 1024, 0);
-    const image = new ImageKeeper(handle, 512, () => undefined).take(() => undefined);
+    const reader = { comeToAnEnd: () => undefined, overflow: () => handle };
+    const image = new ImageKeeper(handle, 512, () => undefined).take(reader);
     for (const change of [
       () => image.write(),
       () => image.truncate(),

@@ -601,7 +601,11 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'microkernel/page-device',
     'microkernel/page-table',
   ],
-  'microkernel/file-image': ['microkernel/continuous/frozen-pages', 'microkernel/fcr-choice'],
+  'microkernel/file-image': [
+    'microkernel/continuous/frozen-pages',
+    'microkernel/fcr-choice',
+    'microkernel/page-device',
+  ],
   'microkernel/page-file': [
     'microkernel/file-image',
     'microkernel/read-ahead',
@@ -1280,6 +1284,7 @@ function sourcesIn(folder: string): Source[] {
   return readdirSync(ROOT + folder, { recursive: true, encoding: 'utf8' })
     .map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
     .filter((path) => CODE.test(path))
+    .filter((path) => !path.includes('node_modules/'))
     .sort()
     .map((path) => ({ path, text: readFileSync(ROOT + path, 'utf8') }));
 }
