@@ -13,7 +13,7 @@ import { Archiving, type ArchivePoint } from './archiving.js';
 import { Client, type EngineInternals } from './client.js';
 import { readEvents } from './event-log.js';
 import { ClassicClient } from './microkernel/clients/client.js';
-import { holdPlace } from './microkernel/files/create-file.js';
+import { holdPlace, mayHaveName } from './microkernel/files/create-file.js';
 import { FileTable } from './microkernel/files/file-table.js';
 import { isForWantOfRoom } from './microkernel/files/open-file.js';
 import { PageCache } from './microkernel/page-cache.js';
@@ -67,7 +67,7 @@ import { LogReader } from './logging/log-reader.js';
 import { logDirectory } from './logging/log-directory.js';
 import { recoverAll, type FileRecovery, type RecoveryStep } from './logging/recover-all.js';
 import type { RecoveryReport } from './logging/recovery.js';
-import { historyKeyAt } from './logging/file-standing.js';
+import { controlAt } from './logging/file-standing.js';
 import { planRelease, type ReleasePlan } from './logging/release.js';
 import { TransactionLog } from './logging/transaction-log.js';
 import { originalOpener } from './originals/open-original.js';
@@ -584,7 +584,10 @@ export class MicroKernel {
     throw new BtrieveError(Status.INCOMPATIBLE_MODE_ERROR, message, { file: path });
   }
 
-  /** What the log has for the one that goes is given up when it has gone, and not before: until then it may stay. */
+  /**
+   * What the log has for the one that goes is given up when it has gone, and not before: until then it may stay. One that
+   * lives on under another name and still waits keeps it, like a file that was moved.
+   */
   #replacing(path: string, work: () => void): void {
     const { files } = this.#ports;
     this.#files.gate.assertOpen(path);
@@ -592,9 +595,10 @@ export class MicroKernel {
     const old = holdPlace(files, path);
     try {
       this.#archive.beforeReplace(path);
-      const key = historyKeyAt(files, path);
+      const before = controlAt(files, path);
       work();
-      if (key !== undefined) this.#noteReplaced(key);
+      if (before === undefined || (before.holder !== undefined && mayHaveName(old))) return;
+      this.#noteReplaced(LogReader.historyKey(before.uuid, before.timeline));
     } finally {
       closeQuietly(old);
     }

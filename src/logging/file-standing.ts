@@ -10,7 +10,7 @@ import { fileError } from '../microkernel/page-device.js';
 import type { FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { isHeldBy } from './holder.js';
-import { LogReader, type LoggedHistory } from './log-reader.js';
+import type { LoggedHistory } from './log-reader.js';
 
 /**
  * - `waits`: the log has changes that the file needs, once it is opened;
@@ -52,11 +52,10 @@ export function lookAtFile(files: FileSystem, path: string): ControlRecord {
   }
 }
 
-/** By what a log knows the file at a path. Undefined if there is none that can be looked at. */
-export function historyKeyAt(files: FileSystem, path: string): string | undefined {
+/** The same; undefined if there is none that can be looked at. */
+export function controlAt(files: FileSystem, path: string): ControlRecord | undefined {
   try {
-    const { uuid, timeline } = lookAtFile(files, path);
-    return LogReader.historyKey(uuid, timeline);
+    return lookAtFile(files, path);
   } catch (error) {
     if (error instanceof BtrieveError) return undefined;
     throw error;

@@ -11,7 +11,9 @@
  */
 import { join } from 'node:path';
 import { crc32, uuidText } from '../microkernel/bytes.js';
-import type { FileSystem } from '../microkernel/ports.js';
+import { DiskError } from '../microkernel/disk-error.js';
+import type { FileHandle, FileSystem } from '../microkernel/ports.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
 import { FRAME_KIND, PREVIOUS_END, SEGMENT_HEAD_SIZE } from './log-layout.js';
 import { FrameReader, type ReadFrame } from './log-frames.js';
 import {
@@ -236,7 +238,7 @@ export class LogReader {
     return this.#known.key;
   }
 
-  /** The transactions of a file above an LSN, in order. */
+  /** The transactions of a file above an LSN, in order. Throws 147 if a segment was removed after it was scanned. */
   *transactions(
     history: LoggedHistory,
     afterLsn: number,
@@ -248,7 +250,7 @@ export class LogReader {
         if (segment === undefined || segment.lastLsn <= afterLsn) continue;
         if (open?.index !== index) {
           open?.close();
-          const handle = this.#files.open(segment.path, 'read');
+          const handle = this.#openAgain(segment.path, history);
           const reader = new FrameReader(handle, frameSeed(segment.head.log, segment.head.number));
           open = { index, reader, close: () => handle.close() };
         }
@@ -258,6 +260,21 @@ export class LogReader {
       }
     } finally {
       open?.close();
+    }
+  }
+
+  /** That the segment is not there is not to be taken for that the data file is not. */
+  #openAgain(segment: string, { path }: LoggedHistory): FileHandle {
+    try {
+      return this.#files.open(segment, 'read');
+    } catch (cause) {
+      if (!(cause instanceof DiskError) || cause.code !== 'ENOENT') throw cause;
+      const message =
+        `the segment ${segment} of the transaction log, which has changes of this file, was removed; put it back, or ` +
+        'give up what is lost (butil -log release)';
+      const reason = 'log-segment-missing';
+      const details = { reason, file: path, expected: segment, cause };
+      throw new BtrieveError(Status.LOG_SEGMENT_MISSING, message, details);
     }
   }
 

@@ -431,6 +431,11 @@ class NodeFileHandle implements FileHandle {
     return attempt('stat', this.path, () => identityOf(fs.fstatSync(fd, { bigint: true })));
   }
 
+  names(): number {
+    const fd = this.#descriptor('stat');
+    return attempt('stat', this.path, () => fs.fstatSync(fd).nlink);
+  }
+
   size(): number {
     const fd = this.#descriptor('stat');
     return attempt('stat', this.path, () => fs.fstatSync(fd).size);

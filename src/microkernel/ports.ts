@@ -77,6 +77,8 @@ export interface WritePiece {
 export interface FileHandle {
   readonly path: string;
   identity(): FileIdentity;
+  /** By how many names the file can be reached now, 0 if it was removed; missing where that is not known. */
+  names?(): number;
   /** In bytes, including what was written and is not yet durable. */
   size(): number;
   /** Reads up to `length` bytes into `buffer` at `offset`; returns how many, 0 at the end. */

@@ -200,6 +200,37 @@ describe('by an engine that runs', () => {
     expect(numbersIn(client, path)).toHaveLength(20);
   });
 
+  test('one that lives on under another name keeps what waits for it in the log', async () => {
+    const other = make('other.btr', 1, 3);
+    const path = make('a.btr', 1, 10);
+    const file = client.openFile(path, Line);
+    engine.flush();
+    add(client, file, 11, 20);
+    crash();
+    linkSync(path, at('second.btr'));
+    expect(await run(['-rebuild', other, path, '--yes'])).toMatchObject({ code: 0 });
+    engine.stop();
+    start();
+    expect(numbersIn(client, path)).toEqual([1, 2, 3]);
+    crash();
+    expect(numbersIn(client, at('second.btr'))).toHaveLength(20);
+    expect(engine.statistics().log.waitingFiles).not.toContain(path);
+  });
+
+  test('of one that was rebuilt in place the kept one waits for nothing, also with a second name', async () => {
+    const path = make('a.btr', 1, 10);
+    const file = client.openFile(path, Line);
+    engine.flush();
+    add(client, file, 11, 20);
+    crash();
+    linkSync(path, at('second.btr'));
+    expect(await run(['-rebuild', path])).toMatchObject({ code: 0 });
+    expect(engine.statistics().log.waitingFiles).toEqual([]);
+    for (const name of ['a.btr', 'second.btr', 'a.btr.before-rebuild']) {
+      expect(numbersIn(client, at(name))).toHaveLength(20);
+    }
+  });
+
   test('over a link what it leads to is replaced, and no file lives on that the log has given up', async () => {
     const other = make('other.btr', 1, 3);
     const path = make('a.btr', 1, 10);

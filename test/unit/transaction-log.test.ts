@@ -299,6 +299,32 @@ describe('a file', () => {
     second.stop();
   });
 
+  test('whose log is lost while the engine runs is 147, which names the segment', () => {
+    const world = newWorld();
+    const engine = start(world);
+    const client = engine.client();
+    const paths = ['/d/a.dat', '/d/b.dat'];
+    for (const path of paths) client.createFile(path, Thing);
+    const files = paths.map((path) => client.openFile(path, Thing));
+    engine.flush();
+    for (const file of files) file.insert(thing(1));
+    const later = after(world, 'kill');
+    stopQuietly(engine);
+    const second = start(later);
+    // What the first one is rolled forward by is made durable, and so is in order until then.
+    second.client().openFile('/d/b.dat', Thing);
+    const [segment = ''] = later.disk.list('/d/root/log');
+    later.disk.remove(`/d/root/log/${segment}`);
+    const expected = { status: 147, reason: 'log-segment-missing', file: '/d/a.dat' };
+    expect(() => open(second.client())).toThrow(
+      expect.objectContaining({
+        ...expected,
+        message: expect.stringContaining(segment) as string,
+      }) as Error,
+    );
+    second.stop();
+  });
+
   test('that another root has changes of is refused, and named', () => {
     const world = newWorld();
     const engine = start(world);

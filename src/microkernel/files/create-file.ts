@@ -135,6 +135,11 @@ export function holdPlace(files: FileSystem, path: string): FileHandle {
   }
 }
 
+/** Whether a file that was put out of its place may be reached by another name. */
+export function mayHaveName(handle: FileHandle): boolean {
+  return handle.names === undefined || handle.names() > 0;
+}
+
 function isStill(files: FileSystem, path: string, handle: FileHandle): boolean {
   const there = files.identify(path);
   const { device, inode } = handle.identity();
