@@ -49,11 +49,11 @@ export interface ClientInternals {
 /** What maintenance needs of the engine beside its files. */
 export interface EngineInternals {
   /**
-   * Does what puts another file in the place of the one at a path, which nobody can open meanwhile: what logs have for
-   * that one is no more in the way of the new one. If it fails, or is refused, the log still has what the old one needs.
+   * Does what puts another file, made at the path `made`, in the place of the one at a path, which nobody can open
+   * meanwhile: what logs have for that one is no more in the way of the new one, and its archival log says what came. If it fails, or is refused, the log still has what the old one needs.
    * Throws 85 (it is open, or frozen), 88 (it is in continuous operation), 2, 18, 38, 94.
    */
-  replacing(path: string, work: () => void): void;
+  replacing(path: string, made: string, work: () => void): void;
   /** Long work that nothing is frozen during. Throws 85 if it is frozen. */
   unfrozen<Step, Result>(work: Generator<Step, Result, void>): Generator<Step, Result, void>;
   /** A new file without a name, below the root: gone when it is closed. */

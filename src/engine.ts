@@ -14,7 +14,7 @@ import { Client, type EngineInternals } from './client.js';
 import { readEvents } from './event-log.js';
 import { ClassicClient } from './microkernel/clients/client.js';
 import { holdPlace, mayHaveName } from './microkernel/files/create-file.js';
-import { FileTable } from './microkernel/files/file-table.js';
+import { FileTable, type FileSuccessor } from './microkernel/files/file-table.js';
 import { isForWantOfRoom } from './microkernel/files/open-file.js';
 import { PageCache } from './microkernel/page-cache.js';
 import { closeQuietly, fileError } from './microkernel/page-device.js';
@@ -219,7 +219,7 @@ export class MicroKernel {
   readonly #freezing: Freezing;
   readonly #agent: BackupAgent;
   readonly #internals: EngineInternals = {
-    replacing: (path, work) => this.#replacing(path, work),
+    replacing: (path, made, work) => this.#replacing(path, made, work),
     unfrozen: (work) => this.#freezing.without(work),
     namelessFile: () => namelessFile(this.#ports, this.root),
   };
@@ -588,20 +588,32 @@ export class MicroKernel {
    * What the log has for the one that goes is given up when it has gone, and not before: until then it may stay. One that
    * lives on under another name and still waits keeps it, like a file that was moved.
    */
-  #replacing(path: string, work: () => void): void {
+  #replacing(path: string, made: string, work: () => void): void {
     const { files } = this.#ports;
     this.#files.gate.assertOpen(path);
     this.#files.assertFree(path);
     const old = holdPlace(files, path);
     try {
-      this.#archive.beforeReplace(path);
+      this.#archive.beforeReplace(path, this.#successorAt(made));
       const before = controlAt(files, path);
-      work();
+      try {
+        work();
+      } finally {
+        // Whichever it is now: an archival log that begins behind what was said proves it, or proves it wrong.
+        this.#archive.created(path);
+      }
       if (before === undefined || (before.holder !== undefined && mayHaveName(old))) return;
       this.#noteReplaced(LogReader.historyKey(before.uuid, before.timeline));
     } finally {
       closeQuietly(old);
     }
+  }
+
+  /** A file that is ready made; undefined if it is none of ours. */
+  #successorAt(path: string): FileSuccessor | undefined {
+    const control = controlAt(this.#ports.files, path);
+    if (control === undefined) return undefined;
+    return { uuid: control.uuid, definition: undefined, lsn: this.#log.log.lastLsn };
   }
 
   /** The file has gone, whether or not that can be noted: a log that fails says so itself. */

@@ -18,7 +18,6 @@ import {
   readArchiveHead,
   type ArchiveHead,
 } from './archive-segment.js';
-import { successorOf } from './created-over.js';
 import { historyOf, type OnTimeline } from './file-history.js';
 
 /**
@@ -26,7 +25,7 @@ import { historyOf, type OnTimeline } from './file-history.js';
  *
  * - `own`: of its history;
  * - `left`: of a history that it has left by a roll-forward to a moment before;
- * - `before`: of the file that it was created over;
+ * - `before`: of the file that it was created over, or put over;
  * - `foreign`: of another file, whose log was set aside there.
  */
 export type SegmentStanding = 'own' | 'left' | 'before' | 'foreign';
@@ -208,8 +207,8 @@ class ChainReading {
     if (this.#upTo.has(path)) return 'own';
     const own = this.#stand?.uuid ?? uuid;
     if (Buffer.compare(uuid, own) === 0) return 'left';
-    const over = createdOver === undefined ? undefined : successorOf(createdOver);
-    return over !== undefined && Buffer.compare(over.uuid, own) === 0 ? 'before' : 'foreign';
+    const over = createdOver?.data;
+    return over !== undefined && Buffer.compare(over, own) === 0 ? 'before' : 'foreign';
   }
 
   #count(entry: ArchiveRecord): void {

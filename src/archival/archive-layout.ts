@@ -171,7 +171,10 @@ export const ARCHIVE_STRUCTURE = layout(48, {
     'bytes of data: 16 of the identity of a file that was created over this one, else 0',
   ],
   keySize: [4, 'bytes of a key; 0'],
-  definitionSize: [4, 'bytes of the definition as it is stored in the file'],
+  definitionSize: [
+    4,
+    'bytes of the definition as it is stored in the file; 0 if the file was created over by one that was ready made',
+  ],
   keyNumber: [4, 'of the index that was made or dropped, else -1; plus 32768'],
   changeSeq: [8, 'transactions of the file up to and with this one'],
   lsn: [8, 'the last one given out before; 0: none'],

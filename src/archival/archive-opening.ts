@@ -22,7 +22,13 @@ import type { FileHandle, Ports } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { newHead, type ArchivePosition } from './archive-log.js';
 import { ARCHIVE_HEAD_SIZE, type GapReason } from './archive-layout.js';
-import { ArchiveWalk, readArchiveSegment, type ArchiveSegmentInfo } from './archive-reader.js';
+import {
+  ArchiveWalk,
+  isReadyMade,
+  readArchiveSegment,
+  type ArchivedStructure,
+  type ArchiveSegmentInfo,
+} from './archive-reader.js';
 import {
   encodeArchiveHead,
   finishedSegments,
@@ -328,16 +334,45 @@ function ofAnotherWay(
   });
 }
 
-function createdOver({ path, filePath, control }: ArchiveOpening): BtrieveError {
-  const message =
-    'another file was created over this one, which is a copy that was put back; roll it forward (butil -rollfwd), ' +
-    'which creates that file again, or take it as it is (butil -rollfwd --accept), which begins a new timeline';
+function createdOver(opening: ArchiveOpening): BtrieveError {
+  const { path, filePath, control } = opening;
+  const message = `${whatCame(endOfOwn(opening))}, or take it as it is (butil -rollfwd --accept), which begins a new timeline`;
   return new BtrieveError(Status.ROLL_FORWARD_ERROR, message, {
     reason: 'older-than-archive',
     file: filePath,
     expected: `the file that ${path} is of`,
     found: `change ${control.changeSeq} of the one before it`,
   });
+}
+
+/** What became of the file, and what is to be done with a copy of it that was put back. */
+function whatCame(entry: ArchivedStructure | undefined): string {
+  if (entry === undefined) {
+    return (
+      'another file has come in the place of this one, which is a copy that was put back; restore a backup of that ' +
+      'file, roll this one forward as far as its own log goes (butil -rollfwd)'
+    );
+  }
+  if (!isReadyMade(entry)) {
+    return (
+      'another file was created over this one, which is a copy that was put back; roll it forward (butil -rollfwd), ' +
+      'which creates that file again'
+    );
+  }
+  return (
+    `at ${new Date(entry.time).toISOString()} another file was put in the place of this one, as by a rebuild, and this ` +
+    'is a copy from before that was put back; restore a backup of that file, roll this one forward up to there ' +
+    '(butil -rollfwd --up-to-damage)'
+  );
+}
+
+/** With what the log of the file ends, if it says what came in its place. */
+function endOfOwn({ ports, path, control }: ArchiveOpening): ArchivedStructure | undefined {
+  const own = finishedSegments(ports.files, path)
+    .map((each) => readArchiveSegment(ports.files, each))
+    .filter(({ uuid, timeline }) => timeline === control.timeline && isSame(uuid, control.uuid));
+  own.sort((a, b) => a.afterChangeSeq - b.afterChangeSeq || a.lastChangeSeq - b.lastChangeSeq);
+  return own.at(-1)?.createdOver;
 }
 
 function damaged(

@@ -171,6 +171,14 @@ function isCreatedOver(entry: ArchiveRecord): entry is ArchivedStructure {
   return entry.kind === 'structure' && entry.what === 'create-over';
 }
 
+/**
+ * The file was not created there, but put in the place of this one with what it has, as by a rebuild: it cannot be had
+ * by any log.
+ */
+export function isReadyMade({ data, definition }: ArchivedStructure): boolean {
+  return data.length > 0 && definition.length === 0;
+}
+
 function gapBefore({ gapFrom, afterChangeSeq, gapReason, lastTime }: ArchiveHead) {
   if (gapFrom === 0) return undefined;
   const range = { changeSeq: gapFrom, lastChangeSeq: afterChangeSeq };

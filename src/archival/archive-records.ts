@@ -93,7 +93,10 @@ export interface ArchivedStructure {
   readonly data: Uint8Array;
   readonly keyNumber: number;
   readonly key: Uint8Array;
-  /** As it is stored in the file afterwards (`definition/definition-codec.ts`); of `create-over`, in the new file. */
+  /**
+   * As it is stored in the file afterwards (`definition/definition-codec.ts`); of `create-over`, in the new file. Empty if
+   * that was put in the place ready made, as by a rebuild: what it began with is in no log.
+   */
   readonly definition: Uint8Array;
 }
 

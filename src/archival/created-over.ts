@@ -1,5 +1,6 @@
 /**
- * The end of a file that another one is created over: its archival log says so, and which one, before that happens.
+ * The end of a file that another one is created over, or put over: its archival log says so, and which one, before that
+ * happens.
  *
  * Invariants:
  * - What is said is behind everything that the file has, and takes no number: should the creation fail, or a crash
@@ -19,17 +20,20 @@ import type { ControlRecord } from '../microkernel/fcr.js';
 import { closeQuietly } from '../microkernel/page-device.js';
 import type { FileSystem, Ports } from '../microkernel/ports.js';
 import { BtrieveError } from '../microkernel/status.js';
-import { ArchiveWalk, type ArchivedStructure } from './archive-reader.js';
+import { ArchiveWalk, isReadyMade, type ArchivedStructure } from './archive-reader.js';
 import { ArchiveRecordWriter } from './archive-records.js';
 import { appendFrames } from './frame-append.js';
 import { OpenArchiveSegment } from './open-segment.js';
+
+/** A file that is about to come; without a definition one that is ready made. */
+type ToCome = Pick<Successor, 'uuid' | 'lsn'> & { readonly definition: FileDefinition | undefined };
 
 /** Returns whether it is said. Throws `DiskError`. */
 export function noteCreatedOver(
   { files, clock }: Ports,
   log: string,
   dataFile: string,
-  { uuid, definition, lsn }: Omit<Successor, 'time'>,
+  { uuid, definition, lsn }: ToCome,
 ): boolean {
   if (!files.exists(log)) return false;
   const handle = files.open(log, 'write');
@@ -63,8 +67,9 @@ export function noteCreatedOver(
   }
 }
 
-/** Where its trees begin is not known yet, and says nothing about it. */
-function definitionBytes(definition: FileDefinition): Uint8Array {
+/** Where its trees begin is not known yet, and says nothing about it. None is said of what is ready made. */
+function definitionBytes(definition: FileDefinition | undefined): Uint8Array {
+  if (definition === undefined) return new Uint8Array(0);
   const count = definition.keys.length + (definition.hasSystemData ? 1 : 0);
   return encodeDefinition(newStoredDefinition(definition, new Array<number>(count).fill(0)));
 }
@@ -89,14 +94,13 @@ export interface Successor {
   readonly lsn: number;
 }
 
-/** Undefined if the entry does not say which file it was, as those of earlier versions, or makes no sense. */
-export function successorOf({
-  data,
-  definition,
-  time,
-  lsn,
-}: ArchivedStructure): Successor | undefined {
-  if (data.length !== UUID_SIZE) return undefined;
+/**
+ * Undefined if the entry does not say which file it was, as those of earlier versions, or makes no sense, or that one
+ * cannot be created again.
+ */
+export function successorOf(entry: ArchivedStructure): Successor | undefined {
+  const { data, definition, time, lsn } = entry;
+  if (data.length !== UUID_SIZE || isReadyMade(entry)) return undefined;
   try {
     return { uuid: data, definition: decodeDefinition(definition).file, time, lsn };
   } catch (error) {

@@ -13,15 +13,16 @@ import { fileError } from '../microkernel/page-device.js';
 import type { FileSystem } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { ArchiveKeys, ownerNeeded } from './archive-keys.js';
-import type {
-  ArchivedSteps,
-  ArchivedStructure,
-  ArchivedTransaction,
-  ArchiveEntry,
-  ArchiveGap,
-  Participant,
+import {
+  isReadyMade,
+  type ArchivedSteps,
+  type ArchivedStructure,
+  type ArchivedTransaction,
+  type ArchiveEntry,
+  type ArchiveGap,
+  type Participant,
 } from './archive-reader.js';
-import { readArchiveHead, type ArchiveHead } from './archive-segment.js';
+import { finishedSegments, readArchiveHead, type ArchiveHead } from './archive-segment.js';
 import { successorOf, type Successor } from './created-over.js';
 import {
   chainEntries,
@@ -318,9 +319,16 @@ export class Scan {
     return true;
   }
 
-  #endedByAnother({ time }: ArchivedStructure): BtrieveError {
+  #endedByAnother(entry: ArchivedStructure): BtrieveError {
+    const time = new Date(entry.time).toISOString();
+    if (isReadyMade(entry)) {
+      const message =
+        `at ${time} another file was put in the place of this one, as by a rebuild, and what it began with is in no log: ` +
+        'restore a backup of that file (a new one is due after a rebuild); --up-to-damage goes up to there';
+      return refusal('replaced', this.file, message);
+    }
     const message =
-      `at ${new Date(time).toISOString()} another file was created over this one, and ${this.notFollowed}: give it ` +
+      `at ${time} another file was created over this one, and ${this.notFollowed}: give it ` +
       '(--log), or restore a backup of that file; --up-to-damage goes up to there';
     return refusal('created-over', this.file, message);
   }
@@ -450,7 +458,9 @@ export class Scan {
   #mayStop(): boolean {
     // What ends with a transaction needs nothing behind it.
     if (this.#target.kind === 'lsn' && this.isReached) return true;
-    const canBeLeft = ['gap', 'damaged', 'created-over'].includes(this.#stop?.reason ?? '');
+    const canBeLeft = ['gap', 'damaged', 'created-over', 'replaced'].includes(
+      this.#stop?.reason ?? '',
+    );
     return this.#parts.upToDamage && canBeLeft;
   }
 
@@ -549,9 +559,19 @@ export class Scan {
   #isBesideItsLog(): boolean {
     const { files, logFor } = this.#parts;
     const log = logOrNone(this.file, logFor);
-    const head = log === undefined ? '' : this.#headOf(files, log);
-    if (typeof head === 'string' || Buffer.compare(head.uuid, this.stand.uuid) !== 0) return false;
+    if (log === undefined) return false;
+    const head = this.#headOf(files, log);
+    if (typeof head === 'string') return false;
+    if (Buffer.compare(head.uuid, this.stand.uuid) !== 0) return this.#wasSetAside(log);
     return this.#chain.steps.every(({ timeline }) => timeline !== head.timeline);
+  }
+
+  /** Another file has come to the place of this one, and to its log. */
+  #wasSetAside(log: string): boolean {
+    const aside = finishedSegments(this.#parts.files, log);
+    return this.#chain.steps.some(({ segments }) =>
+      segments.some(({ path }) => aside.includes(path)),
+    );
   }
 
   /** A text if there is none; one that cannot be read is a refusal. */

@@ -162,7 +162,7 @@ export function place(
     disk.syncDirectory(directory);
   };
   try {
-    if (isReplaced) engine.replacing(target, put);
+    if (isReplaced) engine.replacing(target, temporary, put);
     else put();
   } catch (error) {
     throw fileError('the new file cannot be given its name', error, target);

@@ -350,3 +350,75 @@ describe('the engine, afterwards,', () => {
     expect(numbersIn(client, path)).toEqual([1, 2, 3]);
   });
 });
+
+describe('a backup from before an archived file was rebuilt', () => {
+  let path = '';
+  let backup = Buffer.alloc(0);
+
+  /** Adds records to the file, and closes it. */
+  function write(from: number, to: number): void {
+    const file = client.openFile(path, Line);
+    add(client, file, from, to);
+    file.close();
+  }
+
+  function putBackup(): void {
+    rmSync(path);
+    writeFileSync(path, backup);
+  }
+
+  beforeEach(() => {
+    path = make('archived.btr', 1, 10);
+    backup = readFileSync(path);
+    write(11, 20);
+  });
+
+  test('is rolled forward up to there, and not taken for the end', async () => {
+    expect(await run(['-rebuild', path])).toMatchObject({ code: 0 });
+    write(21, 30);
+    const rebuilt = readFileSync(path);
+    write(31, 40);
+    expect((await run(['-blog', 'check'])).text).toContain(
+      'of the file that this one was created over',
+    );
+    putBackup();
+    const refused = await run(['-rollfwd', path]);
+    expect(refused.code).toBe(2);
+    expect(refused.text).toMatch(
+      /\(status 148, replaced\)\n.*at 20\S+Z another file was put in the place of this one, as by a rebuild.*\n.*can be had from 20\S+Z to 20\S+Z\./,
+    );
+    expect(() => client.openFile(path, Line)).toThrow(
+      /^at 20\S+Z another file was put in the place of this one.*--up-to-damage/,
+    );
+    expect(await run(['-rollfwd', path, '--up-to-damage'])).toMatchObject({ code: 0 });
+    expect(numbersIn(client, path)).toHaveLength(20);
+    write(100, 100);
+    // The new one has its own log, whatever became of the old one.
+    rmSync(path);
+    writeFileSync(path, rebuilt);
+    expect(await run(['-rollfwd', path])).toMatchObject({ code: 0 });
+    expect(numbersIn(client, path)).toHaveLength(40);
+  });
+
+  test('is rolled forward to a moment before as any other, also if the new file was never opened', async () => {
+    const before = new Date().toISOString();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    make('other.btr', 1, 3);
+    expect(await run(['-rebuild', at('other.btr'), path, '--yes'])).toMatchObject({ code: 0 });
+    putBackup();
+    expect(await run(['-rollfwd', path])).toMatchObject({ code: 2 });
+    expect(await run(['-rollfwd', path, '--until', before])).toMatchObject({ code: 0 });
+    expect(numbersIn(client, path)).toHaveLength(20);
+  });
+
+  test('goes to the end if the rebuild has failed', async () => {
+    const rename = vi.spyOn(NodeFileSystem.prototype, 'rename').mockImplementation(() => {
+      throw new DiskError({ code: 'EIO', operation: 'rename', path });
+    });
+    expect(await run(['-rebuild', path])).toMatchObject({ code: 2 });
+    rename.mockRestore();
+    putBackup();
+    expect(await run(['-rollfwd', path])).toMatchObject({ code: 0 });
+    expect(numbersIn(client, path)).toHaveLength(20);
+  });
+});

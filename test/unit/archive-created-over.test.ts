@@ -364,6 +364,16 @@ test('a removed file leaves no such entry', () => {
   expect([...archiveEntries(world.disk, old)].map(({ kind }) => kind)).not.toContain('structure');
 });
 
+test('a copy of a removed file, of which the log does not say what came after it', () => {
+  engine.client().internals.files.remove(A);
+  engine.client().createFile(A, Other);
+  engine.client().openFile(A, Other).close();
+  restore();
+  expect(() => engine.client().openFile(A, Line)).toThrow(/come in the place of.*own log goes/);
+  expect(roll()).toMatchObject({ outcome: 'rolled-forward', transactions: 2 });
+  expect(numbers()).toEqual([1, 2, 3]);
+});
+
 /** The old file goes on, or the new one is there; nothing is missing in either log. */
 function goOn(disk: SimFileSystem, uuid: Uint8Array): boolean {
   world = worldOf(disk);

@@ -44,11 +44,12 @@ export interface FileArchives {
   created(path: string): void;
 }
 
-/** A file that is about to be created over another one. */
+/** A file that is about to be created over another one, or put in its place. */
 export interface FileSuccessor {
   /** 16 bytes. */
   readonly uuid: Uint8Array;
-  readonly definition: FileDefinition;
+  /** Undefined: it is there already, with what it holds. */
+  readonly definition: FileDefinition | undefined;
   /** The last LSN given out before; 0: none. */
   readonly lsn: number;
 }
