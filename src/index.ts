@@ -207,7 +207,7 @@ export {
   type FileStatistics,
   type KeyStatistics,
 } from './maintenance/stat-report.js';
-export { dumpPage, type PageChoice, type PageDump } from './maintenance/page-dump.js';
+export { dumpingPage, dumpPage, type PageChoice, type PageDump } from './maintenance/page-dump.js';
 export { readAllPages } from './maintenance/cached-pages.js';
 export { fileDefinition, fileNotes } from './maintenance/opened-file.js';
 export { recoverRecords, type RecoverOptions } from './maintenance/recover-records.js';

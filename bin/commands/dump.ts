@@ -1,6 +1,6 @@
 /** `butil -dump`: one page of a file. */
 import { resolve } from 'node:path';
-import { dumpPage, type PageChoice, type PageDump } from '../../src/index.js';
+import { dumpingPage, type PageChoice, type PageDump } from '../../src/index.js';
 import { EXIT, type Outcome } from '../outcome.js';
 import type { Step } from '../progress.js';
 import type { Session } from '../session.js';
@@ -19,10 +19,7 @@ export async function command(session: Session): Promise<Outcome> {
     'dumpPage',
     { ...choice, file: resolve(file), owner },
     'Reading',
-    // eslint-disable-next-line require-yield -- One page is one step.
-    function* (): Step<PageDump> {
-      return dumpPage(file, choice, owner);
-    },
+    (): Step<PageDump> => dumpingPage(file, choice, owner),
   );
   const { bytes: given, ...rest } = read;
   const bytes = typeof given === 'string' ? Buffer.from(given, 'base64') : given;

@@ -27,10 +27,10 @@ import { addIndex, makeExternalIndex, removeIndex, SYSTEM_INDEX } from './key-in
 import { loadRecords } from './load-records.js';
 import { fileDefinition, fileNotes } from './opened-file.js';
 import { clearOwnerName, setOwnerName, type SetOwnerOptions } from './owner-names.js';
+import { dumpingPage, type PageChoice } from './page-dump.js';
 import { rebuildDirectory } from './rebuild-directory.js';
 import { rebuildFile } from './rebuild-file.js';
 import type { InsertionTally } from './record-inserter.js';
-import { dumpPage, type PageChoice } from './page-dump.js';
 import { recoverRecords } from './recover-records.js';
 import { saveRecords } from './save-records.js';
 import type { Task, TaskProgress } from './task.js';
@@ -119,12 +119,12 @@ function addReadingBelow(engine: MicroKernel): void {
     const options = optionsIn(args, 'source', 'output');
     return recoverRecords(...fromTo(args), { ...options, client });
   });
-  add(engine, 'dumpPage', (client, args) => {
+  addSteps(engine, 'dumpPage', function* (client, args) {
     const kinds = { physical: 'number', space: 'text', page: 'number' } as const;
     checkArguments(args, { file: 'text', owner: 'text', ...kinds });
     const { owner = '' } = args;
     const file = neededText(args, 'file');
-    const { bytes, ...rest } = dumpPage(file, pageIn(args), owner as string, client);
+    const { bytes, ...rest } = yield* dumpingPage(file, pageIn(args), owner as string, client);
     return { ...rest, bytes: Buffer.from(bytes).toString('base64') };
   });
 }

@@ -10,7 +10,7 @@ import { BtrieveError, Status } from '../microkernel/status.js';
 import { openDamaged, soundPages, storedDefinition } from './damaged-file.js';
 import { readingInUse } from './file-in-use.js';
 import type { SoundPages } from './sound-pages.js';
-import { runTask } from './task.js';
+import { runTask, type Task } from './task.js';
 
 /** Which page: by its place in the file, or by its number in one of the two spaces. */
 export type PageChoice =
@@ -46,18 +46,30 @@ const TYPE_NAMES: ReadonlyMap<number, string> = new Map(
  * that its engine has open.
  */
 export function dumpPage(path: string, choice: PageChoice, owner = '', client?: Client): PageDump {
-  return runTask(
-    // eslint-disable-next-line require-yield -- One page is one step.
-    readingInUse(client, path, function* (file) {
-      return dumpFrom(file?.files ?? new NodeFileSystem({ worker: 'never' }), path, choice, owner);
-    }),
+  return runTask(dumpingPage(path, choice, owner, client));
+}
+
+/** The same in steps: where pages of the page allocation table are lost, the whole file is walked. */
+export function* dumpingPage(
+  path: string,
+  choice: PageChoice,
+  owner = '',
+  client?: Client,
+): Task<PageDump> {
+  return yield* readingInUse(client, path, (file) =>
+    dumpFrom(file?.files ?? new NodeFileSystem({ worker: 'never' }), path, choice, owner),
   );
 }
 
-function dumpFrom(files: FileSystem, path: string, choice: PageChoice, owner: string): PageDump {
+function* dumpFrom(
+  files: FileSystem,
+  path: string,
+  choice: PageChoice,
+  owner: string,
+): Task<PageDump> {
   const handle = openDamaged(files, path);
   try {
-    const pages = runTask(soundPages(handle));
+    const pages = yield* soundPages(handle);
     checkOwner(pages, owner);
     const { pageSize, device, control } = pages;
     const physical =

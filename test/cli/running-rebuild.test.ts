@@ -90,6 +90,16 @@ function make(name: string, from = 1, to = COUNT): string {
   return at(name);
 }
 
+/** A file with ten records, and ten more that are only in the log since a crash. */
+function makeWaiting(name: string): string {
+  const path = make(name, 1, 10);
+  const file = client.openFile(path, Line);
+  engine.flush();
+  add(client, file, 11, 20);
+  crash();
+  return path;
+}
+
 /** All files but those of the engine, and what they are like. */
 function contents(): Record<string, string> {
   const names = readdirSync(directory, { recursive: true, encoding: 'utf8' });
@@ -185,11 +195,7 @@ describe('by an engine that runs', () => {
 
   test('one that is refused at the end has taken nothing from the log of the one to be replaced', async () => {
     const other = make('other.btr', 1, 3);
-    const path = make('a.btr', 1, 10);
-    const file = client.openFile(path, Line);
-    engine.flush();
-    add(client, file, 11, 20);
-    crash();
+    const path = makeWaiting('a.btr');
     expect(engine.statistics().log.waitingFiles).toContain(path);
     const reader = new NodeFileSystem({ worker: 'never' }).open(path, 'read');
     expect(reader.tryLock('shared')).toBe(true);
@@ -202,11 +208,7 @@ describe('by an engine that runs', () => {
 
   test('one that lives on under another name keeps what waits for it in the log', async () => {
     const other = make('other.btr', 1, 3);
-    const path = make('a.btr', 1, 10);
-    const file = client.openFile(path, Line);
-    engine.flush();
-    add(client, file, 11, 20);
-    crash();
+    const path = makeWaiting('a.btr');
     linkSync(path, at('second.btr'));
     expect(await run(['-rebuild', other, path, '--yes'])).toMatchObject({ code: 0 });
     engine.stop();
@@ -218,11 +220,7 @@ describe('by an engine that runs', () => {
   });
 
   test('of one that was rebuilt in place the kept one waits for nothing, also with a second name', async () => {
-    const path = make('a.btr', 1, 10);
-    const file = client.openFile(path, Line);
-    engine.flush();
-    add(client, file, 11, 20);
-    crash();
+    const path = makeWaiting('a.btr');
     linkSync(path, at('second.btr'));
     expect(await run(['-rebuild', path])).toMatchObject({ code: 0 });
     expect(engine.statistics().log.waitingFiles).toEqual([]);
