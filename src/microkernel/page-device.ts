@@ -7,10 +7,11 @@
  * what its reader expects: a page that is torn, stale, of another file or in the wrong place shows
  * itself, and the message says where it lies.
  */
-import { crc32, hex32, setU16, setU32, setU53, u32, u53 } from './bytes.js';
+import { hex32, setU16, setU32, u32, u53 } from './bytes.js';
 import { DiskError, readFully, writeFully } from './disk-error.js';
 import { FIRST_OWN_PAGE_TYPE, PAGE_HEADER, PAGE_TYPE } from './layout.js';
 import { isEncrypted, type PageCipher } from './page-cipher.js';
+import { pageChecksum, sealPage } from './page-seal.js';
 import { SPACE } from './pat.js';
 import type { FileHandle } from './ports.js';
 import { BtrieveError, Status, statusOfDiskError, type BtrieveErrorDetails } from './status.js';
@@ -221,25 +222,6 @@ export function initialisePage(
   view.setUint8(base + PAGE_HEADER.space, header.space);
   setU16(view, base + PAGE_HEADER.count, 0);
   setU32(view, base + PAGE_HEADER.page, header.page);
-}
-
-/** `PageDevice.seal` for a page of a file that is only being made. */
-export function sealPage(
-  bytes: Uint8Array,
-  view: DataView,
-  base: number,
-  pageSize: number,
-  seed: number,
-  generation: number,
-): number {
-  setU53(view, base + PAGE_HEADER.generation, generation);
-  const checksum = pageChecksum(bytes, base, pageSize, seed);
-  setU32(view, base + PAGE_HEADER.checksum, checksum);
-  return checksum;
-}
-
-function pageChecksum(bytes: Uint8Array, base: number, pageSize: number, seed: number): number {
-  return crc32(bytes, base + PAGE_HEADER.type, pageSize - PAGE_HEADER.type, seed);
 }
 
 const SPACE_NAMES = ['data page', 'index or variable page', 'PAT page'];

@@ -13,7 +13,8 @@ import { ABSENT, ChunkedInt32 } from './chunked-array.js';
 import type { ControlRecord } from './fcr.js';
 import { PAGE_HEADER, PAGE_TYPE } from './layout.js';
 import { FRAME, type PageCache } from './page-cache.js';
-import { initialisePage, sealPage, type PageDevice, type PageProblem } from './page-device.js';
+import { initialisePage, type PageDevice, type PageProblem } from './page-device.js';
+import { sealPage } from './page-seal.js';
 import {
   digestMark,
   entryChecksum,

@@ -19,7 +19,7 @@ import {
   type ControlRecord,
 } from '../../src/microkernel/fcr.js';
 import { FCR, PAGE_HEADER } from '../../src/microkernel/layout.js';
-import { sealPage } from '../../src/microkernel/page-device.js';
+import { sealPage } from '../../src/microkernel/page-seal.js';
 import {
   digestMark,
   entryChecksum,

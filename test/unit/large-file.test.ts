@@ -15,7 +15,8 @@ import { encodeFcr, newControlRecord, type ControlRecord } from '../../src/micro
 import { FCR, PAGE_HEADER, PAGE_TYPE } from '../../src/microkernel/layout.js';
 import { NodeFileSystem } from '../../src/microkernel/node-files.js';
 import { PageCache } from '../../src/microkernel/page-cache.js';
-import { initialisePage, sealPage } from '../../src/microkernel/page-device.js';
+import { initialisePage } from '../../src/microkernel/page-device.js';
+import { sealPage } from '../../src/microkernel/page-seal.js';
 import { PageFile } from '../../src/microkernel/page-file.js';
 import { retiredPat } from '../../src/microkernel/page-table.js';
 import {

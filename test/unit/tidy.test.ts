@@ -41,7 +41,12 @@ const LAYERS: readonly LayerDeclaration[] = [
   { layer: 'layout', modules: ['microkernel/layout'] },
   {
     layer: 'structures',
-    modules: ['microkernel/fcr', 'microkernel/pat', 'microkernel/change-list'],
+    modules: [
+      'microkernel/fcr',
+      'microkernel/pat',
+      'microkernel/change-list',
+      'microkernel/page-seal',
+    ],
   },
   {
     layer: 'keys',
