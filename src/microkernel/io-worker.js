@@ -14,6 +14,7 @@
  * ends this thread, every job posted until then is completed first, as failed if need be.
  */
 import fs from 'node:fs';
+import { crc32 } from 'node:zlib';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 
 /**
@@ -27,23 +28,36 @@ import { receiveMessageOnPort, workerData } from 'node:worker_threads';
  * @property {number} ready state: takes jobs
  * @property {number} dead state: takes no more
  * @property {number} unknownErrno result of a failure that has no errno
+ * @property {number} noSeal in the place of a seal's number: the piece is written as it is
+ * @property {{ checksum: number, checked: number, generation: number }} seal offsets in a page; see `page-seal.ts`
  */
 
 /**
- * `pieces` are (buffer index, offset, length, at) one after another; offsets and lengths in bytes.
+ * See `PageSeal` in `ports.ts`. The checksums are in shared memory.
+ * @typedef {object} Seal
+ * @property {number} seed
+ * @property {number} generation
+ * @property {Uint32Array} checksums
+ */
+
+/**
+ * `pieces` are (buffer index, offset, length, at, seal index, slot) one after another; offsets and lengths in
+ * bytes.
  * @typedef {object} Job
  * @property {'write' | 'sync' | 'forget'} kind
  * @property {number} handle tells handles apart; descriptors are reused, these are not
  * @property {number} fd
  * @property {Float64Array} pieces
  * @property {SharedArrayBuffer[]} buffers
+ * @property {Seal[]} seals
  */
 
 /** Pieces in one system call: half of what the systems allow (IOV_MAX). */
 const MAX_VIEWS = 512;
 /** A call that is interrupted this often has something else the matter with it. */
 const MAX_ATTEMPTS = 10_000;
-const PIECE_FIELDS = 4;
+const PIECE_FIELDS = 6;
+const TWO_32 = 0x1_0000_0000;
 
 /** @type {unknown} */
 const given = workerData;
@@ -125,19 +139,33 @@ function writeRun(fd, views, at) {
 }
 
 /**
+ * What `sealPage` does.
+ * @param {Uint8Array} page
+ * @param {Seal} seal
+ * @param {number} slot
+ */
+function sealPage(page, { seed, generation, checksums }, slot) {
+  const { seal } = layout;
+  const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
+  view.setUint32(seal.generation, generation, true);
+  view.setUint32(seal.generation + 4, generation / TWO_32, true);
+  const checksum = crc32(page.subarray(seal.checked), seed);
+  view.setUint32(seal.checksum, checksum, true);
+  checksums[slot] = checksum;
+}
+
+/**
  * Writes all pieces in their order; neighbours in the file go in one call.
  * @param {Job} job
  */
-function writePieces({ fd, pieces, buffers }) {
+function writePieces({ fd, pieces, buffers, seals }) {
   /** @type {Uint8Array[]} */
   let views = [];
   let from = 0;
   let until = 0;
   for (let index = 0; index < pieces.length; index += PIECE_FIELDS) {
-    const [buffer = 0, offset = 0, length = 0, at = 0] = pieces.subarray(
-      index,
-      index + PIECE_FIELDS,
-    );
+    const [buffer = 0, offset = 0, length = 0, at = 0, seal = layout.noSeal, slot = 0] =
+      pieces.subarray(index, index + PIECE_FIELDS);
     const memory = buffers[buffer];
     if (memory === undefined) throw new Error('a piece without memory');
     if (length === 0) continue;
@@ -147,7 +175,11 @@ function writePieces({ fd, pieces, buffers }) {
       from = at;
       until = at;
     }
-    views.push(new Uint8Array(memory, offset, length));
+    const bytes = new Uint8Array(memory, offset, length);
+    const how = seals[seal];
+    if (how !== undefined) sealPage(bytes, how, slot);
+    else if (seal !== layout.noSeal) throw new Error('a page without its seal');
+    views.push(bytes);
     until += length;
   }
   writeRun(fd, views, from);

@@ -17,7 +17,15 @@ import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_thread
 import type { MessagePort } from 'node:worker_threads';
 import { assert, present } from './assert.js';
 import { DiskError } from './disk-error.js';
-import type { FileHandle, FileIdentity, FileOpenMode, FileSystem, WritePiece } from './ports.js';
+import { SEAL, sealPiece } from './page-seal.js';
+import type {
+  FileHandle,
+  FileIdentity,
+  FileOpenMode,
+  FileSystem,
+  PageSeal,
+  WritePiece,
+} from './ports.js';
 
 const FILE_MODE = 0o600;
 /** What of a mode says who may do what. */
@@ -100,6 +108,7 @@ function writeOnce(
 }
 
 function writeWhole(fd: number, piece: WritePiece): void {
+  sealPiece(piece);
   let done = 0;
   while (done < piece.length) {
     const count = writeOnce(
@@ -163,17 +172,21 @@ class BegunWork {
 interface EncodedPieces {
   readonly pieces: Float64Array;
   readonly buffers: SharedArrayBuffer[];
+  readonly seals: PageSeal[];
 }
 
-const PIECE_FIELDS = 4;
+const PIECE_FIELDS = 6;
+/** In the place of a seal's number. */
+const NO_SEAL = -1;
 
 function assertPieces(pieces: readonly WritePiece[]): void {
-  for (const { buffer, offset, length, at } of pieces) {
+  for (const { buffer, offset, length, at, seal, slot = 0 } of pieces) {
     assertPlace(at);
     assert(
       offset >= 0 && length >= 0 && offset + length <= buffer.length,
       'a piece lies within its memory',
     );
+    assert(seal === undefined || slot < seal.checksums.length, 'a checksum has a place');
   }
 }
 
@@ -181,6 +194,17 @@ function assertPieces(pieces: readonly WritePiece[]): void {
 function indexIn(buffers: SharedArrayBuffer[], buffer: SharedArrayBuffer): number {
   const index = buffers.indexOf(buffer);
   return index >= 0 ? index : buffers.push(buffer) - 1;
+}
+
+/** The number of the seal for the worker; what the worker cannot seal is sealed here. */
+function encodeSeal(seals: PageSeal[], piece: WritePiece, isShared: boolean): number {
+  const { seal } = piece;
+  if (seal === undefined) return NO_SEAL;
+  const known = seals.indexOf(seal);
+  if (isShared && known >= 0) return known;
+  if (isShared && types.isSharedArrayBuffer(seal.checksums.buffer)) return seals.push(seal) - 1;
+  sealPiece(piece);
+  return NO_SEAL;
 }
 
 /** Pieces whose memory the worker cannot see are copied into one that it can. */
@@ -192,11 +216,16 @@ function encodePieces(pieces: readonly WritePiece[]): EncodedPieces {
   const copy = new Uint8Array(new SharedArrayBuffer(privateBytes));
   const encoded = new Float64Array(pieces.length * PIECE_FIELDS);
   const buffers: SharedArrayBuffer[] = [];
+  const seals: PageSeal[] = [];
   let copied = 0;
   let field = 0;
-  for (const { buffer, offset, length, at } of pieces) {
+  for (const piece of pieces) {
+    const { buffer, offset, length, at, slot = 0 } = piece;
     const memory = buffer.buffer;
-    if (types.isSharedArrayBuffer(memory)) {
+    const isShared = types.isSharedArrayBuffer(memory);
+    encoded[field + 4] = encodeSeal(seals, piece, isShared);
+    encoded[field + 5] = slot;
+    if (isShared) {
       encoded[field] = indexIn(buffers, memory);
       encoded[field + 1] = buffer.byteOffset + offset;
     } else {
@@ -209,7 +238,7 @@ function encodePieces(pieces: readonly WritePiece[]): EncodedPieces {
     encoded[field + 3] = at;
     field += PIECE_FIELDS;
   }
-  return { pieces: encoded, buffers };
+  return { pieces: encoded, buffers, seals };
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -226,12 +255,14 @@ const LAYOUT = {
   dead: 2,
   /** Error numbers come negative from Node, and 0 is success. */
   unknownErrno: 1,
+  noSeal: NO_SEAL,
+  seal: SEAL,
 } as const;
 
 /** How long to sleep before looking whether the worker is still there. */
 const WAKE_INTERVAL_MS = 1000;
 
-const NO_PIECES: EncodedPieces = { pieces: new Float64Array(0), buffers: [] };
+const NO_PIECES: EncodedPieces = { pieces: new Float64Array(0), buffers: [], seals: [] };
 
 interface PostedJob {
   readonly work: BegunWork;

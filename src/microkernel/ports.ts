@@ -60,12 +60,28 @@ export interface FileSystem {
   syncDirectory(path: string): void;
 }
 
+/** How pages are sealed (`page-seal.ts`) by who writes them. */
+export interface PageSeal {
+  /** What checksums are started from. */
+  readonly seed: number;
+  readonly generation: number;
+  /** Where the checksums go. In shared memory, or else they are computed where the write is begun. */
+  readonly checksums: Uint32Array;
+}
+
 /** One contiguous piece of memory on its way to one place in a file. Offsets and lengths in bytes. */
 export interface WritePiece {
   readonly buffer: Uint8Array;
   readonly offset: number;
   readonly length: number;
   readonly at: number;
+  /**
+   * The piece is one page, which is sealed before it is written: its header in the memory, and the element
+   * `slot` (0 if not given) of the checksums, have their values once `poll` has said done, and any until then.
+   * So who begins the write need not touch the page, which may have left the cache of its processor long ago.
+   */
+  readonly seal?: PageSeal;
+  readonly slot?: number;
 }
 
 /**
@@ -89,8 +105,8 @@ export interface FileHandle {
   /** On return, everything written before the call is durable, and the size too. */
   sync(): void;
   /**
-   * Begins writing all pieces, whole. The memory must not change, and the places must not be read,
-   * until `poll` has said done. What is begun on one handle is carried out in the order begun.
+   * Begins writing all pieces, whole. The memory must not change (but by sealing), and the places must
+   * not be read, until `poll` has said done. What is begun on one handle is carried out in the order begun.
    */
   beginWrite(pieces: readonly WritePiece[]): void;
   /** Begins a sync of everything written or begun before. */

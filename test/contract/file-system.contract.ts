@@ -7,10 +7,12 @@
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DiskError, readFully, writeFully } from '../../src/microkernel/disk-error.js';
+import { sealPage } from '../../src/microkernel/page-seal.js';
 import type {
   FileHandle,
   FileOpenMode,
   FileSystem,
+  PageSeal,
   WritePiece,
 } from '../../src/microkernel/ports.js';
 
@@ -521,6 +523,100 @@ export function describeFileSystem(factory: FileSystemFactory): void {
         const found = new Uint8Array(5);
         expect(handle.read(found, 0, 5, 0)).toBe(4);
         expect([...found]).toEqual([3, 3, 3, 2, 0]);
+      });
+
+      describe('seals pages', () => {
+        const PAGE = 512;
+        const SEED = 0xdead_beef;
+        /** More than 32 bits of it. */
+        const GENERATION = 5 * 2 ** 32 + 7;
+
+        function pagesIn(buffer: Uint8Array, seal: PageSeal): WritePiece[] {
+          return Array.from({ length: buffer.length / PAGE }, (_, index) => {
+            buffer.fill(index * 37 + 1, index * PAGE, (index + 1) * PAGE);
+            // Neighbours and gaps, and checksums in an order of their own.
+            const at = (index + Math.floor(index / 3)) * PAGE;
+            const slot = buffer.length / PAGE - index;
+            return { buffer, offset: index * PAGE, length: PAGE, at, seal, slot };
+          });
+        }
+
+        /** What must be there afterwards, by the one function that says how. */
+        function expectSealed(handle: FileHandle, pieces: readonly WritePiece[]): void {
+          for (const [index, { buffer, offset, at, seal, slot = 0 }] of pieces.entries()) {
+            const page = new Uint8Array(PAGE).fill(index * 37 + 1);
+            const view = new DataView(page.buffer);
+            const checksum = sealPage(page, view, 0, PAGE, SEED, GENERATION);
+            const found = new Uint8Array(PAGE);
+            expect(readFully(handle, found, 0, PAGE, at)).toBe(PAGE);
+            expect(Buffer.compare(found, page)).toBe(0);
+            expect(Buffer.compare(buffer.subarray(offset, offset + PAGE), page)).toBe(0);
+            expect(seal?.checksums[slot]).toBe(checksum);
+          }
+        }
+
+        it.each([
+          { memory: 'shared', checksums: 'shared' },
+          { memory: 'private', checksums: 'shared' },
+          { memory: 'shared', checksums: 'private' },
+          { memory: 'private', checksums: 'private' },
+        ])('in $memory memory, with $checksums checksums', ({ memory, checksums }) => {
+          const handle = make1('a');
+          const count = 40;
+          // Not from the beginning of its memory.
+          const room =
+            memory === 'shared'
+              ? sharedBytes((count + 1) * PAGE)
+              : new Uint8Array((count + 1) * PAGE);
+          const buffer = room.subarray(PAGE);
+          const words =
+            checksums === 'shared'
+              ? new Uint32Array(new SharedArrayBuffer(4 * (count + 1)))
+              : new Uint32Array(count + 1);
+          words[0] = 99;
+          const seal = { seed: SEED, generation: GENERATION, checksums: words };
+          const pieces = pagesIn(buffer, seal);
+          handle.beginWrite(pieces.slice(0, 25));
+          handle.beginWrite(pieces.slice(25));
+          handle.settle();
+          expectSealed(handle, pieces);
+          expect(words[0]).toBe(99);
+          expect(room.subarray(0, PAGE).every((byte) => byte === 0)).toBe(true);
+        });
+
+        it('beside others that are written as they are, and by more than one seal', () => {
+          const handle = make1('a');
+          const words = new Uint32Array(new SharedArrayBuffer(4 * 4));
+          const [one, other, plain] = [sharedBytes(PAGE), sharedBytes(PAGE), sharedBytes(PAGE, 9)];
+          const seal = { seed: SEED, generation: GENERATION, checksums: words };
+          const [first, second] = [
+            pagesIn(one, seal)[0]!,
+            pagesIn(other, { ...seal, seed: 1 })[0]!,
+          ];
+          handle.beginWrite([first, whole(plain, PAGE), { ...second, at: 2 * PAGE, slot: 2 }]);
+          handle.settle();
+          expectSealed(handle, [first]);
+          const found = new Uint8Array(2 * PAGE);
+          expect(readFully(handle, found, 0, 2 * PAGE, PAGE)).toBe(2 * PAGE);
+          expect(found.subarray(0, PAGE).every((byte) => byte === 9)).toBe(true);
+          const page = new Uint8Array(PAGE).fill(1);
+          const checksum = sealPage(page, new DataView(page.buffer), 0, PAGE, 1, GENERATION);
+          expect(Buffer.compare(found.subarray(PAGE), page)).toBe(0);
+          expect(words[2]).toBe(checksum);
+        });
+
+        it('again with the same outcome', () => {
+          const handle = make1('a');
+          const words = new Uint32Array(new SharedArrayBuffer(4 * 9));
+          const seal = { seed: SEED, generation: GENERATION, checksums: words };
+          const pieces = pagesIn(sharedBytes(8 * PAGE), seal);
+          handle.beginWrite(pieces);
+          handle.settle();
+          words.fill(0);
+          handle.beginWrite(pieces);
+          handle.settle();
+          expectSealed(handle, pieces);
+        });
       });
 
       it('is carried out in the order begun', () => {

@@ -8,7 +8,7 @@
  *    truncated or synced through it.
  *  - Nothing is done with a closed handle, and nothing is changed through one opened for `read`.
  *  - A frozen file is not written, truncated, removed or replaced, whatever name it goes by.
- *  - The memory of a begun write does not change, and its place in the file is neither read nor
+ *  - The memory of a begun write does not change (but by sealing), and its place in the file is neither read nor
  *    written by other means, through any handle, until `poll` has said done.
  *  - What was opened is closed (`assertNothingOpen`).
  *
@@ -23,6 +23,7 @@ import type {
   FileSystem,
   WritePiece,
 } from '../../src/microkernel/ports.js';
+import { bytesOf, isUnchanged } from './sealed-pieces.js';
 
 /** One call of the port, named like its method. */
 export interface DiskCall {
@@ -329,12 +330,7 @@ class AssertingHandle implements FileHandle {
     this.assertChangeable('beginWrite');
     this.change({ operation: 'beginWrite', pieces }, () => this.inner.beginWrite(pieces));
     this.system.setBusy(this, true);
-    for (const { buffer, offset, length, at } of pieces) {
-      // A `Buffer` would not copy when sliced.
-      const bytes = new Uint8Array(length);
-      bytes.set(buffer.subarray(offset, offset + length));
-      this.begun.push({ buffer, offset, length, at, bytes });
-    }
+    for (const piece of pieces) this.begun.push({ ...piece, bytes: bytesOf(piece) });
   }
 
   beginSync(): void {
@@ -406,10 +402,10 @@ class AssertingHandle implements FileHandle {
   private endBegun(): void {
     this.system.setBusy(this, false);
     if (this.begun.length === 0) return;
-    for (const { buffer, offset, length, at, bytes } of this.begun.splice(0)) {
+    for (const piece of this.begun.splice(0)) {
       assert(
-        Buffer.compare(buffer.subarray(offset, offset + length), bytes) === 0,
-        `the memory of a begun write of ${this.path} at ${at} changed before it was done`,
+        isUnchanged(piece, piece.bytes),
+        `the memory of a begun write of ${this.path} at ${piece.at} changed before it was done`,
       );
     }
   }

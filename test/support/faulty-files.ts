@@ -16,6 +16,7 @@ import type {
   FileSystem,
   WritePiece,
 } from '../../src/microkernel/ports.js';
+import { bytesOf } from './sealed-pieces.js';
 
 /** What can be asked of a disk; `create` is `open` for `create`. */
 export type DiskOperation =
@@ -328,7 +329,8 @@ function firstBytes(pieces: readonly WritePiece[], total: number): WritePiece[] 
   let left = total;
   for (const piece of pieces) {
     const length = Math.min(left, piece.length);
-    if (length > 0) result.push({ ...piece, length });
+    // Part of a sealed page is part of what it is when it is sealed as a whole.
+    if (length > 0) result.push({ buffer: bytesOf(piece), offset: 0, length, at: piece.at });
     left -= length;
   }
   return result;

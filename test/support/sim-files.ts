@@ -33,6 +33,8 @@ import type {
   FileSystem,
   WritePiece,
 } from '../../src/microkernel/ports.js';
+import { sealPiece } from '../../src/microkernel/page-seal.js';
+import { bytesOf, isUnchanged } from './sealed-pieces.js';
 
 /** The largest unit that a disk writes whole. */
 export const SECTOR_SIZE = 512;
@@ -1596,7 +1598,7 @@ type Job =
   | {
       readonly kind: 'write';
       readonly pieces: readonly WritePiece[];
-      /** The bytes as they were when the job was begun. */
+      /** The bytes as they were when the job was begun, those of sealed pages sealed. */
       readonly begun: readonly Uint8Array[];
       operations: FileOperation[];
       delay: number;
@@ -1682,7 +1684,7 @@ class SimHandle implements FileHandle {
     if (this.refusesMore('write')) return;
     const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
     this.disk.step({ operation: 'begin-write', path: this.path, length });
-    const begun = pieces.map((piece) => copyOf(piece.buffer, piece.offset, piece.length));
+    const begun = pieces.map(bytesOf);
     const operations: FileOperation[] = [];
     for (const [index, bytes] of begun.entries()) {
       if (bytes.length === 0) continue;
@@ -1801,6 +1803,8 @@ class SimHandle implements FileHandle {
 
   private completeWrite(job: Job & { kind: 'write' }): void {
     if (this.disk.options.checkMemory !== false) this.checkMemory(job);
+    // Not before: nobody is to know the checksums until they can be known.
+    job.pieces.forEach(sealPiece);
     for (let next = job.operations[0]; next !== undefined; next = job.operations[0]) {
       let operation = next;
       if (operation.kind === 'write') {
@@ -1817,9 +1821,11 @@ class SimHandle implements FileHandle {
   }
 
   private checkMemory(job: Job & { kind: 'write' }): void {
-    for (const [index, { buffer, offset, length, at }] of job.pieces.entries()) {
-      if (Buffer.compare(buffer.subarray(offset, offset + length), job.begun[index]!) !== 0) {
-        throw new SimError(`${this.path}: begun piece at ${at} was changed before it was done`);
+    for (const [index, piece] of job.pieces.entries()) {
+      if (!isUnchanged(piece, job.begun[index]!)) {
+        throw new SimError(
+          `${this.path}: begun piece at ${piece.at} was changed before it was done`,
+        );
       }
     }
   }

@@ -249,6 +249,17 @@ describe('a begun write', () => {
     good.close();
   });
 
+  it('that is a page to be sealed must not change beside its seal', () => {
+    const seal = { seed: 1, generation: 2, checksums: new Uint32Array(1) };
+    const page = { ...piece('x'.repeat(64), 0), seal };
+    const good = begin(watched(), page);
+    good.settle();
+    expect(page.buffer.toString()).not.toBe('x'.repeat(64));
+    const bad = begin(watched(), page);
+    page.buffer[40] = 0;
+    expect(() => bad.settle()).toThrow(/the memory of a begun write of \/a at 0 changed/);
+  });
+
   it('must not change in memory beside a failure either, which is no excuse', () => {
     const system = watched();
     system.faults.setFault({ at: 1, code: 'EIO', operations: ['beginSync'] });

@@ -208,6 +208,23 @@ describe('a fault', () => {
   });
 });
 
+describe('part of a page that is to be sealed', () => {
+  it('is part of what is sealed as a whole', () => {
+    const fault: Fault = { at: 1, code: 'EIO', operations: ['beginWrite'], partial: true };
+    const { disk, files } = faulty('', { fault: { ...fault, partialBytes: 30 } });
+    const handle = files.open('/a', 'write');
+    const checksums = new Uint32Array(1);
+    const page = { ...piece('x'.repeat(64), 0), seal: { seed: 1, generation: 2, checksums } };
+    handle.beginWrite([page]);
+    expect(failureOf(() => handle.settle())).toBe('write /a EIO');
+    const part = Buffer.from(disk.snapshotFile('/a'));
+    handle.beginWrite([page]);
+    handle.settle();
+    expect(part.equals(page.buffer.subarray(0, 30))).toBe(true);
+    expect(part.readUInt32LE(0)).toBe(checksums[0]);
+  });
+});
+
 describe('a fault in begun work', () => {
   function struck(operation: 'beginWrite' | 'beginSync', at = 1) {
     const { disk, files } = faulty('....', {

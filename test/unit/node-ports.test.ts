@@ -287,6 +287,11 @@ describe('node ports', () => {
 });
 
 describe('as a process', () => {
+  /** The files, and what they need. */
+  const STAGE = [
+    ...['assert.ts', 'bytes.ts', 'disk-error.ts', 'layout-table.ts', 'layout.ts'],
+    ...['node-files.ts', 'page-seal.ts', 'ports.ts'],
+  ];
   const WORKER_URL = JSON.stringify(new URL('../../src/microkernel/io-worker.js', import.meta.url));
 
   /**
@@ -294,7 +299,7 @@ describe('as a process', () => {
    * for none. It must end by itself, well, and say nothing on standard error.
    */
   function run(program: string, worker?: string, shell?: string) {
-    for (const file of ['assert.ts', 'disk-error.ts', 'node-files.ts', 'ports.ts']) {
+    for (const file of STAGE) {
       fs.copyFileSync(join(SOURCES, file), join(root, file));
     }
     fs.writeFileSync(join(root, 'package.json'), '{ "type": "module" }');
@@ -444,6 +449,53 @@ describe('as a process', () => {
     );
     expect(output).toEqual({ up: true });
   });
+
+  it.skipIf(ON_WINDOWS)(
+    'of pages that the worker seals, what comes after a failure is not written, and can be written again',
+    () => {
+      const { output } = run(
+        `
+      const up = NodeFileSystem.startWorker(60_000);
+      process.on('SIGXFSZ', () => undefined);
+      const handle = files.open(path, 'create');
+      const checksums = new Uint32Array(new SharedArrayBuffer(12));
+      const seal = { seed: 1, generation: 2, checksums };
+      const pages = [0, 1, 2].map((slot) => {
+        return { ...piece(memory(512, slot), slot * 512), seal, slot };
+      });
+      handle.beginWrite([pages[0]]);
+      handle.beginWrite([{ ...pages[1], at: 1 << 20 }]);
+      handle.beginWrite([pages[2]]);
+      const seen = [outcome(() => handle.settle())];
+      const size = handle.size();
+      const known = checksums[0] !== 0 && checksums[2] === 0;
+      handle.beginWrite(pages);
+      seen.push(outcome(() => { while (!handle.poll()); }));
+      const found = new Uint8Array(1536);
+      handle.read(found, 0, 1536, 0);
+      const same = pages.every(({ buffer, at }) => {
+        return Buffer.compare(buffer, found.subarray(at, at + 512)) === 0;
+      });
+      const words = new DataView(found.buffer);
+      const stored = [0, 512, 1024].map((at) => words.getUint32(at, true));
+      say({ up, seen, size, known, same, stored, isSealed: new Set(stored).size === 3,
+        checksums: [...checksums] });
+    `,
+        undefined,
+        'ulimit -f 512',
+      );
+      const { stored, checksums, ...rest } = output;
+      expect(checksums).toEqual(stored);
+      expect(rest).toEqual({
+        up: true,
+        seen: ['EFBIG write', 'done'],
+        size: 512,
+        known: true,
+        same: true,
+        isSealed: true,
+      });
+    },
+  );
 
   it.skipIf(ON_WINDOWS)(
     'what failed at the worker is named, and nothing follows unreported',

@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { AssertionError } from '../../src/microkernel/assert.js';
 import { DiskError, readFully, writeFully } from '../../src/microkernel/disk-error.js';
+import { SEAL } from '../../src/microkernel/page-seal.js';
 import type { FileHandle, WritePiece } from '../../src/microkernel/ports.js';
 import {
   PowerCut,
@@ -697,6 +698,41 @@ describe('begun work', () => {
     other.beginWrite([begun]);
     begun.buffer[0] = 0;
     other.settle();
+  });
+
+  it('is sealed when it is done, and not before', () => {
+    const seen = new Set<number>();
+    for (let seed = 0; seed < 10; seed++) {
+      const files = diskWith('....', { seed });
+      const handle = files.open('/a', 'write');
+      const checksums = new Uint32Array(1).fill(7);
+      const page = { ...piece('x'.repeat(64), 0), seal: { seed: 1, generation: 2, checksums } };
+      handle.beginWrite([page]);
+      let polls = 1;
+      for (; !handle.poll(); polls++) {
+        expect(checksums[0]).toBe(7);
+        expect(text(page.buffer)).toBe('x'.repeat(64));
+      }
+      seen.add(polls);
+      expect(checksums[0]).not.toBe(7);
+      handle.sync();
+      expect(Buffer.from(files.powerCut().snapshotFile('/a')).equals(page.buffer)).toBe(true);
+    }
+    expect(Math.max(...seen)).toBeGreaterThan(1);
+  });
+
+  it('that is a page to be sealed may change in its seal, and nowhere else', () => {
+    for (let at = 0; at < 64; at++) {
+      const files = diskWith('....');
+      const handle = files.open('/a', 'write');
+      const seal = { seed: 1, generation: 2, checksums: new Uint32Array(1) };
+      const page = { ...piece('x'.repeat(64), 0), seal };
+      handle.beginWrite([page]);
+      page.buffer[at] = 0;
+      const isSeal = at < SEAL.checked || (at >= SEAL.generation && at < SEAL.generation + 8);
+      if (isSeal) handle.settle();
+      else expect(() => handle.settle()).toThrow(SimError);
+    }
   });
 
   it('may change in memory afterwards', () => {
