@@ -1,15 +1,19 @@
 /**
  * The system transaction: takes a file from generation G to G+1, beside whatever else goes on.
  *
- *     idle ──begin──▶ archive ──▶ reserve ──▶ place ──▶ release ──▶ table ──▶ sync ──▶ flip ──▶ idle
- *                        │           │                                                   ▲
- *                        └───────────┴─ disk full: undone, as if it had never begun      └─ the commit point
+ *     idle ─begin─▶ archive ─▶ reserve ─▶ place ─▶ seal ─▶ enter ─▶ release ─▶ table ─▶ sync ─▶ flip ─▶ idle
+ *                      │          │                                                             ▲
+ *                      └──────────┴─ disk full: undone, as if it had never begun                └─ the commit point
  *
  * - archive: of a file that has an archival log, what G+1 adds is handed to the system there; its sync
  *   goes on beside what follows.
  * - reserve: the file is extended by written zeros if it has too few free pages. Disk full here is
  *   a clean refusal.
- * - place: each changed page gets a physical page that G does not use, is stamped and on its way.
+ * - place: each changed page gets a physical page that G does not use, and is on its way. Who writes it
+ *   seals it: the page was changed long ago, and to fetch it from memory for its checksum took the main
+ *   thread longer than all else that is done with it here.
+ * - seal: the pages are written, so their checksums are known.
+ * - enter: the PAT has where they lie, and their checksums.
  * - release: pages that G+1 has no use for are free in its bitmaps.
  * - table: changed PAT pages go to the copies that G does not use.
  * - sync: everything so far is on disk, in the archival log as well.
@@ -21,6 +25,9 @@
  * - The FCR is written only after the sync of all it stands for has been reported done.
  * - What was changed after the cut is not part of it: the owner gave such a page a new frame, and
  *   the numbers of the FCR are those of the cut.
+ * - The PAT never has a checksum that is not known. Until a page is entered it stays in memory, whatever
+ *   becomes of it, and is not looked for in the PAT.
+ * - A frame that is being written is not given back before the write is done: its header is written to.
  * - In a delta pages are written to holes, where the disk may be full as well. Nothing counts by then: it waits
  *   in the phase `full`, and writes everything again when it is tried next.
  * - After any other failure nothing more is written: the owner closes the device for changes.
@@ -40,7 +47,7 @@ import { FRAME, type PageCache } from './page-cache.js';
 import type { PageDevice } from './page-device.js';
 import { retiredPat, type PageTable } from './page-table.js';
 import type { PageSpace, PatGeometry } from './pat.js';
-import type { Clock, WritePiece } from './ports.js';
+import type { Clock, PageSeal, WritePiece } from './ports.js';
 import { BtrieveError, Status } from './status.js';
 
 /** What a system transaction writes: the state of a file at one operation boundary. */
@@ -88,6 +95,8 @@ type Phase =
   | 'extend'
   | 'grow'
   | 'place'
+  | 'seal'
+  | 'enter'
   | 'drop'
   | 'release'
   | 'table'
@@ -123,10 +132,17 @@ export class SystemTransaction {
   #generation = 0;
   #next = 0;
   #pieces: WritePiece[] = [];
+  /** The physical page of each frame of the cut, as far as they are placed. */
+  #placed: number[] = [];
+  /** The checksum of each, in memory that is used again by the next one: who writes must be able to see it. */
+  #checksums = new Uint32Array(new SharedArrayBuffer(0));
+  #seal: PageSeal = { seed: 0, generation: 0, checksums: this.#checksums };
   /** What was written since the file has grown, where it may have to be written again. */
   #written: WritePiece[] = [];
   /** When that is tried again, on the monotonic clock. */
   #retryAt = 0;
+  /** The phase that it then goes on with. */
+  #retried: Phase = 'idle';
   #released: number[] = [];
   /** How many of these a frozen generation goes on using. */
   #held = 0;
@@ -152,11 +168,22 @@ export class SystemTransaction {
     this.#released = [];
     this.#held = 0;
     this.#pieces = [];
+    this.#placed = [];
+    this.#seal = this.#newSeal(cut.frames.length);
     this.#written = [];
     this.#toDrop = cut.freed.values();
     this.#archive = this.#parts.archive();
     this.#archive?.begin(cut.record, this.#generation);
     this.#phase = this.#archive === undefined ? 'reserve' : 'archive';
+  }
+
+  #newSeal(pages: number): PageSeal {
+    if (this.#checksums.length < pages) {
+      const size = 2 * pages * Uint32Array.BYTES_PER_ELEMENT;
+      this.#checksums = new Uint32Array(new SharedArrayBuffer(size));
+    }
+    const { seed } = this.#parts.device;
+    return { seed, generation: this.#generation, checksums: this.#checksums };
   }
 
   /** Goes as far as it can until `until` (of the monotonic clock) without waiting for the disk. */
@@ -204,6 +231,7 @@ export class SystemTransaction {
   }
 
   /** One step; false if the disk is not ready for the next. */
+  // eslint-disable-next-line complexity -- one case for each phase, and nothing else
   #step(): boolean {
     switch (this.#phase) {
       case 'archive':
@@ -216,6 +244,12 @@ export class SystemTransaction {
         return this.#createRegion();
       case 'place':
         return this.#place();
+      case 'seal':
+        return this.#whenSettled(() => {
+          this.#phase = 'enter';
+        });
+      case 'enter':
+        return this.#enter();
       case 'drop':
         return this.#dropFreed();
       case 'release':
@@ -281,7 +315,9 @@ export class SystemTransaction {
     const isFull =
       error instanceof DiskError && error.operation === 'write' && isDiskFull(error.code);
     const { clock, device, hasHoles } = this.#parts;
-    if (!isFull || this.#phase !== 'sync' || !hasHoles()) return undefined;
+    const isWriting = this.#phase === 'seal' || this.#phase === 'sync';
+    if (!isFull || !isWriting || !hasHoles()) return undefined;
+    this.#retried = this.#phase;
     this.#phase = 'full';
     this.#retryAt = clock.monotonic() + RETRY_MS;
     const details = { reason: error.code, file: device.path, cause: error };
@@ -297,8 +333,8 @@ export class SystemTransaction {
     for (let at = 0; at < this.#written.length; at += PAGES_PER_WRITE) {
       handle.beginWrite(this.#written.slice(at, at + PAGES_PER_WRITE));
     }
-    handle.beginSync();
-    this.#phase = 'sync';
+    if (this.#retried === 'sync') handle.beginSync();
+    this.#phase = this.#retried;
     return true;
   }
 
@@ -414,30 +450,48 @@ export class SystemTransaction {
     if (this.#next === frames.length) {
       this.#write();
       this.#next = 0;
-      this.#phase = 'drop';
+      this.#phase = 'seal';
     }
     return true;
   }
 
   /** False if a free physical page is still being searched for. */
   #placeFrame(frame: number): boolean {
-    const { cache, device, table, space } = this.#parts;
+    const { cache, device, space } = this.#parts;
     const physical = space.take();
     if (physical === NOT_YET) return false;
-    const slab = cache.slabOf(frame);
+    const { bytes, view } = cache.slabOf(frame);
     const base = cache.baseOf(frame);
-    const number = cache.pageOf(frame);
-    const pageSpace = cache.spaceOf(frame) as PageSpace;
-    const image = device.encrypted(slab.bytes, slab.view, base, this.#generation);
-    const checksum =
-      image === undefined
-        ? device.seal(slab.bytes, slab.view, base, this.#generation)
-        : u32(new DataView(image.buffer), PAGE_HEADER.checksum);
-    this.#supersede(table.move(pageSpace, number, physical, checksum));
-    const at = physical * device.pageSize;
-    const [buffer, offset] = image === undefined ? [slab.bytes, base] : [image, 0];
-    this.#pieces.push({ buffer, offset, length: device.pageSize, at });
+    const slot = this.#placed.length;
+    this.#placed.push(physical);
+    const length = device.pageSize;
+    const at = physical * length;
+    const image = device.encrypted(bytes, view, base, this.#generation);
+    if (image === undefined) {
+      this.#pieces.push({ buffer: bytes, offset: base, length, at, seal: this.#seal, slot });
+    } else {
+      this.#checksums[slot] = u32(new DataView(image.buffer), PAGE_HEADER.checksum);
+      this.#pieces.push({ buffer: image, offset: 0, length, at });
+    }
     if (this.#pieces.length >= PAGES_PER_WRITE) this.#write();
+    return true;
+  }
+
+  #enter(): boolean {
+    const { cache, table } = this.#parts;
+    const { frames } = this.#currentCut();
+    const end = Math.min(frames.length, this.#next + PAGES_PER_LOOK);
+    for (; this.#next < end; this.#next++) {
+      const frame = frames[this.#next] ?? 0;
+      const space = cache.spaceOf(frame) as PageSpace;
+      const physical = this.#placed[this.#next] ?? 0;
+      const checksum = this.#checksums[this.#next] ?? 0;
+      this.#supersede(table.move(space, cache.pageOf(frame), physical, checksum));
+    }
+    if (this.#next === frames.length) {
+      this.#next = 0;
+      this.#phase = 'drop';
+    }
     return true;
   }
 

@@ -160,8 +160,15 @@ const PAGE_FAULTS: readonly SeededFault[] = [
   {
     name: 'superseded pages released while pages are placed',
     file: `${MICROKERNEL}/system-transaction.ts`,
-    find: 'this.#released.push(physical);',
-    replace: 'this.#parts.space.release(physical);\n    this.#parts.control.freePhysical++;',
+    find: 'this.#placed.push(physical);',
+    replace:
+      'this.#placed.push(physical);\n' +
+      '    const key = [cache.spaceOf(frame) as PageSpace, cache.pageOf(frame)] as const;\n' +
+      '    const before = this.#parts.table.move(...key, 0, 0);\n' +
+      '    if (before !== 0) {\n' +
+      '      space.release(before);\n' +
+      '      this.#parts.control.freePhysical++;\n' +
+      '    }',
     why: 'the same system transaction would write to pages that the file uses',
     first: 'operations beside the system transaction',
   },
@@ -194,6 +201,22 @@ const PAGE_FAULTS: readonly SeededFault[] = [
     file: `${MICROKERNEL}/page-table.ts`,
     find: 'setEntry(view, at, physical, checksum);',
     replace: 'setEntry(view, at, physical, entryChecksum(view, at));',
+    why: 'the entry must tell the page that lies there from an older one',
+    first: 'change, free, reuse',
+  },
+  {
+    name: 'checksums entered before the pages are sealed',
+    file: `${MICROKERNEL}/system-transaction.ts`,
+    find: "return this.#whenSettled(() => {\n          this.#phase = 'enter';\n        });",
+    replace: "this.#phase = 'enter';\n        return true;",
+    why: 'until they are written nobody knows them',
+    first: 'change, free, reuse',
+  },
+  {
+    name: 'checksums of other pages entered',
+    file: `${MICROKERNEL}/system-transaction.ts`,
+    find: 'const checksum = this.#checksums[this.#next] ?? 0;',
+    replace: 'const checksum = this.#checksums[frames.length - 1 - this.#next] ?? 0;',
     why: 'the entry must tell the page that lies there from an older one',
     first: 'change, free, reuse',
   },

@@ -226,4 +226,35 @@ describe('a disk that is full while a delta is written', () => {
       recovered.stop();
     },
   );
+
+  test.each([0, 1, 2, 3, 4, 5, 6, 8])(
+    'room for %i more pages: what waited for room is all there once there is, whatever comes after it',
+    (pages) => {
+      const world = forgiving(newLogWorld());
+      const settings = { operationBundleLimit: 1000, transactionLogging: false };
+      const engine = startEngine(world, settings);
+      const client = engine.client();
+      const file = makeFile(client, PATH, { pageSize: PAGE_SIZE });
+      add(client, file, 1, 40);
+      for (let n = 20; n <= 40; n++) file.delete('byN', n);
+      engine.flush();
+      engine.startContinuous([PATH]);
+      world.disk.capacity = inUse(world) + pages * PAGE_SIZE;
+      // Changes of pages that nothing changes again.
+      expect(errorOf(() => file.delete('byN', 3))?.status ?? 18).toBe(18);
+      const refused = errorOf(() => engine.flush());
+      expect(refused?.status ?? 18).toBe(18);
+      world.disk.capacity = undefined;
+      const expected = numbersIn(client, PATH);
+      engine.flush();
+      const crashed = kill(world);
+      const recovered = startEngine(crashed, settings);
+      expect(numbersIn(recovered.client(), PATH)).toEqual(expected);
+      recovered.endContinuous('all');
+      expect(numbersIn(recovered.client(), PATH)).toEqual(expected);
+      recovered.stop();
+      file.close();
+      engine.stop();
+    },
+  );
 });

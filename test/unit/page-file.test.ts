@@ -1916,7 +1916,8 @@ describe('beside a slow disk', () => {
     const file = engine.open('/a');
     for (let page = 0; page < 6000; page += 10) engine.add(file, 0, numbered(10));
     file.complete();
-    for (let page = 0; page < 12; page++) engine.change(file, 0, page, 1);
+    // Enough of them for what the operation below needs when they are written.
+    for (let page = 0; page < 24; page++) engine.change(file, 0, page, 1);
     file.begin();
     file.idle();
     for (let page = 600; page < 1320; page += 60) engine.change(file, 0, page, 2);
@@ -2092,7 +2093,7 @@ describe('the protocol', () => {
     ]);
   });
 
-  it('of changes: claim; grow; pages, PAT copies, sync; control record, sync; close twice over', () => {
+  it('of changes: claim; grow; pages; PAT copies, sync; control record, sync; close twice over', () => {
     engine.create('/a');
     const file = engine.open('/a');
     engine.recording.takeLines();
@@ -2130,6 +2131,8 @@ describe('the protocol', () => {
         'beginWrite #2 /a 3584+1024',
         'poll #2 /a = true',
         'beginWrite #2 /a 3584+512 4096+512',
+        // Their checksums are known.
+        'poll #2 /a = true',
         // The second copies: the first ones are those of the generation that still counts.
         'beginWrite #2 /a 2048+512 3072+512',
         'beginSync #2 /a',
@@ -2144,6 +2147,7 @@ describe('the protocol', () => {
         'beginWrite #2 /a 4608+512',
         'poll #2 /a = true',
         'beginWrite #2 /a 4608+512',
+        'poll #2 /a = true',
         // The first copy again, of the one PAT page that changed.
         'beginWrite #2 /a 1536+512',
         'beginSync #2 /a',
@@ -2156,6 +2160,7 @@ describe('the protocol', () => {
       third: [
         // There is room: the place of the page two generations ago.
         'beginWrite #2 /a 3584+512',
+        'poll #2 /a = true',
         'beginWrite #2 /a 2048+512',
         'beginSync #2 /a',
         'poll #2 /a = true',
