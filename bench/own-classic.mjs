@@ -1,0 +1,112 @@
+/** Isamite by the classic call, as a program of Btrieve's time calls it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Op } from '../dist/src/index.js';
+import {
+  FILE,
+  given,
+  NAME,
+  RECORD,
+  recordBuffer,
+  setInteger,
+  specification,
+  start,
+  version,
+} from './own-file.mjs';
+
+const CONCURRENT = 1000;
+const ACCELERATED = -1;
+
+export const meta = { name: 'isamite', version, config: `classic call; ${FILE}` };
+
+export async function open(dir, options) {
+  const { engine, file } = start(dir, options);
+  const client = engine.client({ name: 'benchmark' });
+  const block = new Uint8Array(128);
+  const length = new Uint32Array(1);
+  const nothing = new Uint8Array(0);
+  const { record, stored } = recordBuffer();
+  const idKey = new Uint8Array(8);
+  const idView = new DataView(idKey.buffer);
+  const nameKey = Buffer.alloc(NAME.length);
+  const path = Buffer.from(`${file}\0`);
+
+  const call = (op, data, room, key, keyNumber) => {
+    length[0] = room;
+    return client.btrcall(op, block, data, length, key, keyNumber);
+  };
+  const must = (op, data, room, key, keyNumber) => {
+    const status = call(op, data, room, key, keyNumber);
+    if (status === 0) return;
+    throw client.lastError ?? new Error(`operation ${op}: status ${status}`);
+  };
+
+  if (options.create) must(Op.CREATE, specification(), 48, path, -1);
+  must(Op.OPEN, nothing, 0, path, 0);
+
+  const walk = (first, next, key, keyNumber, limit, visit) => {
+    let count = 0;
+    for (let op = first; count < limit; op = next) {
+      if (call(op, record, RECORD, key, keyNumber) !== 0) break;
+      visit(record);
+      count++;
+    }
+    return count;
+  };
+
+  return {
+    txn(work) {
+      must(Op.BEGIN_TRAN + CONCURRENT, nothing, 0, nothing, 0);
+      work();
+      must(Op.END_TRAN, nothing, 0, nothing, 0);
+    },
+    insert(from, id) {
+      must(Op.INSERT, stored(from, id), RECORD, nameKey, -1);
+    },
+    getById(id) {
+      setInteger(idView, id);
+      const found = Buffer.allocUnsafe(RECORD);
+      return call(Op.GET_EQUAL, found, RECORD, idKey, 0) === 0 ? found : undefined;
+    },
+    getBySk(name) {
+      nameKey.latin1Write(name, 0, NAME.length);
+      const found = Buffer.allocUnsafe(RECORD);
+      return call(Op.GET_EQUAL, found, RECORD, nameKey, 1) === 0 ? found : undefined;
+    },
+    /** The benchmark has just read the record, so the position is on it. */
+    update(id, from) {
+      setInteger(idView, id);
+      must(Op.UPDATE, stored(from, id), RECORD, idKey, 0);
+    },
+    updateSk(id, from) {
+      this.update(id, from);
+    },
+    delete(id) {
+      setInteger(idView, id);
+      must(Op.GET_EQUAL, record, RECORD, idKey, 0);
+      must(Op.DELETE, nothing, 0, idKey, 0);
+    },
+    toRecord: given,
+    scanById(from, limit, visit) {
+      setInteger(idView, from);
+      return walk(Op.GET_GE, Op.GET_NEXT, idKey, 0, limit, visit);
+    },
+    scanBySk: (limit, visit) => walk(Op.GET_FIRST, Op.GET_NEXT, nameKey, 1, limit, visit),
+    step: (visit) => walk(Op.STEP_FIRST, Op.STEP_NEXT, nothing, 0, Infinity, visit),
+    bulkLoad(order, data, idOf) {
+      must(Op.CLOSE, nothing, 0, nothing, 0);
+      must(Op.OPEN, nothing, 0, path, ACCELERATED);
+      // Keys in order fill their pages, and the second index is made when all records are there.
+      must(Op.DROP_INDEX, nothing, 0, nothing, 1);
+      const sorted = Float64Array.from(order).sort();
+      for (const i of sorted) this.insert(data.rec(i), idOf(i));
+      must(Op.BUILD_INDEX, specification().subarray(32), 16, nothing, 0x81);
+      must(Op.CLOSE, nothing, 0, nothing, 0);
+      must(Op.OPEN, nothing, 0, path, 0);
+    },
+    async close() {
+      call(Op.CLOSE, nothing, 0, nothing, 0);
+      engine.stop();
+      await sleep(0);
+    },
+  };
+}
