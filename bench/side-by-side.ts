@@ -1,256 +1,138 @@
 /**
- * Ours beside other stores: the same work on the same records in one run, and the ratio to the best of the others.
+ * Ours beside other stores: the same work on the same records in one run, and the ratio to the best of the others, in
+ * the forms in which they come and tuned.
  *
- * In each round each store begins with an empty directory, and whose turn it is first goes round. What is shown are
- * medians of the rounds. A ratio says nothing of another machine's speed, and little if something else is at work.
+ * What is shown are medians of the rounds; a ratio is taken within each round. It says nothing of another machine's
+ * speed, and little if something else is at work.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { median, type Row } from './measure.js';
+import { geometricMean, type Row } from './measure.js';
 import type { BenchOptions, Part } from './report.js';
-import { findStores, NAME, RECORD, type OpenedStore, type Store } from './stores.js';
+import { callShares } from './side-by-side/call-shares.js';
+import { SEED } from './side-by-side/records.js';
+import { rateOf, runRounds, type Outcome, type Outcomes } from './side-by-side/runs.js';
+import { WORKLOADS, type Workload } from './side-by-side/workloads.js';
+import { findPeers } from './stores/all-stores.js';
+import { OWN, ownClassic } from './stores/own.js';
 
-const OURS = 'isamite';
+const OURS = OWN.CLASSIC;
+const MEGABYTE = 1024 * 1024;
+/** What every store gets. */
+const CACHE = 256 * MEGABYTE;
+const SMALL_CACHE = 32 * MEGABYTE;
+/** Beside its cache. */
+const MEMORY_GOAL = 80;
 
 /** What the geometric mean of all ratios should be. */
 const MEAN_GOAL = 2.2;
 
-interface Workload {
-  readonly name: string;
-  /** Ratio to the best of the others. */
-  readonly goal: number;
-  readonly isDurable?: boolean;
-  /** It begins with an empty file; the others with that of the workload before. */
-  readonly isFresh?: boolean;
-  /** Does it; returns how many operations that were. */
-  readonly run: (store: OpenedStore, work: Work) => Promise<number>;
+/** Whose files ours are compared with. */
+const BY_SIZE = 'better-sqlite3';
+/** Who has no cache of its own, and so the whole memory. */
+const BY_MAP = 'lmdb';
+
+function perSecond(store: string, rate: number): string {
+  return `${store} ${rate.toFixed(0)}/s`;
 }
 
-/** Records and numbers, the same for every store. */
-class Work {
-  readonly count: number;
-  readonly records: Buffer[];
-  #state = 0x2545f491;
-
-  constructor(count: number) {
-    this.count = count;
-    this.records = Array.from({ length: count }, (_, id) => this.record(id));
-  }
-
-  restart(): void {
-    this.#state = 0x2545f491;
-  }
-
-  /** A whole number below a limit (xorshift). */
-  below(limit: number): number {
-    let x = this.#state;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.#state = x;
-    return (x >>> 0) % limit;
-  }
-
-  name(): string {
-    return `name ${this.below(this.count)}`.padEnd(NAME.length);
-  }
-
-  record(id: number, name = this.name()): Buffer {
-    const record = Buffer.alloc(RECORD, 0x61 + (id % 26));
-    record.write(name, NAME.at, 'latin1');
-    return record;
-  }
-
-  /** A record of the file. */
-  of(id: number): Buffer {
-    return this.records[id] ?? Buffer.alloc(RECORD);
-  }
-}
-
-/** So many operations, in transactions of so many. */
-async function inTransactions(
-  store: OpenedStore,
-  count: number,
-  each: number,
-  operation: (index: number) => void,
-): Promise<number> {
-  for (let from = 0; from < count; from += each) {
-    const to = Math.min(count, from + each);
-    await store.txn(() => {
-      for (let index = from; index < to; index++) operation(index);
-    });
-  }
-  return count;
-}
-
-/** Without waiting where there is nothing to wait for. */
-async function settled<T>(value: T | Promise<T>): Promise<T> {
-  return value instanceof Promise ? await value : value;
-}
-
-const WORKLOADS: readonly Workload[] = [
-  {
-    name: 'load_bulk',
-    goal: 1.5,
-    isFresh: true,
-    run: async (store, work) => {
-      const { count, records } = work;
-      if (store.bulkLoad !== undefined) store.bulkLoad(records);
-      else await inTransactions(store, count, count, (id) => store.insert(work.of(id), id));
-      return count;
-    },
-  },
-  {
-    name: 'load_1k',
-    goal: 1.5,
-    isFresh: true,
-    run: (store, work) =>
-      inTransactions(store, work.count, 1000, (id) => store.insert(work.of(id), id)),
-  },
-  {
-    name: 'get_id',
-    goal: 1.8,
-    run: (store, work) => {
-      for (let n = 0; n < work.count; n++) {
-        if (store.getById(work.below(work.count)) === undefined)
-          throw new Error('a record is gone');
-      }
-      return Promise.resolve(work.count);
-    },
-  },
-  {
-    name: 'get_sk',
-    goal: 2.5,
-    run: async (store, work) => {
-      const count = Math.ceil(work.count / 2);
-      for (let n = 0; n < count; n++) {
-        const found = store.getByName(work.name());
-        if (found instanceof Promise) await found;
-      }
-      return count;
-    },
-  },
-  {
-    name: 'scan',
-    goal: 1.5,
-    run: (store, work) => settled(store.scan(0, work.count)),
-  },
-  {
-    name: 'range100',
-    goal: 1.5,
-    run: async (store, work) => {
-      let seen = 0;
-      for (let n = 0; n < work.count / 200; n++) {
-        seen += await settled(store.scan(work.below(work.count - 100), 100));
-      }
-      return seen;
-    },
-  },
-  {
-    name: 'update',
-    goal: 2,
-    run: (store, work) =>
-      inTransactions(store, Math.ceil(work.count / 2), 1000, () => {
-        const id = work.below(work.count);
-        store.update(id, work.of(id));
-      }),
-  },
-  {
-    name: 'update_idx',
-    goal: 1.3,
-    run: (store, work) =>
-      inTransactions(store, Math.ceil(work.count / 4), 1000, () => {
-        const id = work.below(work.count);
-        store.update(id, work.record(id));
-      }),
-  },
-  {
-    name: 'mixed',
-    goal: 2.5,
-    run: async (store, work) => {
-      const count = Math.ceil(work.count / 4);
-      for (let n = 0; n < count; n += 5) {
-        for (let read = 0; read < 4; read++) store.getById(work.below(work.count));
-        const id = work.below(work.count);
-        await store.txn(() => store.update(id, work.of(id)));
-      }
-      return count;
-    },
-  },
-  {
-    name: 'delete',
-    goal: 1.1,
-    run: (store, work) =>
-      inTransactions(store, Math.ceil(work.count / 4), 1000, (n) => store.delete(4 * n)),
-  },
-  {
-    name: 'durable1',
-    goal: 1.3,
-    isFresh: true,
-    isDurable: true,
-    run: (store, work) => inTransactions(store, 500, 1, (id) => store.insert(work.of(id), id)),
-  },
-  {
-    name: 'durable100',
-    goal: 1,
-    isFresh: true,
-    isDurable: true,
-    run: (store, work) => inTransactions(store, 10_000, 100, (id) => store.insert(work.of(id), id)),
-  },
-];
-
-/** Operations a second of each workload, in one store. */
-async function round(store: Store, work: Work): Promise<Map<string, number>> {
-  const rates = new Map<string, number>();
-  let directory = '';
-  let opened: OpenedStore | undefined;
-  const end = async (): Promise<void> => {
-    await opened?.close();
-    if (directory !== '') rmSync(directory, { recursive: true, force: true });
+/** A workload beside the best of the peers. */
+function workloadRow(outcomes: Outcomes, peers: readonly string[], workload: Workload): Row {
+  const { name, goal } = workload;
+  const figure = rateOf(name);
+  const [best] = peers
+    .filter((peer) => Number.isFinite(outcomes.median(peer, figure)))
+    .sort((a, b) => outcomes.median(b, figure) - outcomes.median(a, figure));
+  const own = outcomes.median(OURS, figure);
+  if (best === undefined) return { name, value: own, unit: '/s' };
+  const all = [OURS, ...peers].map((store) => perSecond(store, outcomes.median(store, figure)));
+  return {
+    name,
+    value: outcomes.ratio(OURS, best, figure),
+    unit: 'x',
+    goal: ['>=', goal],
+    note: `best: ${best}; ${all.join(', ')}`,
   };
-  for (const { name, isFresh = false, isDurable = false, run } of WORKLOADS) {
-    if (isFresh || opened === undefined) {
-      await end();
-      directory = mkdtempSync(join(tmpdir(), 'isamite-bench-'));
-      opened = await store.open(directory, isDurable);
-    }
-    work.restart();
-    const began = performance.now();
-    const count = await run(opened, work);
-    rates.set(name, (count / (performance.now() - began)) * 1000);
-  }
-  await end();
-  return rates;
+}
+
+function workloadRows(outcomes: Outcomes, peers: readonly string[]): Row[] {
+  const rows = WORKLOADS.map((workload) => workloadRow(outcomes, peers, workload));
+  if (peers.length === 0) return rows;
+  const value = geometricMean(rows.map((row) => row.value));
+  return [...rows, { name: 'geometric mean', value, unit: 'x', goal: ['>=', MEAN_GOAL] }];
+}
+
+/** Bytes on disk for a record, beside the store that is known for small files. */
+function sizeRow(
+  { outcomes, peers, records }: { outcomes: Outcomes; peers: readonly string[]; records: number },
+  name: string,
+  on: 'bulk' | 'load',
+  goal: number,
+): Row {
+  const figure = ({ sizes }: Outcome): number | undefined => sizes[on];
+  const bytes = (store: string): number => outcomes.median(store, figure) / records;
+  if (!peers.includes(BY_SIZE)) return { name, value: bytes(OURS), unit: 'bytes' };
+  const all = [OURS, ...peers].map((store) => `${store} ${bytes(store).toFixed(0)}`);
+  return {
+    name,
+    value: outcomes.ratio(OURS, BY_SIZE, figure),
+    unit: 'x',
+    goal: ['<=', goal],
+    note: `of ${BY_SIZE}'s; ${all.join(', ')}`,
+  };
+}
+
+function memoryRow(outcomes: Outcomes, peers: readonly string[]): Row {
+  const megabytes = (store: string): number =>
+    outcomes.median(store, ({ memory }) => memory) / MEGABYTE;
+  const all = peers.map((store) => `${store} ${megabytes(store).toFixed(0)}`);
+  const note = ["at the most, the benchmark's own records not counted", ...all].join('; ');
+  return {
+    name: 'memory, cache of 256 MB',
+    value: megabytes(OURS),
+    unit: 'MB',
+    goal: ['<=', CACHE / MEGABYTE + MEMORY_GOAL],
+    note,
+  };
+}
+
+/** Reads of a file that is larger than the cache. */
+function smallCacheRow(records: number, rounds: number, peers: readonly string[]): Row {
+  const name = 'get_id, cache of 32 MB';
+  const isBeside = peers.includes(BY_MAP);
+  const outcomes = runRounds(rounds, isBeside ? [OURS, BY_MAP] : [OURS], {
+    records,
+    cacheBytes: SMALL_CACHE,
+    workloads: ['load_1k', 'get_id'],
+  });
+  const figure = rateOf('get_id');
+  const size = outcomes.median(OURS, ({ sizes }) => sizes['load']);
+  const own = perSecond(OURS, outcomes.median(OURS, figure));
+  const larger = size > SMALL_CACHE ? '' : ', so all of it is in the cache';
+  const note = `file of ${(size / MEGABYTE).toFixed(0)} MB${larger}; ${own}`;
+  if (!isBeside) return { name, value: outcomes.median(OURS, figure), unit: '/s', note };
+  const other = perSecond(BY_MAP, outcomes.median(BY_MAP, figure));
+  const value = outcomes.ratio(OURS, BY_MAP, figure);
+  return { name, value, unit: 'x', note: `${note}, ${other}, which has all memory for its cache` };
 }
 
 async function measure({ records, rounds }: BenchOptions): Promise<readonly Row[]> {
-  const { stores, missing } = await findStores();
-  const work = new Work(records);
-  const rates = new Map(stores.map(({ name }) => [name, [] as Map<string, number>[]]));
-  for (let n = 0; n < rounds; n++) {
-    for (let turn = 0; turn < stores.length; turn++) {
-      const store = stores[(n + turn) % stores.length];
-      if (store !== undefined) rates.get(store.name)?.push(await round(store, work));
-    }
-  }
-  const rateOf = (store: string, workload: string): number =>
-    median((rates.get(store) ?? []).map((each) => each.get(workload) ?? Number.NaN));
-  const peers = stores.map(({ name }) => name).filter((name) => name !== OURS);
+  const { peers: found, missing } = findPeers();
+  const peers = found.map(({ name }) => name);
+  for (const { name, about } of [await ownClassic(), ...found]) console.log(`${name}: ${about}`);
+  console.log(`${records} records, loaded in an order by chance; seed ${SEED}`);
   if (missing.length > 0) {
     console.log(`Not installed, so not compared: ${missing.join(', ')} (npm ci --prefix bench).`);
   }
-  if (peers.length === 0) {
-    return WORKLOADS.map(({ name }) => ({ name, value: rateOf(OURS, name), unit: '/s' }));
-  }
-  const rows = WORKLOADS.map(({ name, goal }): Row => {
-    const best = Math.max(...peers.map((peer) => rateOf(peer, name)));
-    const all = [OURS, ...peers].map((store) => `${store} ${rateOf(store, name).toFixed(0)}/s`);
-    const value = rateOf(OURS, name) / best;
-    return { name, value, unit: 'x', goal: ['>=', goal], note: all.join(', ') };
-  });
-  const mean = Math.exp(rows.reduce((sum, { value }) => sum + Math.log(value), 0) / rows.length);
-  return [...rows, { name: 'geometric mean', value: mean, unit: 'x', goal: ['>=', MEAN_GOAL] }];
+  const workloads = WORKLOADS.map(({ name }) => name);
+  const outcomes = runRounds(rounds, [OURS, ...peers], { records, cacheBytes: CACHE, workloads });
+  const sized = { outcomes, peers, records };
+  return [
+    ...workloadRows(outcomes, peers),
+    sizeRow(sized, 'bytes of a record, loaded in bulk', 'bulk', 1.1),
+    sizeRow(sized, 'bytes of a record, inserted by chance, 1,000 a transaction', 'load', 1.3),
+    memoryRow(outcomes, peers),
+    ...callShares(records, rounds, CACHE),
+    smallCacheRow(records, rounds, peers),
+  ];
 }
 
 /** The part of the report; `records` and `rounds` are those of the command line. */

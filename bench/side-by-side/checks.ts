@@ -1,0 +1,31 @@
+/** Whether a store has what it was given: a store that is fast because it forgets is none to compare with. */
+import { NAME, idOf } from './records.js';
+import type { Bench } from './workloads.js';
+
+const SAMPLE = 500;
+
+/** Some records, byte for byte. */
+export function checkSome({ store, records, chance, deleted, added }: Bench): void {
+  for (let n = 0; n < SAMPLE; n++) {
+    const index = chance.below(records.count + added);
+    const found = store.getById(idOf(index));
+    const isRight =
+      found === undefined
+        ? deleted.has(index)
+        : !deleted.has(index) && store.toRecord(found).equals(records.of(index));
+    if (!isRight) throw new Error(`record ${index} is not what it should be`);
+  }
+}
+
+/** That all records come in the order of their names, and no others. */
+export async function checkNames({ store, records, deleted, added }: Bench): Promise<void> {
+  const all = records.count + added;
+  let before = '';
+  const count = await store.scanByName(all + 1, (found) => {
+    const name = store.toRecord(found).toString('latin1', NAME.at, NAME.at + NAME.length);
+    if (name < before) throw new Error(`${name} comes behind ${before}`);
+    before = name;
+  });
+  if (count === all - deleted.size) return;
+  throw new Error(`there are ${count} records by name, and not ${all - deleted.size}`);
+}
