@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { storeOf } from '../stores/all-stores.js';
 import { checkNames, checkSome } from './checks.js';
 import { Chance, Records, SEED } from './records.js';
-import type { Outcome, Run } from './runs.js';
+import type { Outcome } from './outcomes.js';
+import type { Run } from './runs.js';
 import { MORE, WORKLOADS, type Bench, type Workload } from './workloads.js';
 
 const run = JSON.parse(process.argv[2] ?? '') as Run;
