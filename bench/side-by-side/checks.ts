@@ -4,16 +4,25 @@ import type { Bench } from './workloads.js';
 
 const SAMPLE = 500;
 
-/** Some records, byte for byte. */
-export function checkSome({ store, records, chance, deleted, added }: Bench): void {
+function nameIn(record: Buffer): string {
+  return record.toString('latin1', NAME.at, NAME.at + NAME.length);
+}
+
+/** Some records, byte for byte, and that somebody is found by their names. */
+export async function checkSome(bench: Bench): Promise<void> {
+  const { store, records, chance, deleted, added } = bench;
   for (let n = 0; n < SAMPLE; n++) {
     const index = chance.below(records.count + added);
     const found = store.getById(idOf(index));
+    const isGone = deleted.has(index);
     const isRight =
-      found === undefined
-        ? deleted.has(index)
-        : !deleted.has(index) && store.toRecord(found).equals(records.of(index));
+      found === undefined ? isGone : !isGone && store.toRecord(found).equals(records.of(index));
     if (!isRight) throw new Error(`record ${index} is not what it should be`);
+    if (isGone) continue;
+    const name = records.nameOf(index);
+    const named = await store.getByName(name);
+    if (named !== undefined && nameIn(store.toRecord(named)) === name) continue;
+    throw new Error(`nobody is found by the name ${name}`);
   }
 }
 
@@ -22,7 +31,7 @@ export async function checkNames({ store, records, deleted, added }: Bench): Pro
   const all = records.count + added;
   let before = '';
   const count = await store.scanByName(all + 1, (found) => {
-    const name = store.toRecord(found).toString('latin1', NAME.at, NAME.at + NAME.length);
+    const name = nameIn(store.toRecord(found));
     if (name < before) throw new Error(`${name} comes behind ${before}`);
     before = name;
   });

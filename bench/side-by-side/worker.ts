@@ -47,9 +47,9 @@ async function runAll(on: Workload['on'], workloads: readonly Workload[]): Promi
   const { cacheBytes } = run;
   const opened = await store.open(directory, { create, durable: on === 'durable', cacheBytes });
   const state = Object.assign(bench, { store: opened });
-  if (!create) checkSome(state);
+  if (!create) await checkSome(state);
   for (const { name, run: measure } of workloads) rates[name] = await measure(state);
-  checkSome(state);
+  await checkSome(state);
   if (on === 'file') await checkNames(state);
   await opened.close();
   if (create) sizes[on] = sizeOf(directory);
