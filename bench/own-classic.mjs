@@ -11,7 +11,7 @@ import {
   specification,
   start,
   version,
-} from './own-file.mjs';
+} from './own-setup.mjs';
 
 const CONCURRENT = 1000;
 const ACCELERATED = -1;

@@ -14,7 +14,7 @@ import {
   specification,
   start,
   version,
-} from './own-file.mjs';
+} from './own-setup.mjs';
 
 /** As `USE` in `microkernel/clients/handle.ts`. */
 const USE = { READ: 1, WRITE: 3 };

@@ -1,7 +1,7 @@
 /** Isamite by its typed API: records are objects, and an update finds its record itself. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bytes, defineRecord, key, string, unsigned } from '../dist/src/index.js';
-import { FILE, NAME, PAGE_SIZE, RECORD, REST, start, version } from './own-file.mjs';
+import { FILE, NAME, PAGE_SIZE, RECORD, REST, start, version } from './own-setup.mjs';
 
 export const meta = { name: 'isamite-typed', version, config: `typed API; ${FILE}` };
 

@@ -1,6 +1,6 @@
 /**
  * Isamite as one of the stores of somebody else's side-by-side benchmark: `meta` and `open`, as its harness asks for
- * them. `own-file.mjs` says what the records are.
+ * them. `own-setup.mjs` says what the records are.
  *
  * `ISAMITE_API` chooses how it is called: `classic` (default), `typed`, or `engine`, which is below both.
  * `ISAMITE_CACHE_MB` sets the cache.

@@ -18,6 +18,7 @@ export interface Run {
   readonly store: string;
   readonly records: number;
   readonly cacheBytes: number;
+  /** Names; those that need a file with records in it need `load_1k` as well. */
   readonly workloads: readonly string[];
   /** Empty, and removed afterwards. */
   readonly directory: string;
