@@ -34,6 +34,7 @@ export default defineConfig(
       'src/microkernel/pat.ts',
       'src/microkernel/chunked-array.ts',
       'src/microkernel/number-map.ts',
+      'src/microkernel/undo-list.ts',
       'src/microkernel/trees/b-tree.ts',
       'src/microkernel/trees/index-page.ts',
     ],

@@ -163,6 +163,14 @@ export class SoundPages implements PageView, FrameOwner {
     throw this.#readOnly();
   }
 
+  editBytes(): never {
+    throw this.#readOnly();
+  }
+
+  editRows(): never {
+    throw this.#readOnly();
+  }
+
   setCounter(): never {
     throw this.#readOnly();
   }

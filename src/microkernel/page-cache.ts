@@ -33,8 +33,10 @@ export const FRAME = Object.freeze({
   WRITING: 3,
   /** Part of the system transaction under way; its page has a newer frame, or none. */
   ORPHAN: 4,
-  /** A copy that belongs to a user transaction; see `private-pages.ts`. */
+  /** Belongs to a user transaction; see `private-pages.ts`. */
   PRIVATE: 5,
+  /** The same, and it is all there is of a committed page that is dirty: it counts as both. */
+  BORROWED: 6,
 });
 
 /** No frame. */
@@ -78,7 +80,11 @@ export interface FrameOwner {
 }
 
 function isBusy(state: number): boolean {
-  return state >= FRAME.DIRTY && state <= FRAME.ORPHAN;
+  return (state >= FRAME.DIRTY && state <= FRAME.ORPHAN) || state === FRAME.BORROWED;
+}
+
+function isPrivate(state: number): boolean {
+  return state >= FRAME.PRIVATE;
 }
 
 /** A piece of memory, cut into frames of one page size, and what is known of each. */
@@ -235,7 +241,7 @@ export class PageCache {
     return this.#slabLimit * Math.floor(this.#slabSize / pageSize);
   }
 
-  /** Bytes of the cache that are dirty or being written, whosever they are. */
+  /** Bytes of the cache that are dirty or being written, whosever they are: what is borrowed is among them. */
   get busy(): number {
     return this.#busy;
   }
@@ -287,8 +293,9 @@ export class PageCache {
     if (isBusy(before) !== isBusy(state)) {
       this.#busy += isBusy(state) ? slab.pageSize : -slab.pageSize;
     }
-    if (before === FRAME.PRIVATE) this.#private -= slab.pageSize;
-    if (state === FRAME.PRIVATE) this.#private += slab.pageSize;
+    if (isPrivate(before) !== isPrivate(state)) {
+      this.#private += isPrivate(state) ? slab.pageSize : -slab.pageSize;
+    }
   }
 
   /** Makes the content of one frame that of another, which is of the same page size. */
@@ -348,6 +355,7 @@ export class PageCache {
       else {
         slab.state[slot] = FRAME.CLEAN;
         this.#busy -= slab.pageSize;
+        if (slab.isExtra) this.#evictExtra(frame, slab, slot);
       }
     }
   }
@@ -506,6 +514,12 @@ export class PageCache {
     const roundBegan = pool.usedBefore;
     pool.usedBefore = this.operation;
     return this.#takeSlab(pool, roundBegan);
+  }
+
+  /** What is beyond the bound is not kept. */
+  #evictExtra(frame: number, slab: Slab, slot: number): void {
+    this.#evict(slab, slot);
+    this.release(frame);
   }
 
   #evict(slab: Slab, slot: number): void {

@@ -288,6 +288,8 @@ export class PageFile implements FrameOwner, PageView {
       cache,
       owner: this.#owner,
       readCommitted: (space, page) => this.readShared(space, page),
+      lend: (space, page) => this.#frames[space].clear(page),
+      takeBack: (...page) => this.#takeBackPage(...page),
       takeNumber: (space) => this.#logical.allocate(space),
       giveNumberBack: (space, page) => this.#giveNumberBack(space, page),
       assertSound: () => this.#throwFailure(),
@@ -724,7 +726,10 @@ export class PageFile implements FrameOwner, PageView {
 
   /** In one look what `numbersUsed`, `isAllocated` and `read` say one after the other. */
   readIfAllocated(space: PageSpace, page: number): number {
-    const frame = this.#work.current === undefined ? this.#frames[space].get(page) : ABSENT;
+    const { current } = this.#work;
+    const own = current === undefined ? ABSENT : current.frameOf(space, page);
+    const isShared = own === ABSENT && current?.hasFreed(space, page) !== true;
+    const frame = isShared ? this.#frames[space].get(page) : own;
     if (frame !== ABSENT) {
       this.cache.touch(frame);
       return frame;
@@ -752,6 +757,16 @@ export class PageFile implements FrameOwner, PageView {
     return frame;
   }
 
+  editBytes(space: PageSpace, page: number, from: number, length: number): number {
+    if (this.#work.current === undefined) return this.edit(space, page);
+    return this.#work.editBytes(space, page, from, length);
+  }
+
+  editRows(space: PageSpace, page: number, from: number, end: number, by: number): number {
+    if (this.#work.current === undefined) return this.edit(space, page);
+    return this.#work.editRows(space, page, from, end, by);
+  }
+
   /** A new page of a type, empty but for its header. Throws status 132 at the format's limit. */
   allocate(space: PageSpace, type: number): number {
     if (this.#work.current !== undefined) return this.#work.allocate(space, type);
@@ -777,6 +792,7 @@ export class PageFile implements FrameOwner, PageView {
     const { current } = this.#work;
     const isKnown = this.#frames[space].get(page) !== ABSENT;
     if (isKnown && current?.hasFreed(space, page) !== true) return true;
+    if (current !== undefined && current.frameOf(space, page) !== ABSENT) return true;
     return this.#logical.inUse(space, page) && this.#work.sees(space, page);
   }
 
@@ -929,11 +945,28 @@ export class PageFile implements FrameOwner, PageView {
   }
 
   #publishPage(space: PageSpace, page: number, frame: number): void {
+    if (this.cache.stateOf(frame) === FRAME.BORROWED) {
+      // It never left the list of dirty frames.
+      this.cache.setState(frame, FRAME.DIRTY);
+      this.#frames[space].set(page, frame);
+      return;
+    }
     const old = this.#frames[space].get(page);
     if (old !== ABSENT) this.#giveUp(old);
     if (this.#freed.size > 0) this.#freed.delete(pageKey(space, page));
     this.#frames[space].set(page, frame);
     this.#markDirty(frame);
+  }
+
+  /** A page that was lent while it was dirty: what it was then is in this frame. */
+  #takeBackPage(space: PageSpace, page: number, frame: number, isAnother: boolean): void {
+    if (this.#spoilt !== undefined || this.#closed) {
+      // Nobody is to read it any more.
+      this.cache.release(frame);
+      return;
+    }
+    this.#frames[space].set(page, frame);
+    if (isAnother) this.#dirty.push(frame);
   }
 
   /** What was changed in private pages is as if it had not been. */
@@ -1252,7 +1285,19 @@ export class PageFile implements FrameOwner, PageView {
     this.#isHastened = false;
   }
 
+  /** What is committed is there to be cut, and finding room for it begins no other system transaction of the file. */
+  #settleToCut(): void {
+    const wasStepping = this.#stepping;
+    this.#stepping = true;
+    try {
+      this.#work.settleAll();
+    } finally {
+      this.#stepping = wasStepping;
+    }
+  }
+
   #cut(): void {
+    this.#settleToCut();
     const frames = this.#dirty;
     this.cache.cut(frames, this.#owner);
     const record = this.#committedRecord();
@@ -1358,6 +1403,9 @@ export class PageFile implements FrameOwner, PageView {
   #load(space: PageSpace, page: number): number {
     if (this.#closed) throw this.#notOpen();
     if (this.#spoilt !== undefined) this.#throwFailure();
+    this.#work.settlePage(space, page);
+    const settled = this.#frames[space].get(page);
+    if (settled !== ABSENT) return settled;
     const isThere =
       this.#table.has(this.#geometry.patOf(space, page)) && !this.#logical.isNewlyFree(space, page);
     const physical = isThere ? this.#table.physicalOf(space, page) : 0;

@@ -20,6 +20,16 @@ export interface PageView {
   readIfAllocated(space: PageSpace, page: number): number;
   /** The frame of an existing page, for changing. */
   edit(space: PageSpace, page: number): number;
+  /**
+   * The same, if all that is done to the page is to change these bytes of it, and that is done before anything
+   * else is asked of the pages: so many from an offset in the page on.
+   */
+  editBytes(space: PageSpace, page: number, from: number, length: number): number;
+  /**
+   * The same for rows: bytes `from` to `end` are moved by so many, towards the end of the page if that is above
+   * zero, bytes in the gap are written, and the header counts anew.
+   */
+  editRows(space: PageSpace, page: number, from: number, end: number, by: number): number;
   /** A new page of a type, empty but for its header. Throws status 132 at the format's limit. */
   allocate(space: PageSpace, type: number): number;
   /** The same with a certain number that is free. */

@@ -64,6 +64,14 @@ class TouchedPages implements PageView {
     return this.#file.edit(space, page);
   }
 
+  editBytes(space: PageSpace, page: number): number {
+    return this.edit(space, page);
+  }
+
+  editRows(space: PageSpace, page: number): number {
+    return this.edit(space, page);
+  }
+
   allocate(space: PageSpace, type: number): number {
     const page = this.#file.allocate(space, type);
     this.touched.add(page);

@@ -439,6 +439,18 @@ describe('frames beyond the bound', () => {
     expect(owner.forgotten).toEqual([]);
   });
 
+  it('are not kept when what was in them has been written', () => {
+    const cache = new PageCache({ size: SMALLEST });
+    const owner = new Owner(cache);
+    fill(cache, owner, 4096, FRAME.DIRTY);
+    const extra = [0, 1].map((page) => cache.take(4096, owner.index, 0, page, true));
+    for (const frame of extra) cache.setState(frame, FRAME.WRITING);
+    cache.settle(extra);
+    expect(owner.forgotten).toEqual([0, 1]);
+    expect(cache.memoryInUse).toBe(SMALLEST);
+    expect(cache.busy / cache.size).toBe(1);
+  });
+
   it('are taken only if no other can be had', () => {
     const cache = new PageCache({ size: SMALLEST });
     const owner = new Owner(cache);

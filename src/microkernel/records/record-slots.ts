@@ -167,7 +167,7 @@ export class RecordSlots {
   /** The slot of a record, for changing what is in it beside the record: nobody's reading is outdated. */
   editAside(address: number): void {
     const slot = address % this.slotsPerPage;
-    this.#edit((address - slot) / this.slotsPerPage);
+    this.#editSlot((address - slot) / this.slotsPerPage, slot);
     this.at = this.#slotAt(this.at, slot);
     this.#hasFound(address);
   }
@@ -176,11 +176,13 @@ export class RecordSlots {
   free(address: number): void {
     const slot = address % this.slotsPerPage;
     const page = (address - slot) / this.slotsPerPage;
-    this.#edit(page);
+    this.#editSlot(page, slot);
+    const next = u16(this.view, this.at + DATA_PAGE.firstFreeSlot);
+    const freed = this.#slotAt(this.at, slot);
+    setU16(this.view, freed, (u16(this.view, freed) + 1) & USE_MASK);
+    setU16(this.view, freed + CHAIN_AT, next);
+    this.#editHeader(page);
     const { view, at: base } = this;
-    const at = this.#slotAt(base, slot);
-    setU16(view, at, (u16(view, at) + 1) & USE_MASK);
-    setU16(view, at + CHAIN_AT, u16(view, base + DATA_PAGE.firstFreeSlot));
     setU16(view, base + DATA_PAGE.firstFreeSlot, slot);
     setU16(view, base + PAGE_HEADER.count, u16(view, base + PAGE_HEADER.count) - 1);
     const { privatePages } = this.#view;
@@ -409,6 +411,17 @@ export class RecordSlots {
 
   #edit(page: number): void {
     this.#arrive(page, this.#view.edit(SPACE.DATA, page));
+  }
+
+  /** For changing one slot of a page, which is looked at from its beginning. */
+  #editSlot(page: number, slot: number): void {
+    const from = this.#slotAt(0, slot);
+    this.#arrive(page, this.#view.editBytes(SPACE.DATA, page, from, this.slotSize));
+  }
+
+  /** For changing what a page says of all of its slots. */
+  #editHeader(page: number): void {
+    this.#arrive(page, this.#view.editBytes(SPACE.DATA, page, 0, DATA_PAGE.size));
   }
 
   /** Returns how many of the page's slots were ever used. */

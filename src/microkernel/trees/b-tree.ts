@@ -373,9 +373,8 @@ export class BTree {
     if (!this.#isBefore(row)) this.#findRow(row);
     const { slot } = this;
     const count = this.#count(this.frame);
-    const edited = this.#view.edit(SPACE.OTHER, this.page);
-    this.frame = edited;
-    this.#removeRows(edited, slot, 1, this.rowWords);
+    this.frame = this.#editToClose(this.page, slot, count, this.rowWords);
+    this.#removeRows(this.frame, slot, 1, this.rowWords);
     const isDistinct = this.shape.order === 'unique' || !this.#hasEqualBeside(row, slot, count - 1);
     this.#addToRoot(-1, isDistinct ? -1 : 0);
     this.version++;
@@ -564,12 +563,13 @@ export class BTree {
   #insertRow(level: number, slot: number, row: Int32Array, last: number): void {
     const stride = this.#stride(level);
     let at = slot;
-    let frame = this.#view.edit(SPACE.OTHER, this.#pages[level]!);
-    if (this.#count(frame) >= this.#capacity(level)) {
+    let count = this.#count(this.#view.read(SPACE.OTHER, this.#pages[level]!));
+    if (count >= this.#capacity(level)) {
       at = this.#makeSpace(level, slot, row);
-      frame = this.#view.edit(SPACE.OTHER, this.#pages[level]!);
+      count = this.#count(this.#view.read(SPACE.OTHER, this.#pages[level]!));
     }
     const page = this.#pages[level]!;
+    const frame = this.#editToOpen(page, at, count, stride);
     this.#makeRoom(frame, at, 1, stride);
     const words = this.#slab(frame).words;
     const to = this.#rowAt(frame, at, stride);
@@ -969,6 +969,20 @@ export class BTree {
       probe,
       n,
     );
+  }
+
+  /** The frame of a page for making room for one row in a slot. */
+  #editToOpen(page: number, slot: number, count: number, stride: number): number {
+    const from = 4 * (HEADER_WORDS + slot * stride);
+    const end = 4 * (HEADER_WORDS + count * stride);
+    return this.#view.editRows(SPACE.OTHER, page, from, end, 4 * stride);
+  }
+
+  /** The frame of a page for taking out the row in a slot. */
+  #editToClose(page: number, slot: number, count: number, stride: number): number {
+    const from = 4 * (HEADER_WORDS + (slot + 1) * stride);
+    const end = 4 * (HEADER_WORDS + count * stride);
+    return this.#view.editRows(SPACE.OTHER, page, from, end, -4 * stride);
   }
 
   #makeRoom(frame: number, slot: number, rows: number, stride: number): void {
