@@ -1010,6 +1010,7 @@ export class MicroKernel {
     if (running.size === 0) process.off('exit', stopAll);
     this.#clients.clear();
     this.#files.abandonAll();
+    this.#cache.close();
     this.#closeLog();
     this.#tell('engine-stopped', `The engine of ${this.root} was stopped.`);
     closeQuietly(this.#lock);

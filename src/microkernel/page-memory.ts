@@ -17,6 +17,8 @@
  *
  * Invariants:
  * - The memory is taken in regions that never overlap, and never shrinks.
+ * - What one engine has given back the next one in the process takes, if it needs about as much. The collector of
+ *   garbage does not know how large such a memory is: three engines one after the other had 550 MB with caches of 256.
  * - Where there is no WebAssembly, or no room in the address space, a region is a shared buffer of its
  *   own, and its bytes are moved by typed arrays. Nothing else is different.
  */
@@ -123,40 +125,69 @@ function moveWords(words: Int32Array, from: number, to: number, count: number): 
   else for (let i = 0; i < count; i++) words[to + i] = words[from + i] ?? 0;
 }
 
+/** A memory and what moves bytes in it. */
+interface MovableMemory {
+  readonly memory: SharedMemory;
+  readonly move: Move;
+  readonly copyOut: CopyOut;
+  /** Units that it can grow to. */
+  readonly maximum: number;
+}
+
+function newMemory(maximum: number): MovableMemory | undefined {
+  const api = webAssembly();
+  if (api === undefined) return undefined;
+  try {
+    const memory = new api.Memory({ initial: 1, maximum, shared: true });
+    const { exports } = new api.Instance(new api.Module(MODULE), { e: { m: memory } });
+    const move = exports['c'];
+    if (move === undefined) return undefined;
+    return { memory, move, copyOut: copyingOut(memory.buffer, move), maximum };
+  } catch {
+    // No room in the address space: separate regions do as well, only slower.
+    return undefined;
+  }
+}
+
+/** The one given back last, as long as nobody needs the room for something else. */
+let spare: WeakRef<MovableMemory> | undefined;
+
+function takeSpare(maximum: number): MovableMemory | undefined {
+  const found = spare?.deref();
+  if (found === undefined || found.maximum < maximum || found.maximum > 2 * maximum) {
+    return undefined;
+  }
+  spare = undefined;
+  return found;
+}
+
 export class PageMemory {
-  readonly #memory: SharedMemory | undefined;
-  readonly #move: Move | undefined;
-  readonly #copyOut: CopyOut | undefined;
+  #memory: MovableMemory | undefined;
   /** The first unit is what bytes pass through on their way out. */
   #used = UNIT;
 
   /** `bound`: bytes that will be asked for in all, about. Beyond it regions are separate. */
   constructor(bound: number) {
-    const api = webAssembly();
+    if (bound < LEAST) return;
     const maximum = Math.min(UNITS_MOST, 1 + Math.ceil(bound / UNIT));
-    if (api === undefined || bound < LEAST) return;
-    try {
-      const memory = new api.Memory({ initial: 1, maximum, shared: true });
-      const { exports } = new api.Instance(new api.Module(MODULE), { e: { m: memory } });
-      const move = exports['c'];
-      if (move === undefined) return;
-      this.#move = move;
-      this.#copyOut = copyingOut(memory.buffer, move);
-      this.#memory = memory;
-    } catch {
-      // No room in the address space: separate regions do as well, only slower.
-    }
+    this.#memory = takeSpare(maximum) ?? newMemory(maximum);
   }
 
-  /** `size` bytes, all zero: a multiple of 4. */
+  /** Nobody uses any of the regions any more. */
+  giveBack(): void {
+    if (this.#memory !== undefined) spare = new WeakRef(this.#memory);
+    this.#memory = undefined;
+  }
+
+  /** `size` bytes, a multiple of 4. What is in them is anything. */
   take(size: number): Region {
     assert(size % 4 === 0, 'a region of whole words');
     return this.#takeShared(size) ?? separateRegion(size);
   }
 
   #takeShared(size: number): Region | undefined {
-    const [memory, move, copyOut] = [this.#memory, this.#move, this.#copyOut];
-    if (memory === undefined || move === undefined || copyOut === undefined) return undefined;
+    if (this.#memory === undefined) return undefined;
+    const { memory, move, copyOut } = this.#memory;
     const offset = this.#used;
     const missing = Math.ceil((offset + size - memory.buffer.byteLength) / UNIT);
     try {

@@ -41,6 +41,36 @@ describe.each(KINDS)('a region %s', (_, make) => {
   });
 });
 
+describe('a memory that is given back', () => {
+  const take = (bound: number) => {
+    const memory = new PageMemory(bound);
+    const region = memory.take(SIZE);
+    return { memory, region, bytes: bytesOf(region) };
+  };
+
+  it('is that of the next one that needs about as much, once', () => {
+    const first = take(LARGE);
+    first.bytes.fill(7);
+    first.memory.giveBack();
+    expect(take(2.5 * LARGE).bytes[0]).toBe(0);
+    expect(take(LARGE / 2.5).bytes[0]).toBe(0);
+    const next = take(LARGE);
+    expect(next.region.move).toBe(first.region.move);
+    expect(next.bytes.every((byte) => byte === 7)).toBe(true);
+    expect(take(LARGE).region.move).not.toBe(first.region.move);
+  });
+
+  it('has regions beside each other, like a new one', () => {
+    const first = take(LARGE);
+    first.memory.take(SIZE);
+    first.memory.giveBack();
+    const next = new PageMemory(LARGE);
+    const offsets = Array.from({ length: 4 }, () => next.take(SIZE).offset);
+    expect(new Set(offsets).size).toBe(4);
+    offsets.forEach((offset, i) => expect(offset - offsets[0]!).toBe(i * SIZE));
+  });
+});
+
 describe.each(KINDS)('out of a region %s', (_, make) => {
   it('bytes come as they are, wherever they lie and wherever they go', () => {
     const region = make();
