@@ -117,7 +117,7 @@ export const SETTINGS: Readonly<Record<keyof Settings, SettingDescription>> = Ob
     'that change a file, until it is written',
     false,
   ),
-  fileGrowthFactor: number(0, 100, 15, 'percent', 'by which a file grows at least'),
+  fileGrowthFactor: number(0, 100, 15, 'percent', 'by which a file that stays open grows at least'),
   transactionLogging: onOff(true, 'transactions are whole in all files or in none after a crash'),
   transactionDurability: onOff(false, 'transactions are on disk when they end; implies logging'),
   transactionLogDirectory: {

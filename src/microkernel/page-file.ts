@@ -210,6 +210,8 @@ export class PageFile implements FrameOwner, PageView {
   #closed = false;
   /** Pages that are to be free after the next system transaction. */
   #spare = 0;
+  /** It is being closed. */
+  #isClosing = false;
   #flushedLsn = 0;
   #isClean = false;
   #isHastened = false;
@@ -1145,10 +1147,13 @@ export class PageFile implements FrameOwner, PageView {
 
   /** Leaves a refusal to the caller, and a failure to what comes after it. */
   #completeToClose(): void {
+    this.#isClosing = true;
     try {
       this.complete();
     } catch (error) {
       if (this.#failure === undefined) throw error;
+    } finally {
+      this.#isClosing = false;
     }
   }
 
@@ -1303,7 +1308,14 @@ export class PageFile implements FrameOwner, PageView {
     const record = this.#committedRecord();
     const freed = this.#freed;
     const operations = this.#operations;
-    this.#transaction.begin({ frames, freed, record, operations, spare: this.#spare });
+    this.#transaction.begin({
+      frames,
+      freed,
+      record,
+      operations,
+      spare: this.#spare,
+      isLast: this.#isClosing,
+    });
     this.#dirty = [];
     this.#dirtyCount = 0;
     this.#logical.cut();

@@ -61,6 +61,8 @@ export interface Cut {
   readonly operations: number;
   /** Physical pages that the file is to have free afterwards. */
   readonly spare: number;
+  /** The file is closed after it: what it grows by beyond what is needed would be for nobody. */
+  readonly isLast: boolean;
 }
 
 /** The parts of an open file that a system transaction works on. */
@@ -409,7 +411,9 @@ export class SystemTransaction {
   #pagesWanted(needed: number): number {
     const { control, geometry, device, fileGrowthFactor } = this.#parts;
     const usable = geometry.usablePages(control.physicalPages);
+    const { isLast } = this.#currentCut();
     const spare = Math.min(
+      isLast ? 0 : Infinity,
       Math.ceil((usable * fileGrowthFactor) / 100),
       Math.floor(GROWTH_SIZE_MAX / device.pageSize),
       GROWTH_REGIONS_MAX * geometry.entries,

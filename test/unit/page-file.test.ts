@@ -1289,6 +1289,18 @@ describe.each(DISKS)('on %s', (_, makeDisk) => {
       expectWhole();
     });
 
+    it('by no more than is needed when the file is closed', () => {
+      engine.create(path);
+      const file = open({ fileGrowthFactor: 100 });
+      const count = () => PatGeometry.of(512).usablePages(file.control.physicalPages);
+      engine.add(file, 0, numbered(100));
+      file.complete();
+      engine.change(file, 0, 0, 1);
+      file.close();
+      expect([count(), file.control.freePhysical]).toEqual([101, 1]);
+      expectWhole();
+    });
+
     it('is not needed as long as there is room: space is used again', () => {
       engine.create(path);
       const file = open();
