@@ -14,9 +14,10 @@
  *   released frame is filled with 0xDB, so that one kept too long shows itself.
  * - Only clean frames are reused. Dirty ones are written by a system transaction first.
  * - The cache knows nothing of files: an owner is told when its page has left.
- * - A system transaction is never short of frames for PAT pages: where the bound is reached it gets
- *   *extra* ones beyond it, which nobody else is given and which go back when it is complete. If it
- *   had to wait for room, it would wait for what only it can make clean.
+ * - A system transaction is never short of frames for PAT pages, nor for the committed pages that transactions
+ *   have borrowed: where the bound is reached it gets *extra* ones beyond it, which nobody else is given. Those of PAT
+ *   pages go back when it is complete, the others with the end of the operation in which they have become
+ *   clean. If it had to wait for room, it would wait for what only it can make clean.
  */
 import { assert, present } from './assert.js';
 import { PageMemory, separateRegion, type Region } from './page-memory.js';
@@ -192,6 +193,8 @@ export class PageCache {
   #extraSlabs: number[] = [];
   readonly #vacant: number[] = [];
   #extraInUse = 0;
+  /** Extra frames that are clean, and what was in them when they came to be. */
+  readonly #leaving: { frame: number; owner: number; space: number; page: number }[] = [];
 
   constructor(options: PageCacheOptions) {
     const wanted = Math.floor(options.size / SLABS_WANTED / SLAB_SIZE_MIN) * SLAB_SIZE_MIN;
@@ -242,6 +245,7 @@ export class PageCache {
   /** Frames borrowed so far may be reused from here on. */
   endOperation(): void {
     this.operation++;
+    if (this.#leaving.length > 0) this.#evictLeaving();
   }
 
   /** How many frames of a page size the cache could hold if it held nothing else. */
@@ -276,7 +280,7 @@ export class PageCache {
     return this.slabs.reduce((sum, slab) => sum + slab.bytes.length, 0);
   }
 
-  /** Whether a frame is beyond the bound: to be released once its system transaction is complete. */
+  /** Whether a frame is beyond the bound: a PAT page's is to be released once its system transaction is complete. */
   isExtra(frame: number): boolean {
     return this.slabs[frame >>> SLOT_BITS]!.isExtra;
   }
@@ -363,7 +367,7 @@ export class PageCache {
       else {
         slab.state[slot] = FRAME.CLEAN;
         this.#busy -= slab.pageSize;
-        if (slab.isExtra) this.#evictExtra(frame, slab, slot);
+        if (slab.isExtra) this.#noteToLeave(frame, slab, slot);
       }
     }
   }
@@ -524,10 +528,27 @@ export class PageCache {
     return this.#takeSlab(pool, roundBegan);
   }
 
-  /** What is beyond the bound is not kept. */
-  #evictExtra(frame: number, slab: Slab, slot: number): void {
-    this.#evict(slab, slot);
-    this.release(frame);
+  /** What is beyond the bound is not kept, but for who uses it in the operation under way. */
+  #noteToLeave(frame: number, slab: Slab, slot: number): void {
+    const [owner, space, page] = [slab.owner[slot]!, slab.space[slot]!, slab.page[slot]!];
+    this.#leaving.push({ frame, owner, space, page });
+  }
+
+  #evictLeaving(): void {
+    for (const { frame, owner, space, page } of this.#leaving.splice(0)) {
+      const slab = this.slabs[frame >>> SLOT_BITS]!;
+      const slot = frame & SLOT_MASK;
+      // It may have been changed again, or have become that of another page.
+      const isSame =
+        slab.isExtra &&
+        slab.state[slot] === FRAME.CLEAN &&
+        slab.owner[slot] === owner &&
+        slab.space[slot] === space &&
+        slab.page[slot] === page;
+      if (!isSame) continue;
+      this.#evict(slab, slot);
+      this.release(frame);
+    }
   }
 
   #evict(slab: Slab, slot: number): void {

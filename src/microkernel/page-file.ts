@@ -12,6 +12,9 @@
  *                                    edit: the page gets a new, dirty frame; the old one is an
  *                                    orphan until the transaction is complete
  *
+ * What a user transaction changes is its own until it ends, and may be the frame of the page as it was: see
+ * `private-pages.ts`.
+ *
  * Invariants:
  * - Pages change only between `prepare` and `endOperation`; a system transaction never cuts between
  *   the first change of an operation and its end, so no half operation is ever written.
@@ -677,7 +680,7 @@ export class PageFile implements FrameOwner, PageView {
     const isPrivate = this.#work.current !== undefined;
     if (isPrivate && this.cache.privateShare > PRIVATE_SHARE)
       throw this.#noRoomFor(TOO_LARGE, pages);
-    // A page that gets a copy needs two frames.
+    // A page that gets a copy needs two frames, and so does one that is borrowed and may have to be settled.
     const frames = isPrivate ? 2 * pages : pages;
     if (this.cache.hasRoom(this.pageSize, frames)) return;
     const refusal = this.cache.relieve();

@@ -33,7 +33,7 @@
  * - Steps borrow nothing, and while there are any, nothing is borrowed: `beginStep` settles everything.
  * - Fields that belong to the file rather than to a page's content (numbers in the roots of trees, the
  *   lists of pages with room) are not changed in private pages. They are changed at publication, in
- *   the committed page and in the copy of whoever holds it, so both always have the same.
+ *   the committed page and in that of whoever holds it, so both always have the same.
  * - Numbers that are only counted (records, rows) are kept as differences and added at publication.
  */
 import { assert } from './assert.js';
@@ -108,7 +108,7 @@ export class PrivatePages {
   owner: object = NOBODY;
   /** Of a step within a transaction: the pages of the transaction. */
   parent: PrivatePages | undefined;
-  /** Frame of each page that it has a copy of. */
+  /** Frame of each page that it has for itself. */
   readonly frames = numberMaps();
   /** Pages that are no more. */
   readonly freed = numberMaps();
@@ -327,7 +327,7 @@ export class PrivateWork {
     return frame;
   }
 
-  /** Who holds a page has this copy of it; `ABSENT` if there is none. */
+  /** Who holds a page has this frame of it; `ABSENT` if there is none. */
   copyOf(space: PageSpace, page: number): number {
     for (const { frames } of this.#transactions) {
       const frame = frames[space].get(page);
@@ -407,10 +407,10 @@ export class PrivateWork {
     const from = inherited === ABSENT ? this.#below.readCommitted(space, page) : inherited;
     cache.touch(from);
     const state = view.isStep ? FRAME.WRITING : cache.stateOf(from);
-    if (state === FRAME.CLEAN) return this.#borrow(view, space, page, from, FRAME.PRIVATE);
+    if (state === FRAME.CLEAN) return this.#takeOver(view, space, page, from, FRAME.PRIVATE);
     if (state === FRAME.DIRTY && ifDirty === FRAME.BORROWED) {
       view.borrowed[space].set(page, NO_ENTRY);
-      return this.#borrow(view, space, page, from, FRAME.BORROWED);
+      return this.#takeOver(view, space, page, from, FRAME.BORROWED);
     }
     const frame = this.#take(view, space, page);
     cache.copyPage(from, frame);
@@ -418,7 +418,7 @@ export class PrivateWork {
   }
 
   /** The committed frame becomes the private one. */
-  #borrow(
+  #takeOver(
     view: PrivatePages,
     space: PageSpace,
     page: number,
@@ -486,14 +486,16 @@ export class PrivateWork {
     const view = this.#view();
     const { cache, pageSize } = this.#below;
     const page = this.#below.takeNumber(space);
+    // Finding a frame may lead to a cut, which has to know that nobody else has the number.
+    this.#number(view, space, page);
     let frame: number;
     try {
       frame = this.#take(view, space, page);
     } catch (error) {
+      view.numbers[space].delete(page);
       this.#below.giveNumberBack(space, page);
       throw error;
     }
-    this.#number(view, space, page);
     const slab = cache.slabOf(frame);
     initialisePage(slab.bytes, slab.view, cache.baseOf(frame), { pageSize, type, space, page });
     return page;
@@ -534,7 +536,7 @@ export class PrivateWork {
     if (this.#spare.length < SPARES) this.#spare.push(pages);
   }
 
-  /** From here to its end the operation under way is a step. Throws 100 if there is no room for what it needs. */
+  /** From here to its end the operation under way is a step. */
   beginStep(owner: object): void {
     assert(this.current?.isStep !== true, 'a step within a step');
     this.settleAll();

@@ -446,9 +446,26 @@ describe('frames beyond the bound', () => {
     const extra = [0, 1].map((page) => cache.take(4096, owner.index, 0, page, true));
     for (const frame of extra) cache.setState(frame, FRAME.WRITING);
     cache.settle(extra);
+    // Whoever has seen them in the operation under way may go on with them.
+    expect(owner.forgotten).toEqual([]);
+    expect(extra.map((frame) => cache.stateOf(frame))).toEqual([FRAME.CLEAN, FRAME.CLEAN]);
+    cache.endOperation();
     expect(owner.forgotten).toEqual([0, 1]);
     expect(cache.memoryInUse).toBe(SMALLEST);
     expect(cache.busy / cache.size).toBe(1);
+  });
+
+  it('are kept if they are changed again in that operation', () => {
+    const cache = new PageCache({ size: SMALLEST });
+    const owner = new Owner(cache);
+    fill(cache, owner, 4096, FRAME.DIRTY);
+    const frame = cache.take(4096, owner.index, 0, 7, true);
+    cache.setState(frame, FRAME.WRITING);
+    cache.settle([frame]);
+    cache.setState(frame, FRAME.DIRTY);
+    cache.endOperation();
+    expect(owner.forgotten).toEqual([]);
+    expect(cache.stateOf(frame)).toBe(FRAME.DIRTY);
   });
 
   it('are taken only if no other can be had', () => {

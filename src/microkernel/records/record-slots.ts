@@ -181,6 +181,7 @@ export class RecordSlots {
     const freed = this.#slotAt(this.at, slot);
     setU16(this.view, freed, (u16(this.view, freed) + 1) & USE_MASK);
     setU16(this.view, freed + CHAIN_AT, next);
+    // Slot and header are announced apart: between them lies the whole page.
     this.#editHeader(page);
     const { view, at: base } = this;
     setU16(view, base + DATA_PAGE.firstFreeSlot, slot);
