@@ -48,7 +48,7 @@ import { BtrieveError, Status } from './status.js';
 import { NO_ENTRY, UndoList } from './undo-list.js';
 
 /** Share of the cache that private pages may take, all together. */
-export const PRIVATE_SHARE = 0.4;
+export const PRIVATE_SHARE = 0.5;
 
 const SPACES: readonly PageSpace[] = [SPACE.DATA, SPACE.OTHER];
 
