@@ -169,6 +169,18 @@ function forgiving(world: LogWorld): LogWorld {
   return { ...world, ports: { ...world.ports, files } };
 }
 
+/** A file of records 1 to 19 in continuous operation; what others had is free in it, which makes holes in the delta. */
+function frozenWithHoles(world: LogWorld, settings: Parameters<typeof startEngine>[1]) {
+  const engine = startEngine(world, settings);
+  const client = engine.client();
+  const file = makeFile(client, PATH, { pageSize: PAGE_SIZE });
+  add(client, file, 1, 40);
+  for (let n = 20; n <= 40; n++) file.delete('byN', n);
+  engine.flush();
+  engine.startContinuous([PATH]);
+  return { engine, client, file };
+}
+
 describe('a disk that is full while a delta is written', () => {
   /** So much more than at the start of continuous operation; holes count when they are filled. */
   test.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32, 48])(
@@ -177,14 +189,7 @@ describe('a disk that is full while a delta is written', () => {
       const world = forgiving(newLogWorld());
       // Not logged: the log would be full first.
       const settings = { operationBundleLimit: 2, transactionLogging: false };
-      const engine = startEngine(world, settings);
-      const client = engine.client();
-      const file = makeFile(client, PATH, { pageSize: PAGE_SIZE });
-      add(client, file, 1, 40);
-      // Free pages in the file, which are holes in the delta.
-      for (let n = 20; n <= 40; n++) file.delete('byN', n);
-      engine.flush();
-      engine.startContinuous([PATH]);
+      const { engine, client, file } = frozenWithHoles(world, settings);
       const frozen = copyOf(world, PATH);
       const [before] = [inUse(world)];
       world.disk.capacity = before + pages * PAGE_SIZE;
@@ -232,13 +237,7 @@ describe('a disk that is full while a delta is written', () => {
     (pages) => {
       const world = forgiving(newLogWorld());
       const settings = { operationBundleLimit: 1000, transactionLogging: false };
-      const engine = startEngine(world, settings);
-      const client = engine.client();
-      const file = makeFile(client, PATH, { pageSize: PAGE_SIZE });
-      add(client, file, 1, 40);
-      for (let n = 20; n <= 40; n++) file.delete('byN', n);
-      engine.flush();
-      engine.startContinuous([PATH]);
+      const { engine, client, file } = frozenWithHoles(world, settings);
       world.disk.capacity = inUse(world) + pages * PAGE_SIZE;
       // Changes of pages that nothing changes again.
       expect(errorOf(() => file.delete('byN', 3))?.status ?? 18).toBe(18);
