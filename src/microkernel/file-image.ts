@@ -96,12 +96,12 @@ export class ImageKeeper implements FileHandle {
     this.file.beginSync();
   }
 
-  poll(): boolean {
-    return this.file.poll();
+  poll(left?: number): boolean {
+    return this.file.poll(left);
   }
 
-  settle(): void {
-    this.file.settle();
+  settle(left?: number): void {
+    this.file.settle(left);
   }
 
   tryLock(mode: 'shared' | 'exclusive'): boolean {

@@ -522,19 +522,22 @@ class NodeFileHandle implements FileHandle {
     else this.#carryOut('sync', () => fs.fdatasyncSync(fd));
   }
 
-  poll(): boolean {
+  poll(left = 0): boolean {
     this.#descriptor('poll');
-    if (this.#begun.outstanding > 0) {
+    if (this.#begun.outstanding > left) {
       ioWorker?.collect();
-      if (this.#begun.outstanding > 0) return false;
+      if (this.#begun.outstanding > left) return false;
     }
+    // What is outstanding behind a failure fails likewise, and is told with it.
+    if (this.#begun.failedCode !== undefined && this.#begun.outstanding > 0) return false;
     this.#throwFailure();
     return true;
   }
 
-  settle(): void {
+  settle(left = 0): void {
     this.#descriptor('settle');
-    this.#awaitBegun();
+    this.#awaitBegun(left);
+    if (this.#begun.failedCode !== undefined) this.#awaitBegun(0);
     this.#throwFailure();
   }
 
@@ -561,7 +564,7 @@ class NodeFileHandle implements FileHandle {
     if (this.#fd < 0) return;
     const fd = this.#fd;
     try {
-      this.#awaitBegun();
+      this.#awaitBegun(0);
       if (this.#begun.failedCode !== undefined && ioWorker?.isReady) ioWorker.forget(this.#begun);
     } finally {
       this.#fd = -1;
@@ -597,8 +600,8 @@ class NodeFileHandle implements FileHandle {
     }
   }
 
-  #awaitBegun(): void {
-    while (this.#begun.outstanding > 0) {
+  #awaitBegun(left: number): void {
+    while (this.#begun.outstanding > left) {
       present(ioWorker, 'work is outstanding only at a worker').waitAndCollect();
     }
   }

@@ -7,10 +7,10 @@
  *
  * Life of a page's frame:
  *
- *     clean ──edit──▶ dirty ──cut──▶ writing ──complete──▶ clean
+ *     clean ──edit──▶ dirty ──cut──▶ writing ──written──▶ clean
  *                                      │
  *                                    edit: the page gets a new, dirty frame; the old one is an
- *                                    orphan until the transaction is complete
+ *                                    orphan until it is written
  *
  * What a user transaction changes is its own until it ends, and may be the frame of the page as it was: see
  * `private-pages.ts`.
@@ -221,6 +221,8 @@ export class PageFile implements FrameOwner, PageView {
   #flushedLsn = 0;
   #isClean = false;
   #isHastened = false;
+  /** The file grows already for the next system transaction, if it has to. */
+  #hasLookedAhead = false;
   /** A system transaction waits for room on the disk, and that was said. */
   #isRoomAwaited = false;
   /** What the file says of its holder is to be said anew. */
@@ -668,10 +670,13 @@ export class PageFile implements FrameOwner, PageView {
   }
 
   #makeRoom(): void {
-    if (this.#operations > 0) this.complete();
-    if (!this.#overfull()) return;
+    const enough = (): boolean => !this.#overfull();
+    const own = this.relieve(enough);
+    this.#throwFailure();
+    if (enough()) return;
+    if (own !== undefined) throw own;
     // What fills the cache belongs to other files.
-    const refusal = this.cache.relieve();
+    const refusal = this.cache.relieve(enough);
     if (refusal !== undefined && this.#overfull()) throw refusal;
   }
 
@@ -685,9 +690,10 @@ export class PageFile implements FrameOwner, PageView {
       throw this.#noRoomFor(TOO_LARGE, pages);
     // A page that gets a copy needs two frames, and so does one that is borrowed and may have to be settled.
     const frames = isPrivate ? 2 * pages : pages;
-    if (this.cache.hasRoom(this.pageSize, frames)) return;
-    const refusal = this.cache.relieve();
-    if (this.cache.hasRoom(this.pageSize, frames)) return;
+    const enough = (): boolean => this.cache.hasRoom(this.pageSize, frames);
+    if (enough()) return;
+    const refusal = this.cache.relieve(enough);
+    if (enough()) return;
     if (refusal !== undefined) throw refusal;
     throw this.#noRoomFor(
       'the cache has no room for the pages of this operation; raise the cache size',
@@ -1129,14 +1135,14 @@ export class PageFile implements FrameOwner, PageView {
     else (this.#spoilt ?? this.#frames)[space as PageSpace].clear(page);
   }
 
-  relieve(): Error | undefined {
+  relieve(enough: () => boolean): Error | undefined {
     // Called out of the middle of a system transaction's step, nothing can be done.
     if (this.#stepping || this.#closed || this.#failure !== undefined) return undefined;
     return this.#guard(() => {
-      this.#transaction.finish();
-      if (this.#changed || this.#operations === 0) return;
+      this.#transaction.finish(enough);
+      if (this.#transaction.active || this.#changed || this.#operations === 0 || enough()) return;
       this.#cut();
-      this.#transaction.finish();
+      this.#transaction.finish(enough);
     });
   }
 
@@ -1222,14 +1228,26 @@ export class PageFile implements FrameOwner, PageView {
   #drive(): void {
     if (this.#failure !== undefined) return;
     if (this.#transaction.active || (this.#operations > 0 && this.#isDue())) this.#push();
-    if (this.cache.busy >= this.#busyLimit) this.cache.relieve();
+    else if (this.isCrowded && !this.#hasLookedAhead) this.#lookAhead();
+    if (this.cache.busy >= this.#busyLimit)
+      this.cache.relieve(() => this.cache.busy < this.#busyLimit);
+  }
+
+  /** What is dirty is about half of what it will be when it is written. */
+  #lookAhead(): void {
+    if (this.#operations < this.#retryAfter || this.#overlay !== undefined) return;
+    this.#hasLookedAhead = true;
+    const [data, other] = this.#control.spaces;
+    const inUse = data.pages - data.free + other.pages - other.free;
+    const foreseen = Math.floor((this.#dirtyCount * this.#dirtyLimit) / this.cache.busy);
+    this.#guard(() => this.#transaction.growAhead(Math.min(inUse, foreseen)));
   }
 
   #push(): void {
     this.#guard(() => {
       if (!this.#transaction.active) this.#cut();
       this.#transaction.advance(this.#ports.clock.monotonic() + SLICE_MS);
-      if (this.#overfull()) this.#transaction.finish();
+      if (this.#overfull()) this.#transaction.finish(() => !this.#overfull());
     });
   }
 
@@ -1338,6 +1356,7 @@ export class PageFile implements FrameOwner, PageView {
     this.#operations = 0;
     this.#retryAfter = 0;
     this.#isHastened = false;
+    this.#hasLookedAhead = false;
   }
 
   /** The numbers of the FCR without what only transactions know. */
@@ -1442,7 +1461,8 @@ export class PageFile implements FrameOwner, PageView {
     try {
       if (this.#claimed) this.#device.read(physical, slab.bytes, base);
       else this.#ahead.read(physical, slab.bytes, base);
-      const expected = { space, page, generation: this.#control.generation, checksum };
+      const generation = this.#transaction.generationOnDisk;
+      const expected = { space, page, generation, checksum };
       const problem = this.#device.verify(slab.bytes, slab.view, base, expected);
       if (problem !== undefined) throw this.#device.damage(physical, problem);
       this.#device.decrypt(slab.bytes, slab.view, base, physical);
@@ -1513,6 +1533,7 @@ export class PageFile implements FrameOwner, PageView {
 
   /** What a crash left after the last page while the file was growing. */
   #cutTail(): void {
+    this.#transaction.stopGrowing();
     const size = this.#control.physicalPages * this.pageSize;
     if (this.#device.handle.size() > size) this.#device.handle.truncate(size);
   }

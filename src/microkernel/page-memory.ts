@@ -149,11 +149,14 @@ function newMemory(maximum: number): MovableMemory | undefined {
   }
 }
 
-/** The one given back last, as long as nobody needs the room for something else. */
-let spare: WeakRef<MovableMemory> | undefined;
+/**
+ * The one given back last. Held for good: the thread that writes holds on to what it has written from as long as it has
+ * nothing else to do, so letting go of it here would give nothing back, and the next engine would take the same once more.
+ */
+let spare: MovableMemory | undefined;
 
 function takeSpare(maximum: number): MovableMemory | undefined {
-  const found = spare?.deref();
+  const found = spare;
   if (found === undefined || found.maximum < maximum || found.maximum > 2 * maximum) {
     return undefined;
   }
@@ -175,7 +178,7 @@ export class PageMemory {
 
   /** Nobody uses any of the regions any more. */
   giveBack(): void {
-    if (this.#memory !== undefined) spare = new WeakRef(this.#memory);
+    if (this.#memory !== undefined) spare = this.#memory;
     this.#memory = undefined;
   }
 

@@ -106,19 +106,20 @@ export interface FileHandle {
   sync(): void;
   /**
    * Begins writing all pieces, whole. The memory must not change (but by sealing), and the places must
-   * not be read, until `poll` has said done. What is begun on one handle is carried out in the order begun.
+   * not be read, until `poll` has said that it is done. What is begun on one handle is carried out in the order begun.
    */
   beginWrite(pieces: readonly WritePiece[]): void;
   /** Begins a sync of everything written or begun before. */
   beginSync(): void;
   /**
-   * True once all that was begun is complete. Throws the first failure of it, once: what was begun
+   * True once no more than `left` (none, if not given) of the last begun writes and syncs are not complete; who
+   * cannot tell may wait for all. Throws the first failure, once, when all is over: what was begun
    * after the failing part is not carried out, what is begun after the report is. (Whether anything
    * may be, is the caller's to know: a full disk is an answer, any other failure is the end.)
    */
-  poll(): boolean;
+  poll(left?: number): boolean;
   /** Blocks until `poll` would be true. Throws likewise. */
-  settle(): void;
+  settle(left?: number): void;
   /** An advisory lock on the whole file, until `close`. False if another holder is in the way. */
   tryLock(mode: 'shared' | 'exclusive'): boolean;
   /** Settles first. Idempotent. */

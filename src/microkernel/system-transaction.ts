@@ -1,19 +1,19 @@
 /**
  * The system transaction: takes a file from generation G to G+1, beside whatever else goes on.
  *
- *     idle ─begin─▶ archive ─▶ reserve ─▶ place ─▶ seal ─▶ enter ─▶ release ─▶ table ─▶ sync ─▶ flip ─▶ idle
- *                      │          │                                                             ▲
- *                      └──────────┴─ disk full: undone, as if it had never begun                └─ the commit point
+ *     idle ─begin─▶ archive ─▶ reserve ─▶ place ─▶ enter ─▶ release ─▶ table ─▶ sync ─▶ flip ─▶ idle
+ *                      │          │                                                     ▲
+ *                      └──────────┴─ disk full: undone, as if it had never begun        └─ the commit point
  *
  * - archive: of a file that has an archival log, what G+1 adds is handed to the system there; its sync
  *   goes on beside what follows.
  * - reserve: the file is extended by written zeros if it has too few free pages. Disk full here is
- *   a clean refusal.
+ *   a clean refusal. It may have begun to grow before the system transaction did (`growAhead`).
  * - place: each changed page gets a physical page that G does not use, and is on its way. Who writes it
  *   seals it: the page was changed long ago, and to fetch it from memory for its checksum took the main
  *   thread longer than all else that is done with it here.
- * - seal: the pages are written, so their checksums are known.
- * - enter: the PAT has where they lie, and their checksums.
+ * - enter: as pages are written, their checksums are known, and the PAT gets them and where the pages lie. From
+ *   then on a page is clean: it may be changed where it is, and read from its new place.
  * - release: pages that G+1 has no use for are free in its bitmaps.
  * - table: changed PAT pages go to the copies that G does not use.
  * - sync: everything so far is on disk, in the archival log as well.
@@ -90,6 +90,15 @@ export interface SystemTransactionParts {
   readonly completed: (record: ControlRecord) => void;
 }
 
+/** What a system transaction needs room for. */
+interface Demand {
+  /** Pages to be placed. */
+  readonly pages: number;
+  readonly spaces: ControlRecord['spaces'];
+  /** Physical pages to be free afterwards. */
+  readonly spare: number;
+}
+
 type Phase =
   | 'idle'
   | 'archive'
@@ -97,7 +106,6 @@ type Phase =
   | 'extend'
   | 'grow'
   | 'place'
-  | 'seal'
   | 'enter'
   | 'drop'
   | 'release'
@@ -113,8 +121,13 @@ export function pageKey(space: PageSpace, page: number): number {
 
 const PAGE_KEYS = 2 ** 31;
 
-/** Pages in one begun write: a megabyte of 4 KiB pages, written beside what is placed next. */
-const PAGES_PER_WRITE = 256;
+/**
+ * Pages in one begun write, which is carried out beside what comes next, and after which they are clean: this part of
+ * the cache within these bounds. 256 are a megabyte of 4 KiB pages.
+ */
+const SHARE_PER_WRITE = 1 / 128;
+const LEAST_PER_WRITE = 8;
+const MOST_PER_WRITE = 256;
 /** Pages placed between two looks at the clock: 7 µs, or some reads of PAT pages. */
 const PAGES_PER_LOOK = 4;
 /** A file grows by no more than this at a time beyond what is needed, in bytes. */
@@ -139,6 +152,14 @@ export class SystemTransaction {
   /** The checksum of each, in memory that is used again by the next one: who writes must be able to see it. */
   #checksums = new Uint32Array(new SharedArrayBuffer(0));
   #seal: PageSeal = { seed: 0, generation: 0, checksums: this.#checksums };
+  /** Pages of a begun write, but for the last one. */
+  #perWrite = MOST_PER_WRITE;
+  /** Writes of pages that were begun. */
+  #writes = 0;
+  /** Pages may have to be written again: none is clean before all is over. */
+  #keepsPages = false;
+  /** So many frames of the cut, from the first on, are nothing of this transaction's any more. */
+  #settled = 0;
   /** What was written since the file has grown, where it may have to be written again. */
   #written: WritePiece[] = [];
   /** When that is tried again, on the monotonic clock. */
@@ -148,7 +169,10 @@ export class SystemTransaction {
   #released: number[] = [];
   /** How many of these a frozen generation goes on using. */
   #held = 0;
+  /** The file is being made so long; 0 if it is not. Nothing counts of it before all is written. */
   #grownTo = 0;
+  /** It began before the system transaction, for as much as was foreseen then. */
+  #isAhead = false;
   /** The first region of a grown file that has no PAT pages yet. */
   #nextRegion = 0;
   #toDrop: Iterator<number> | undefined;
@@ -173,10 +197,20 @@ export class SystemTransaction {
     this.#placed = [];
     this.#seal = this.#newSeal(cut.frames.length);
     this.#written = [];
+    this.#writes = 0;
+    this.#perWrite = this.#pagesPerWrite();
+    this.#settled = 0;
+    this.#keepsPages = this.#parts.hasHoles();
     this.#toDrop = cut.freed.values();
     this.#archive = this.#parts.archive();
     this.#archive?.begin(cut.record, this.#generation);
     this.#phase = this.#archive === undefined ? 'reserve' : 'archive';
+  }
+
+  #pagesPerWrite(): number {
+    const { cache, device } = this.#parts;
+    const wanted = Math.floor(cache.frameLimit(device.pageSize) * SHARE_PER_WRITE);
+    return Math.min(MOST_PER_WRITE, Math.max(LEAST_PER_WRITE, wanted));
   }
 
   #newSeal(pages: number): PageSeal {
@@ -186,6 +220,30 @@ export class SystemTransaction {
     }
     const { seed } = this.#parts.device;
     return { seed, generation: this.#generation, checksums: this.#checksums };
+  }
+
+  /**
+   * Foreseen is a system transaction of so many pages. If the file has to grow for it, that begins, so that nobody needs
+   * to wait for it later: a file of which most is written anew grows by as much, and that took 300 ms for 190 MB.
+   */
+  growAhead(pages: number): void {
+    const { control, geometry } = this.#parts;
+    if (this.active || this.#grownTo > 0) return;
+    const needed = this.#pagesNeeded({ pages, spaces: control.spaces, spare: this.#scarce() });
+    if (needed <= control.physicalPages || needed > geometry.pageLimit) return;
+    this.#extend(this.#pagesWanted(needed, false));
+    this.#isAhead = true;
+  }
+
+  /** The file does not grow any more than it has. What was written of that is for the owner to cut off. */
+  stopGrowing(): void {
+    if (this.#grownTo === 0) return;
+    this.#grownTo = 0;
+    try {
+      this.#parts.device.handle.settle();
+    } catch (error) {
+      if (!(error instanceof DiskError) || !isDiskFull(error.code)) throw this.#failure(error);
+    }
   }
 
   /** Goes as far as it can until `until` (of the monotonic clock) without waiting for the disk. */
@@ -201,12 +259,17 @@ export class SystemTransaction {
     }
   }
 
-  /** Goes to the end, waiting for the disk. */
-  finish(): void {
+  /** The latest generation that a page on disk may have. */
+  get generationOnDisk(): number {
+    return this.active ? this.#generation : this.#parts.control.generation;
+  }
+
+  /** Goes on, waiting for the disk, to the end or until it is `enough`. */
+  finish(enough = (): boolean => false): void {
     this.#retryAt = 0;
     for (;;) {
       this.advance(Infinity);
-      if (!this.active) return;
+      if (!this.active || enough()) return;
       this.#settle();
     }
   }
@@ -218,7 +281,7 @@ export class SystemTransaction {
   undo(): Cut {
     const cut = this.#currentCut();
     assert(UNDOABLE.has(this.#phase), 'a system transaction is undone too late');
-    if (this.#phase !== 'archive') this.#settleDevice();
+    this.stopGrowing();
     this.#archive?.undo();
     this.#phase = 'idle';
     this.#cut = undefined;
@@ -227,13 +290,15 @@ export class SystemTransaction {
 
   /** The file is closed without finishing: frames that only this transaction knows go back. */
   releaseOrphans(): void {
-    for (const frame of this.#cut?.frames ?? []) {
-      if (this.#parts.cache.stateOf(frame) === FRAME.ORPHAN) this.#parts.cache.release(frame);
+    const { cache } = this.#parts;
+    const frames = this.#cut?.frames ?? [];
+    for (let at = this.#settled; at < frames.length; at++) {
+      const frame = frames[at] ?? 0;
+      if (cache.stateOf(frame) === FRAME.ORPHAN) cache.release(frame);
     }
   }
 
   /** One step; false if the disk is not ready for the next. */
-  // eslint-disable-next-line complexity -- one case for each phase, and nothing else
   #step(): boolean {
     switch (this.#phase) {
       case 'archive':
@@ -241,15 +306,11 @@ export class SystemTransaction {
       case 'reserve':
         return this.#reserve();
       case 'extend':
-        return this.#whenSettled(() => this.#grown());
+        return this.#whenSettled(() => this.#extended());
       case 'grow':
         return this.#createRegion();
       case 'place':
         return this.#place();
-      case 'seal':
-        return this.#whenSettled(() => {
-          this.#phase = 'enter';
-        });
       case 'enter':
         return this.#enter();
       case 'drop':
@@ -285,7 +346,7 @@ export class SystemTransaction {
   #whenSettled(next: () => void): boolean {
     let settled: boolean;
     try {
-      settled = this.#parts.device.handle.poll();
+      settled = this.#parts.device.handle.poll(this.#writesLeft());
     } catch (error) {
       if (this.#goesWithoutGrowing(error)) return true;
       throw this.#failure(error);
@@ -294,18 +355,30 @@ export class SystemTransaction {
     return settled;
   }
 
+  /** How many of the last begun writes need not be complete for the next step. */
+  #writesLeft(): number {
+    if (this.#phase !== 'enter' || this.#keepsPages) return 0;
+    return this.#writes - 1 - Math.floor(this.#next / this.#perWrite);
+  }
+
   /** The disk is full, and the file was to grow only for the sake of a shorter search. */
   #goesWithoutGrowing(error: unknown): boolean {
     if (!this.#isDiskFull(error)) return false;
-    const { control, device } = this.#parts;
-    if (this.#pagesNeeded(0) > control.physicalPages) return false;
+    const { control } = this.#parts;
+    if (this.#pagesNeeded(this.#demand(0)) > control.physicalPages) return false;
+    this.#grownTo = 0;
+    this.#cutTo(control.physicalPages);
+    this.#phase = 'place';
+    return true;
+  }
+
+  #cutTo(pages: number): void {
+    const { device } = this.#parts;
     try {
-      device.handle.truncate(control.physicalPages * device.pageSize);
+      device.handle.truncate(pages * device.pageSize);
     } catch (cause) {
       throw device.writeError('giving back unused space failed', cause);
     }
-    this.#phase = 'place';
-    return true;
   }
 
   #isDiskFull(error: unknown): error is DiskError {
@@ -317,7 +390,7 @@ export class SystemTransaction {
     const isFull =
       error instanceof DiskError && error.operation === 'write' && isDiskFull(error.code);
     const { clock, device, hasHoles } = this.#parts;
-    const isWriting = this.#phase === 'seal' || this.#phase === 'sync';
+    const isWriting = this.#phase === 'enter' || this.#phase === 'sync';
     if (!isFull || !isWriting || !hasHoles()) return undefined;
     this.#retried = this.#phase;
     this.#phase = 'full';
@@ -332,8 +405,8 @@ export class SystemTransaction {
     const { clock, device } = this.#parts;
     if (clock.monotonic() < this.#retryAt) return false;
     const { handle } = device;
-    for (let at = 0; at < this.#written.length; at += PAGES_PER_WRITE) {
-      handle.beginWrite(this.#written.slice(at, at + PAGES_PER_WRITE));
+    for (let at = 0; at < this.#written.length; at += this.#perWrite) {
+      handle.beginWrite(this.#written.slice(at, at + this.#perWrite));
     }
     if (this.#retried === 'sync') handle.beginSync();
     this.#phase = this.#retried;
@@ -347,7 +420,7 @@ export class SystemTransaction {
 
   #settleDevice(): void {
     try {
-      this.#parts.device.handle.settle();
+      this.#parts.device.handle.settle(this.#writesLeft());
     } catch (error) {
       if (this.#goesWithoutGrowing(error)) return;
       throw this.#failure(error);
@@ -372,28 +445,42 @@ export class SystemTransaction {
   }
 
   #reserve(): boolean {
-    const { control, device } = this.#parts;
-    const needed = this.#pagesNeeded(this.#scarce());
+    const { control } = this.#parts;
+    if (this.#grownTo > 0) {
+      this.#phase = 'extend';
+      return true;
+    }
+    const needed = this.#pagesNeeded(this.#demand(this.#scarce()));
     if (needed <= control.physicalPages) {
       this.#phase = 'place';
       return true;
     }
     this.#phase = 'extend';
-    this.#grownTo = this.#pagesWanted(needed);
-    const from = control.physicalPages * device.pageSize;
-    device.handle.beginWrite(zeroPieces(from, this.#grownTo * device.pageSize));
+    this.#extend(this.#pagesWanted(needed, this.#currentCut().isLast));
     return true;
   }
 
-  /** How many pages the file must have to place all changed pages and leave `scarce` ones free. */
-  #pagesNeeded(scarce: number): number {
-    const { control, geometry } = this.#parts;
+  #extend(pages: number): void {
+    const { control, device } = this.#parts;
+    this.#grownTo = pages;
+    const from = control.physicalPages * device.pageSize;
+    device.handle.beginWrite(zeroPieces(from, pages * device.pageSize));
+  }
+
+  /** What the cut needs, with so many pages free afterwards. */
+  #demand(scarce: number): Demand {
     const { frames, record, spare } = this.#currentCut();
+    return { pages: frames.length, spaces: record.spaces, spare: Math.max(scarce, spare) };
+  }
+
+  /** How many pages the file must have to place all changed pages and leave some free. */
+  #pagesNeeded({ pages, spaces, spare }: Demand): number {
+    const { control, geometry } = this.#parts;
     const free = control.freePhysical - control.heldPhysical;
-    const missing = frames.length + Math.max(scarce, spare) - free;
+    const missing = pages + spare - free;
     const usable = geometry.usablePages(control.physicalPages);
-    const forPages = frames.length > 0 && missing > 0 ? geometry.pagesFor(usable + missing) : 0;
-    const highest = Math.max(record.spaces[0].pages, record.spaces[1].pages);
+    const forPages = pages > 0 && missing > 0 ? geometry.pagesFor(usable + missing) : 0;
+    const highest = Math.max(spaces[0].pages, spaces[1].pages);
     const regions = Math.ceil(highest / geometry.entries);
     const forNumbers = regions > control.regions ? geometry.firstUsable(regions - 1) + 1 : 0;
     return Math.max(forPages, forNumbers);
@@ -408,10 +495,9 @@ export class SystemTransaction {
   }
 
   /** The same with some to spare, up to the format's limit. */
-  #pagesWanted(needed: number): number {
+  #pagesWanted(needed: number, isLast: boolean): number {
     const { control, geometry, device, fileGrowthFactor } = this.#parts;
     const usable = geometry.usablePages(control.physicalPages);
-    const { isLast } = this.#currentCut();
     const spare = Math.min(
       isLast ? 0 : Infinity,
       Math.ceil((usable * fileGrowthFactor) / 100),
@@ -426,21 +512,41 @@ export class SystemTransaction {
     throw new GrowthRefused(new BtrieveError(Status.FILE_FULL, message, { file: device.path }));
   }
 
+  /** The zeros are written. What was foreseen may be more than is needed of a file that is closed now, or less. */
+  #extended(): void {
+    const { control } = this.#parts;
+    if (this.#isAhead && this.#currentCut().isLast) {
+      const needed = Math.max(
+        control.physicalPages,
+        this.#pagesNeeded(this.#demand(this.#scarce())),
+      );
+      if (needed < this.#grownTo) this.#cutTo(needed);
+      this.#grownTo = Math.min(needed, this.#grownTo);
+    }
+    this.#grown();
+  }
+
   #grown(): void {
     const { control, geometry, space } = this.#parts;
     const from = control.physicalPages;
+    const to = this.#grownTo;
+    this.#grownTo = 0;
     this.#nextRegion = control.regions;
-    control.freePhysical += geometry.usablePages(this.#grownTo) - geometry.usablePages(from);
-    control.physicalPages = this.#grownTo;
-    control.regions = geometry.regionCount(this.#grownTo);
-    space.grown(from);
+    control.freePhysical += geometry.usablePages(to) - geometry.usablePages(from);
+    control.physicalPages = to;
+    control.regions = geometry.regionCount(to);
+    if (to > from) space.grown(from);
     this.#phase = 'grow';
   }
 
   #createRegion(): boolean {
     const { control, table } = this.#parts;
-    if (this.#nextRegion < control.regions) table.createRegion(this.#nextRegion++);
-    else this.#phase = 'place';
+    if (this.#nextRegion < control.regions) {
+      table.createRegion(this.#nextRegion++);
+      return true;
+    }
+    this.#phase = this.#isAhead ? 'reserve' : 'place';
+    this.#isAhead = false;
     return true;
   }
 
@@ -454,7 +560,7 @@ export class SystemTransaction {
     if (this.#next === frames.length) {
       this.#write();
       this.#next = 0;
-      this.#phase = 'seal';
+      this.#phase = frames.length === 0 ? 'drop' : 'enter';
     }
     return true;
   }
@@ -477,26 +583,32 @@ export class SystemTransaction {
       this.#checksums[slot] = u32(new DataView(image.buffer), PAGE_HEADER.checksum);
       this.#pieces.push({ buffer: image, offset: 0, length, at });
     }
-    if (this.#pieces.length >= PAGES_PER_WRITE) this.#write();
+    if (this.#pieces.length >= this.#perWrite) this.#write();
     return true;
   }
 
+  /** The next pages, all of one write, once that is done. */
   #enter(): boolean {
-    const { cache, table } = this.#parts;
-    const { frames } = this.#currentCut();
-    const end = Math.min(frames.length, this.#next + PAGES_PER_LOOK);
-    for (; this.#next < end; this.#next++) {
-      const frame = frames[this.#next] ?? 0;
-      const space = cache.spaceOf(frame) as PageSpace;
-      const physical = this.#placed[this.#next] ?? 0;
-      const checksum = this.#checksums[this.#next] ?? 0;
-      this.#supersede(table.move(space, cache.pageOf(frame), physical, checksum));
-    }
-    if (this.#next === frames.length) {
+    return this.#whenSettled(() => {
+      const { frames } = this.#currentCut();
+      const endOfWrite = (Math.floor(this.#next / this.#perWrite) + 1) * this.#perWrite;
+      const end = Math.min(frames.length, endOfWrite, this.#next + PAGES_PER_LOOK);
+      for (; this.#next < end; this.#next++) this.#enterFrame(frames[this.#next] ?? 0);
+      if (this.#next < frames.length) return;
       this.#next = 0;
       this.#phase = 'drop';
-    }
-    return true;
+    });
+  }
+
+  #enterFrame(frame: number): void {
+    const { cache, table } = this.#parts;
+    const space = cache.spaceOf(frame) as PageSpace;
+    const physical = this.#placed[this.#next] ?? 0;
+    const checksum = this.#checksums[this.#next] ?? 0;
+    this.#supersede(table.move(space, cache.pageOf(frame), physical, checksum));
+    if (this.#keepsPages) return;
+    cache.settle(frame);
+    this.#settled++;
   }
 
   /** The next page that is no more. */
@@ -524,8 +636,10 @@ export class SystemTransaction {
   }
 
   #write(): void {
-    if (this.#pieces.length > 0) this.#parts.device.handle.beginWrite(this.#pieces);
-    if (this.#parts.hasHoles()) this.#written.push(...this.#pieces);
+    if (this.#pieces.length === 0) return;
+    this.#parts.device.handle.beginWrite(this.#pieces);
+    this.#writes++;
+    if (this.#keepsPages) this.#written.push(...this.#pieces);
     this.#pieces = [];
   }
 
@@ -594,8 +708,9 @@ export class SystemTransaction {
     control.freePhysical += this.#released.length;
     control.heldPhysical += this.#held;
     table.settleChanged();
-    cache.settle(this.#currentCut().frames);
-    this.#parts.completed(this.#currentCut().record);
+    const { frames, record } = this.#currentCut();
+    for (; this.#settled < frames.length; this.#settled++) cache.settle(frames[this.#settled] ?? 0);
+    this.#parts.completed(record);
     this.#phase = 'idle';
     this.#cut = undefined;
     this.#written = [];

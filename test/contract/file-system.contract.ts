@@ -476,6 +476,32 @@ export function describeFileSystem(factory: FileSystemFactory): void {
         expect(handle.poll()).toBe(true);
       });
 
+      it('is waited for but for the last few', () => {
+        const handle = make1('a');
+        const size = 1 << 16;
+        for (let n = 0; n < 5; n++) handle.beginWrite([whole(sharedBytes(size, n + 1), n * size)]);
+        handle.settle(2);
+        const found = new Uint8Array(3 * size);
+        expect(readFully(handle, found, 0, found.length, 0)).toBe(found.length);
+        const values = [0, 1, 2].map((n) => new Set(found.subarray(n * size, (n + 1) * size)));
+        expect(values).toEqual([1, 2, 3].map((value) => new Set([value])));
+        expect(handle.poll(2)).toBe(true);
+        expect(handle.poll(9)).toBe(true);
+        while (!handle.poll(1));
+        handle.settle();
+        expect(handle.size()).toBe(5 * size);
+      });
+
+      it('that fails is told of once, when all of it is over, whoever waits for a part', () => {
+        make1('a', 'abc').close();
+        const handle = open('a', 'read');
+        for (let n = 0; n < 3; n++) handle.beginWrite([whole(sharedBytes(4096, n), n * 4096)]);
+        expect(() => handle.settle(2)).toThrow(DiskError);
+        expect(handle.poll()).toBe(true);
+        handle.settle();
+        expect(contentOf(handle)).toBe('abc');
+      });
+
       it('is seen by poll without ever yielding', () => {
         const handle = make1('a');
         handle.beginWrite([whole(sharedBytes(1 << 20, 9), 0)]);

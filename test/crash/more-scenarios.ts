@@ -156,6 +156,33 @@ const diskFull: Scenario = {
   },
 };
 
+/** The file grows before there is a system transaction: what was foreseen is enough, too little, too much, and refused. */
+const growthForeseen: Scenario = {
+  name: 'growth foreseen',
+  // 128 frames: with 16 of them dirty the file begins to grow, with 32 a system transaction begins.
+  options: { settings: { fileGrowthFactor: 0 } },
+  before: after({ allocate: [15, 0] }, { allocate: [15, 0] }),
+  run: (stage) => {
+    const { disk } = stage;
+    const writer = open(stage);
+    commit(stage, writer, { edit: 1 });
+    for (let n = 0; n < 3; n++) writer.do({ edit: 9 });
+    for (let n = 0; n < 2; n++) writer.do({ allocate: [15, 0] });
+    commit(stage, writer);
+    for (let n = 0; n < 3; n++) writer.do({ edit: 9 });
+    commit(stage, writer);
+    disk.capacity = disk.snapshotFile(PATH).length + 700;
+    for (let n = 0; n < 4; n++) writer.do({ allocate: [15, 0] });
+    demandStatus(Status.DISKFULL, () => writer.file.complete());
+    const left = disk.snapshotFile(PATH).length - writer.file.control.physicalPages * PAGE_SIZE;
+    if (left !== 0) throw new Error(`the refusal left ${left} bytes behind`);
+    disk.capacity = undefined;
+    commit(stage, writer);
+    writer.do({ allocate: [20, 0] });
+    close(stage, writer);
+  },
+};
+
 /**
  * The cache runs out of frames in the middle of an operation while an earlier one is not on disk
  * yet and a system transaction is under way: it is finished, and no other may begin.
@@ -179,7 +206,17 @@ const smallCache: Scenario = {
     }
     commit(stage, writer);
     demandComeBack(stage);
-    close(stage, writer);
+    // Nothing is being written, and what is dirty may not be written before the operation has ended.
+    hand.edit(0, range(0, 5));
+    const { file } = writer;
+    demandStatus(Status.NO_CACHE_BUFFERS_AVAIL, () => {
+      file.prepare();
+      for (const page of range(5, 27)) stage.world.writeValue(file, 0, page, 1);
+    });
+    file.abandon();
+    const again = open(stage);
+    commit(stage, again, { edit: 1 });
+    close(stage, again);
   },
 };
 
@@ -216,6 +253,9 @@ const beyond: Scenario = {
     if (cache.memoryInUse > cache.size) throw new Error('what was beyond the cache is kept');
     file.endOperation();
     demandComeBack(stage);
+    commit(stage, writer);
+    // With the same pages of the table.
+    hand.edit(0, [0, 130]);
     commit(stage, writer);
     close(stage, writer);
   },
@@ -255,7 +295,8 @@ const fullRegion: Scenario = {
 /** Only the first region has free pages, and all are looked for; then the last one grows. */
 const grownRegion: Scenario = {
   name: 'the last region is full, and grows',
-  options: { settings: { fileGrowthFactor: 0 } },
+  // In a cache of which what is changed is too little for anything to be foreseen.
+  options: { cacheSize: 512 * 1024, settings: { fileGrowthFactor: 0 } },
   before: after({ allocate: [50, 0] }, { allocate: [30, 0] }),
   run: (stage) => {
     const writer = open(stage);
@@ -622,6 +663,7 @@ const noRoom: Scenario = {
 
 export const MORE_SCENARIOS: readonly Scenario[] = [
   diskFull,
+  growthForeseen,
   noRoom,
   smallCache,
   beyond,

@@ -9,7 +9,7 @@
  *  - Nothing is done with a closed handle, and nothing is changed through one opened for `read`.
  *  - A frozen file is not written, truncated, removed or replaced, whatever name it goes by.
  *  - The memory of a begun write does not change (but by sealing), and its place in the file is neither read nor
- *    written by other means, through any handle, until `poll` has said done.
+ *    written by other means, through any handle, until `poll` has said that it is done.
  *  - What was opened is closed (`assertNothingOpen`).
  *
  * Further rules are added by those who know what the bytes mean (`addRule`, `addObserver`).
@@ -259,7 +259,8 @@ class AssertingHandle implements FileHandle {
   private readonly inner: FileHandle;
   private isClosed = false;
   private failed: DiskError | undefined;
-  private readonly begun: BegunPiece[] = [];
+  /** The pieces of each begun job; a sync has none. */
+  private readonly begun: BegunPiece[][] = [];
   private knownKey: string | undefined;
 
   constructor(system: AssertingFileSystem, inner: FileHandle, mode: FileOpenMode) {
@@ -273,7 +274,7 @@ class AssertingHandle implements FileHandle {
   }
 
   get unfinished(): readonly Range[] {
-    return this.begun;
+    return this.begun.flat();
   }
 
   /** Which file this is; asked once, undefined if the disk would not say. */
@@ -330,25 +331,26 @@ class AssertingHandle implements FileHandle {
     this.assertChangeable('beginWrite');
     this.change({ operation: 'beginWrite', pieces }, () => this.inner.beginWrite(pieces));
     this.system.setBusy(this, true);
-    for (const piece of pieces) this.begun.push({ ...piece, bytes: bytesOf(piece) });
+    this.begun.push(pieces.map((piece) => ({ ...piece, bytes: bytesOf(piece) })));
   }
 
   beginSync(): void {
     this.assertSound('beginSync');
     this.change({ operation: 'beginSync' }, () => this.inner.beginSync());
+    this.begun.push([]);
   }
 
-  poll(): boolean {
+  poll(left = 0): boolean {
     this.assertOpen('poll');
-    const done = this.change({ operation: 'poll' }, () => this.inner.poll());
-    if (done) this.endBegun();
+    const done = this.change({ operation: 'poll' }, () => this.inner.poll(left));
+    if (done) this.endBegun(left);
     return done;
   }
 
-  settle(): void {
+  settle(left = 0): void {
     this.assertOpen('settle');
-    this.change({ operation: 'settle' }, () => this.inner.settle());
-    this.endBegun();
+    this.change({ operation: 'settle' }, () => this.inner.settle(left));
+    this.endBegun(left);
   }
 
   tryLock(mode: 'shared' | 'exclusive'): boolean {
@@ -361,7 +363,7 @@ class AssertingHandle implements FileHandle {
     this.isClosed = true;
     this.system.closed(this);
     this.make({ operation: 'close' }, () => this.inner.close());
-    this.endBegun();
+    this.endBegun(0);
   }
 
   private make<Result>(call: Omit<DiskCall, 'path' | 'mode'>, perform: () => Result): Result {
@@ -376,7 +378,7 @@ class AssertingHandle implements FileHandle {
     } catch (error) {
       if (error instanceof DiskError) {
         if (!this.system.isForgiven(error)) this.failed ??= error;
-        if (call.operation === 'poll' || call.operation === 'settle') this.endBegun();
+        if (call.operation === 'poll' || call.operation === 'settle') this.endBegun(0);
       }
       throw error;
     }
@@ -398,15 +400,14 @@ class AssertingHandle implements FileHandle {
     this.system.assertNotFrozen(operation, this);
   }
 
-  /** All that was begun is done: until now its memory must not have changed. */
-  private endBegun(): void {
-    this.system.setBusy(this, false);
-    if (this.begun.length === 0) return;
-    for (const piece of this.begun.splice(0)) {
+  /** All that was begun but the last `left` jobs is done: until now its memory must not have changed. */
+  private endBegun(left: number): void {
+    for (const piece of this.begun.splice(0, Math.max(0, this.begun.length - left)).flat()) {
       assert(
         isUnchanged(piece, piece.bytes),
         `the memory of a begun write of ${this.path} at ${piece.at} changed before it was done`,
       );
     }
+    if (this.begun.length === 0) this.system.setBusy(this, false);
   }
 }

@@ -266,14 +266,14 @@ class FaultyHandle implements FileHandle {
     if (this.strikeBegun('beginSync') === undefined) this.inner.beginSync();
   }
 
-  poll(): boolean {
-    const done = this.ask(() => this.inner.poll());
+  poll(left = 0): boolean {
+    const done = this.ask(() => this.inner.poll(this.unreported === undefined ? left : 0));
     if (done) this.report();
     return done;
   }
 
-  settle(): void {
-    this.ask(() => this.inner.settle());
+  settle(left = 0): void {
+    this.ask(() => this.inner.settle(this.unreported === undefined ? left : 0));
     this.report();
   }
 

@@ -156,12 +156,16 @@ class RecordingHandle implements FileHandle {
     this.system.note(['beginSync', this.name], () => this.inner.beginSync());
   }
 
-  poll(): boolean {
-    return this.system.note(['poll', this.name], () => this.inner.poll(), String);
+  poll(left = 0): boolean {
+    return this.system.note(['poll', ...this.but(left)], () => this.inner.poll(left), String);
   }
 
-  settle(): void {
-    this.system.note(['settle', this.name], () => this.inner.settle());
+  settle(left = 0): void {
+    this.system.note(['settle', ...this.but(left)], () => this.inner.settle(left));
+  }
+
+  private but(left: number): string[] {
+    return left === 0 ? [this.name] : [this.name, `but ${left}`];
   }
 
   tryLock(mode: 'shared' | 'exclusive'): boolean {

@@ -1703,14 +1703,14 @@ class SimHandle implements FileHandle {
     this.jobs.push({ kind: 'sync', upTo: this.disk.lastId, delay: this.nextDelay() });
   }
 
-  poll(): boolean {
+  poll(left = 0): boolean {
     this.check('poll');
-    return this.advance(false);
+    return this.advance(false, left);
   }
 
-  settle(): void {
+  settle(left = 0): void {
     this.check('settle');
-    this.advance(true);
+    this.advance(true, left);
   }
 
   tryLock(mode: 'shared' | 'exclusive'): boolean {
@@ -1727,7 +1727,7 @@ class SimHandle implements FileHandle {
     // After a power cut there is nothing to close, and cleaning up must not hide the cut.
     if (this.closed || this.disk.dead) return;
     try {
-      this.advance(true);
+      this.advance(true, 0);
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
     } finally {
@@ -1769,9 +1769,10 @@ class SimHandle implements FileHandle {
     return this.disk.random() % ((this.disk.options.maxPolls ?? DEFAULT_MAX_POLLS) + 1);
   }
 
-  private advance(all: boolean): boolean {
-    for (let job = this.jobs[0]; job !== undefined; job = this.jobs[0]) {
-      if (!all && job.delay > 0) {
+  /** Jobs are completed until no more than `left` are left; those that are not waited for, when their time has come. */
+  private advance(isWaiting: boolean, left: number): boolean {
+    for (let [job] = this.jobs; job !== undefined && this.jobs.length > left; [job] = this.jobs) {
+      if (!isWaiting && job.delay > 0) {
         job.delay--;
         return false;
       }

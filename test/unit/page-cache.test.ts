@@ -269,9 +269,9 @@ describe('a full cache', () => {
     const full = new BtrieveError(Status.DISKFULL, 'no room');
     two.onRelieve = () => full;
     expect(() => cache.take(8192, three.index, 0, 0)).toThrow(full);
-    expect(cache.relieve()).toBe(full);
+    expect(cache.relieve(() => false)).toBe(full);
     two.onRelieve = undefined;
-    expect(cache.relieve()).toBeUndefined();
+    expect(cache.relieve(() => false)).toBeUndefined();
     expect(statusOf(() => cache.take(8192, three.index, 0, 0))).toBe(100);
   });
 
@@ -445,7 +445,7 @@ describe('frames beyond the bound', () => {
     fill(cache, owner, 4096, FRAME.DIRTY);
     const extra = [0, 1].map((page) => cache.take(4096, owner.index, 0, page, true));
     for (const frame of extra) cache.setState(frame, FRAME.WRITING);
-    cache.settle(extra);
+    for (const frame of extra) cache.settle(frame);
     // Whoever has seen them in the operation under way may go on with them.
     expect(owner.forgotten).toEqual([]);
     expect(extra.map((frame) => cache.stateOf(frame))).toEqual([FRAME.CLEAN, FRAME.CLEAN]);
@@ -461,7 +461,7 @@ describe('frames beyond the bound', () => {
     fill(cache, owner, 4096, FRAME.DIRTY);
     const frame = cache.take(4096, owner.index, 0, 7, true);
     cache.setState(frame, FRAME.WRITING);
-    cache.settle([frame]);
+    cache.settle(frame);
     cache.setState(frame, FRAME.DIRTY);
     cache.endOperation();
     expect(owner.forgotten).toEqual([]);

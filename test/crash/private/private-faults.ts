@@ -7,6 +7,7 @@ import type { RecordFault } from '../records/record-faults.js';
 const PRIVATE = 'private-pages.ts';
 const UNDO = 'undo-list.ts';
 const FILE = 'page-file.ts';
+const SYSTEM = 'system-transaction.ts';
 
 type PrivateFault = Omit<RecordFault, 'first'>;
 
@@ -131,6 +132,24 @@ const FAULTS: readonly PrivateFault[] = [
       },
     ],
     why: 'what was changed last is undone first',
+  },
+  {
+    name: 'a page clean before it is written',
+    file: SYSTEM,
+    edits: [{ find: 'return this.#writes - 1 - ', put: 'return this.#writes - ' }],
+    why: 'what is on its way to the disk does not change',
+  },
+  {
+    name: 'a page that was just written believed only of the generation before',
+    file: SYSTEM,
+    edits: [{ find: 'return this.active ? this.#generation : ', put: 'return ' }],
+    why: 'it may leave the cache before the generation is complete',
+  },
+  {
+    name: 'pages clean once more when all is over',
+    file: SYSTEM,
+    edits: [{ find: 'for (; this.#settled < frames', put: 'for (this.#settled = 0; this.#settled < frames' }],
+    why: 'they may have been changed since they were written',
   },
 ];
 

@@ -337,7 +337,7 @@ export class PrivateLife {
   #system(): void {
     const what = this.#number(3);
     if (what === 0) this.#file.complete();
-    else if (what === 1) this.#world.cache.relieve();
+    else if (what === 1) this.#world.cache.relieve(() => false);
     else this.#file.begin();
     this.#count('system transactions');
   }
