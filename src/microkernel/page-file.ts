@@ -1228,9 +1228,11 @@ export class PageFile implements FrameOwner, PageView {
   #drive(): void {
     if (this.#failure !== undefined) return;
     if (this.#transaction.active || (this.#operations > 0 && this.#isDue())) this.#push();
+    else if (this.#transaction.isGrowing) this.#watchGrowth();
     else if (this.isCrowded && !this.#hasLookedAhead) this.#lookAhead();
-    if (this.cache.busy >= this.#busyLimit)
+    if (this.cache.busy >= this.#busyLimit) {
       this.cache.relieve(() => this.cache.busy < this.#busyLimit);
+    }
   }
 
   /** What is dirty is about half of what it will be when it is written. */
@@ -1241,6 +1243,12 @@ export class PageFile implements FrameOwner, PageView {
     const inUse = data.pages - data.free + other.pages - other.free;
     const foreseen = Math.floor((this.#dirtyCount * this.#dirtyLimit) / this.cache.busy);
     this.#guard(() => this.#transaction.growAhead(Math.min(inUse, foreseen)));
+  }
+
+  #watchGrowth(): void {
+    this.#guard(() => {
+      if (this.#transaction.hasGrownInVain()) this.#cutTail();
+    });
   }
 
   #push(): void {

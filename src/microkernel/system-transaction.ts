@@ -231,19 +231,41 @@ export class SystemTransaction {
     if (this.active || this.#grownTo > 0) return;
     const needed = this.#pagesNeeded({ pages, spaces: control.spaces, spare: this.#scarce() });
     if (needed <= control.physicalPages || needed > geometry.pageLimit) return;
-    this.#extend(this.#pagesWanted(needed, false));
-    this.#isAhead = true;
+    this.#extend(this.#pagesWanted(needed, false), true);
+  }
+
+  /** The file is growing, or has grown, ahead of a system transaction. */
+  get isGrowing(): boolean {
+    return this.#grownTo > 0 && !this.active;
+  }
+
+  /** True if there is no room for what it grows by: what was written of that is not to take the last of the disk. */
+  hasGrownInVain(): boolean {
+    try {
+      this.#parts.device.handle.poll();
+      return false;
+    } catch (error) {
+      if (error instanceof DiskError && isDiskFull(error.code)) return true;
+      throw this.#failure(error);
+    }
   }
 
   /** The file does not grow any more than it has. What was written of that is for the owner to cut off. */
   stopGrowing(): void {
     if (this.#grownTo === 0) return;
-    this.#grownTo = 0;
+    this.#endGrowing();
     try {
       this.#parts.device.handle.settle();
     } catch (error) {
       if (!(error instanceof DiskError) || !isDiskFull(error.code)) throw this.#failure(error);
     }
+  }
+
+  /** Returns how long the file was being made. */
+  #endGrowing(): number {
+    const pages = this.#grownTo;
+    this.#grownTo = 0;
+    return pages;
   }
 
   /** Goes as far as it can until `until` (of the monotonic clock) without waiting for the disk. */
@@ -366,7 +388,7 @@ export class SystemTransaction {
     if (!this.#isDiskFull(error)) return false;
     const { control } = this.#parts;
     if (this.#pagesNeeded(this.#demand(0)) > control.physicalPages) return false;
-    this.#grownTo = 0;
+    this.#endGrowing();
     this.#cutTo(control.physicalPages);
     this.#phase = 'place';
     return true;
@@ -456,13 +478,14 @@ export class SystemTransaction {
       return true;
     }
     this.#phase = 'extend';
-    this.#extend(this.#pagesWanted(needed, this.#currentCut().isLast));
+    this.#extend(this.#pagesWanted(needed, this.#currentCut().isLast), false);
     return true;
   }
 
-  #extend(pages: number): void {
+  #extend(pages: number, isAhead: boolean): void {
     const { control, device } = this.#parts;
     this.#grownTo = pages;
+    this.#isAhead = isAhead;
     const from = control.physicalPages * device.pageSize;
     device.handle.beginWrite(zeroPieces(from, pages * device.pageSize));
   }
@@ -529,8 +552,7 @@ export class SystemTransaction {
   #grown(): void {
     const { control, geometry, space } = this.#parts;
     const from = control.physicalPages;
-    const to = this.#grownTo;
-    this.#grownTo = 0;
+    const to = this.#endGrowing();
     this.#nextRegion = control.regions;
     control.freePhysical += geometry.usablePages(to) - geometry.usablePages(from);
     control.physicalPages = to;
@@ -546,7 +568,6 @@ export class SystemTransaction {
       return true;
     }
     this.#phase = this.#isAhead ? 'reserve' : 'place';
-    this.#isAhead = false;
     return true;
   }
 

@@ -255,7 +255,7 @@ const PAGE_FAULTS: readonly SeededFault[] = [
   {
     name: 'growth that was foreseen goes on behind a refusal',
     file: `${MICROKERNEL}/system-transaction.ts`,
-    find: 'if (this.#grownTo === 0) return;\n    this.#grownTo = 0;',
+    find: 'if (this.#grownTo === 0) return;\n    this.#endGrowing();',
     replace: 'if (this.#grownTo === 0) return;',
     why: 'the file is as long as it was',
     first: 'growth foreseen',
