@@ -148,7 +148,12 @@ const FAULTS: readonly PrivateFault[] = [
   {
     name: 'pages clean once more when all is over',
     file: SYSTEM,
-    edits: [{ find: 'for (; this.#settled < frames', put: 'for (this.#settled = 0; this.#settled < frames' }],
+    edits: [
+      {
+        find: 'for (; this.#settled < frames',
+        put: 'for (this.#settled = 0; this.#settled < frames',
+      },
+    ],
     why: 'they may have been changed since they were written',
   },
 ];
