@@ -140,6 +140,8 @@ export class SoundPages implements PageView, FrameOwner {
     this.#frames[space === SPACE.DATA ? SPACE.DATA : SPACE.OTHER].delete(page);
   }
 
+  readonly pagesToWrite = 0;
+
   relieve(): undefined {
     return undefined;
   }

@@ -524,12 +524,10 @@ class NodeFileHandle implements FileHandle {
 
   poll(left = 0): boolean {
     this.#descriptor('poll');
-    if (this.#begun.outstanding > left) {
+    if (this.#begun.outstanding > this.#toBeLeft(left)) {
       ioWorker?.collect();
-      if (this.#begun.outstanding > left) return false;
+      if (this.#begun.outstanding > this.#toBeLeft(left)) return false;
     }
-    // What is outstanding behind a failure fails likewise, and is told with it.
-    if (this.#begun.failedCode !== undefined && this.#begun.outstanding > 0) return false;
     this.#throwFailure();
     return true;
   }
@@ -537,7 +535,6 @@ class NodeFileHandle implements FileHandle {
   settle(left = 0): void {
     this.#descriptor('settle');
     this.#awaitBegun(left);
-    if (this.#begun.failedCode !== undefined) this.#awaitBegun(0);
     this.#throwFailure();
   }
 
@@ -600,8 +597,13 @@ class NodeFileHandle implements FileHandle {
     }
   }
 
+  /** What is outstanding behind a failure fails likewise, and is told with it. */
+  #toBeLeft(left: number): number {
+    return this.#begun.failedCode === undefined ? left : 0;
+  }
+
   #awaitBegun(left: number): void {
-    while (this.#begun.outstanding > left) {
+    while (this.#begun.outstanding > this.#toBeLeft(left)) {
       present(ioWorker, 'work is outstanding only at a worker').waitAndCollect();
     }
   }

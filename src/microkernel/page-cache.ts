@@ -72,6 +72,8 @@ export const LEAST_FRAMES = 64;
 export interface FrameOwner {
   /** The frame of this page has been taken away; it was clean. */
   forget(space: number, page: number): void;
+  /** Pages in the cache that are dirty or being written: whoever has none is not asked for relief. */
+  readonly pagesToWrite: number;
   /**
    * Makes frames reusable by finishing what is being written and, unless the owner is in the
    * middle of an operation that changes something, by writing what is dirty, until it is `enough`.
@@ -268,10 +270,15 @@ export class PageCache {
     return this.size - this.#busy - this.#private >= (frames + FRAMES_SPARED) * pageSize;
   }
 
-  /** Has owners write what is dirty, until it is `enough`. Returns what was in the way, if it may pass. */
+  /**
+   * Has owners write what is dirty, those of the most first, until it is `enough`. Returns what was in the way, if it
+   * may pass.
+   */
   relieve(enough: () => boolean): Error | undefined {
     let refusal: Error | undefined;
-    for (const owner of this.#owners) {
+    const busy = this.#owners.filter((owner) => owner !== undefined && owner.pagesToWrite > 0);
+    busy.sort((one, other) => (other?.pagesToWrite ?? 0) - (one?.pagesToWrite ?? 0));
+    for (const owner of busy) {
       refusal = owner?.relieve(enough) ?? refusal;
       if (enough()) break;
     }

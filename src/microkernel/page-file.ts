@@ -113,6 +113,8 @@ const DIRTY_SHARE = 0.25;
 const DIRTY_SHARE_OF_MANY = 0.7;
 const BUSY_SHARE_OF_MANY = 0.9;
 const MANY_FRAMES = 4096;
+/** Pages that may be made dirty after who waited before its operation, until somebody waits again. */
+const ROOM_MADE = 64;
 
 const TOO_LARGE =
   'open transactions have changed as many pages as the cache can keep for them; end them sooner, ' +
@@ -221,7 +223,7 @@ export class PageFile implements FrameOwner, PageView {
   #flushedLsn = 0;
   #isClean = false;
   #isHastened = false;
-  /** The file grows already for the next system transaction, if it has to. */
+  /** It was looked whether the file has to grow for the next system transaction. */
   #hasLookedAhead = false;
   /** A system transaction waits for room on the disk, and that was said. */
   #isRoomAwaited = false;
@@ -670,10 +672,12 @@ export class PageFile implements FrameOwner, PageView {
   }
 
   #makeRoom(): void {
-    const enough = (): boolean => !this.#overfull();
+    // With some to spare: an operation that has not said how much it needs finds room, too.
+    const room = Math.min(this.cache.size / 8, ROOM_MADE * this.pageSize);
+    const enough = (): boolean => !this.#overfull(room);
     const own = this.relieve(enough);
     this.#throwFailure();
-    if (enough()) return;
+    if (!this.#overfull()) return;
     if (own !== undefined) throw own;
     // What fills the cache belongs to other files.
     const refusal = this.cache.relieve(enough);
@@ -868,8 +872,8 @@ export class PageFile implements FrameOwner, PageView {
   /** Before `publish`: throws what stands in its way, with nothing changed. */
   prepareToPublish({ roomyData, roomyVariable, tallies }: PrivatePages): void {
     this.#throwFailure();
-    // It may have been frozen since the transaction first changed it.
-    if (!this.#claimed) this.#claim();
+    // It may have been frozen, or given to another log, since the transaction first changed it.
+    if (this.#isStale || !this.#claimed) this.#claim();
     if (this.#overfull()) this.#makeRoom();
     this.reserve(roomyData.touched.size + 2 * roomyVariable.touched.size + tallies.length);
   }
@@ -1042,6 +1046,7 @@ export class PageFile implements FrameOwner, PageView {
     assert(!this.#changed, 'idle in the middle of an operation');
     if (this.#failure !== undefined || this.#closed) return;
     this.#guard(() => {
+      if (this.#transaction.isGrowing) this.#transaction.giveUpInVain();
       if (!this.#transaction.active && (this.#isHastened || this.#timeIsUp())) this.#beginIfAny();
       this.#transaction.advance(this.#ports.clock.monotonic() + SLICE_MS);
     });
@@ -1135,6 +1140,10 @@ export class PageFile implements FrameOwner, PageView {
     else (this.#spoilt ?? this.#frames)[space as PageSpace].clear(page);
   }
 
+  get pagesToWrite(): number {
+    return this.#dirtyCount + this.#transaction.pagesToWrite;
+  }
+
   relieve(enough: () => boolean): Error | undefined {
     // Called out of the middle of a system transaction's step, nothing can be done.
     if (this.#stepping || this.#closed || this.#failure !== undefined) return undefined;
@@ -1203,8 +1212,10 @@ export class PageFile implements FrameOwner, PageView {
     return this.cache.busy >= this.#dirtyLimit / 2;
   }
 
-  #overfull(): boolean {
-    if (this.cache.busy >= this.#busyLimit || this.#freed.size >= this.#freedLimit) return true;
+  /** Operations have to wait, or would have to with so many bytes more. */
+  #overfull(more = 0): boolean {
+    if (this.cache.busy + more >= this.#busyLimit || this.#freed.size >= this.#freedLimit)
+      return true;
     if (this.archive?.isOverfull === true) return true;
     return this.#operations >= 2 * this.#settings.operationBundleLimit;
   }
@@ -1228,7 +1239,7 @@ export class PageFile implements FrameOwner, PageView {
   #drive(): void {
     if (this.#failure !== undefined) return;
     if (this.#transaction.active || (this.#operations > 0 && this.#isDue())) this.#push();
-    else if (this.#transaction.isGrowing) this.#watchGrowth();
+    else if (this.#transaction.isGrowing) this.#guard(() => this.#transaction.giveUpInVain());
     else if (this.isCrowded && !this.#hasLookedAhead) this.#lookAhead();
     if (this.cache.busy >= this.#busyLimit) {
       this.cache.relieve(() => this.cache.busy < this.#busyLimit);
@@ -1243,12 +1254,6 @@ export class PageFile implements FrameOwner, PageView {
     const inUse = data.pages - data.free + other.pages - other.free;
     const foreseen = Math.floor((this.#dirtyCount * this.#dirtyLimit) / this.cache.busy);
     this.#guard(() => this.#transaction.growAhead(Math.min(inUse, foreseen)));
-  }
-
-  #watchGrowth(): void {
-    this.#guard(() => {
-      if (this.#transaction.hasGrownInVain()) this.#cutTail();
-    });
   }
 
   #push(): void {
@@ -1280,7 +1285,6 @@ export class PageFile implements FrameOwner, PageView {
   #refuse(refusal: BtrieveError): Error | undefined {
     try {
       this.#takeBack(this.#transaction.undo());
-      this.#cutTail();
     } catch (error) {
       this.#fail(this.#device.writeError('giving back unused space failed', error));
       return undefined;
@@ -1494,6 +1498,8 @@ export class PageFile implements FrameOwner, PageView {
   /** Before the first change: leftovers go, for good, and then the file is in use. */
   #claim(): void {
     const { log } = this.#options;
+    // The numbers of a system transaction are those of its own end: none may be under way, or have been undone.
+    if (this.#claimed) this.complete();
     // The log may have to be begun, and that may be refused, which is not the end of the file.
     const isRecovering = this.#isRecovering && this.#control.holder !== undefined;
     this.#ahead.forget();
@@ -1541,7 +1547,6 @@ export class PageFile implements FrameOwner, PageView {
 
   /** What a crash left after the last page while the file was growing. */
   #cutTail(): void {
-    this.#transaction.stopGrowing();
     const size = this.#control.physicalPages * this.pageSize;
     if (this.#device.handle.size() > size) this.#device.handle.truncate(size);
   }

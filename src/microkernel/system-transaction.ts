@@ -8,7 +8,8 @@
  * - archive: of a file that has an archival log, what G+1 adds is handed to the system there; its sync
  *   goes on beside what follows.
  * - reserve: the file is extended by written zeros if it has too few free pages. Disk full here is
- *   a clean refusal. It may have begun to grow before the system transaction did (`growAhead`).
+ *   a clean refusal. It may have begun to grow before the system transaction did (`growAhead`): then it is looked
+ *   once more whether that is enough.
  * - place: each changed page gets a physical page that G does not use, and is on its way. Who writes it
  *   seals it: the page was changed long ago, and to fetch it from memory for its checksum took the main
  *   thread longer than all else that is done with it here.
@@ -35,7 +36,7 @@
  * It is advanced in slices at operation boundaries and never waits unless asked to finish.
  */
 import type { ArchiveSink } from './archive-sink.js';
-import { assert } from './assert.js';
+import { assert, present } from './assert.js';
 import { u32 } from './bytes.js';
 import { DiskError } from './disk-error.js';
 import { copyControlRecord, type ControlRecord } from './fcr.js';
@@ -97,6 +98,14 @@ interface Demand {
   readonly spaces: ControlRecord['spaces'];
   /** Physical pages to be free afterwards. */
   readonly spare: number;
+}
+
+/** A file that is being made longer. */
+interface Growth {
+  /** Physical pages. */
+  readonly to: number;
+  /** It began before the system transaction, for as much as was foreseen then. */
+  readonly isForeseen: boolean;
 }
 
 type Phase =
@@ -169,10 +178,10 @@ export class SystemTransaction {
   #released: number[] = [];
   /** How many of these a frozen generation goes on using. */
   #held = 0;
-  /** The file is being made so long; 0 if it is not. Nothing counts of it before all is written. */
-  #grownTo = 0;
-  /** It began before the system transaction, for as much as was foreseen then. */
-  #isAhead = false;
+  /** The file is being made longer. Nothing counts of it before all is written. */
+  #growth: Growth | undefined;
+  /** What follows when it has grown: what was foreseen need not be all that is needed. */
+  #whenGrown: Phase = 'place';
   /** The first region of a grown file that has no PAT pages yet. */
   #nextRegion = 0;
   #toDrop: Iterator<number> | undefined;
@@ -184,6 +193,11 @@ export class SystemTransaction {
 
   get active(): boolean {
     return this.#phase !== 'idle';
+  }
+
+  /** Pages of the cut that are not written yet, and 1 for all that comes behind them. */
+  get pagesToWrite(): number {
+    return this.active ? 1 + this.#currentCut().frames.length - this.#settled : 0;
   }
 
   begin(cut: Cut): void {
@@ -228,44 +242,41 @@ export class SystemTransaction {
    */
   growAhead(pages: number): void {
     const { control, geometry } = this.#parts;
-    if (this.active || this.#grownTo > 0) return;
+    if (this.active || this.#growth !== undefined) return;
     const needed = this.#pagesNeeded({ pages, spaces: control.spaces, spare: this.#scarce() });
     if (needed <= control.physicalPages || needed > geometry.pageLimit) return;
-    this.#extend(this.#pagesWanted(needed, false), true);
+    this.#extend({ to: this.#pagesWanted(needed, false), isForeseen: true });
   }
 
-  /** The file is growing, or has grown, ahead of a system transaction. */
+  /** The file is growing, or has grown, for a system transaction that is foreseen. */
   get isGrowing(): boolean {
-    return this.#grownTo > 0 && !this.active;
+    return this.#growth !== undefined && !this.active;
   }
 
-  /** True if there is no room for what it grows by: what was written of that is not to take the last of the disk. */
-  hasGrownInVain(): boolean {
+  /** There is no room for what was foreseen. What was written of it is not to take the last of the disk, so it is cut off. */
+  giveUpInVain(): void {
+    assert(this.isGrowing, 'nothing was foreseen');
     try {
       this.#parts.device.handle.poll();
-      return false;
-    } catch (error) {
-      if (error instanceof DiskError && isDiskFull(error.code)) return true;
-      throw this.#failure(error);
-    }
-  }
-
-  /** The file does not grow any more than it has. What was written of that is for the owner to cut off. */
-  stopGrowing(): void {
-    if (this.#grownTo === 0) return;
-    this.#endGrowing();
-    try {
-      this.#parts.device.handle.settle();
     } catch (error) {
       if (!(error instanceof DiskError) || !isDiskFull(error.code)) throw this.#failure(error);
+      this.#stopGrowing();
     }
   }
 
-  /** Returns how long the file was being made. */
-  #endGrowing(): number {
-    const pages = this.#grownTo;
-    this.#grownTo = 0;
-    return pages;
+  /** The file is as long as it was. Everything begun is over. */
+  #stopGrowing(): void {
+    this.#growth = undefined;
+    this.#cutTo(this.#parts.control.physicalPages);
+  }
+
+  #cutTo(pages: number): void {
+    const { device } = this.#parts;
+    try {
+      device.handle.truncate(pages * device.pageSize);
+    } catch (cause) {
+      throw device.writeError('giving back unused space failed', cause);
+    }
   }
 
   /** Goes as far as it can until `until` (of the monotonic clock) without waiting for the disk. */
@@ -298,16 +309,26 @@ export class SystemTransaction {
 
   /**
    * Gives up what could not get room on disk; returns the cut, which the owner makes dirty again.
-   * Nothing else has happened by then.
+   * Nothing of it is in the PAT by then.
    */
   undo(): Cut {
     const cut = this.#currentCut();
     assert(UNDOABLE.has(this.#phase), 'a system transaction is undone too late');
-    this.stopGrowing();
+    if (this.#growth !== undefined) this.#endGrowing();
     this.#archive?.undo();
     this.#phase = 'idle';
     this.#cut = undefined;
     return cut;
+  }
+
+  /** What it grew by was refused, or is not needed any more. */
+  #endGrowing(): void {
+    try {
+      this.#parts.device.handle.settle();
+    } catch (error) {
+      if (!(error instanceof DiskError) || !isDiskFull(error.code)) throw this.#failure(error);
+    }
+    this.#stopGrowing();
   }
 
   /** The file is closed without finishing: frames that only this transaction knows go back. */
@@ -383,24 +404,15 @@ export class SystemTransaction {
     return this.#writes - 1 - Math.floor(this.#next / this.#perWrite);
   }
 
-  /** The disk is full, and the file was to grow only for the sake of a shorter search. */
+  /** The disk is full, and the file was to grow only for the sake of a shorter search, or by more than is needed. */
   #goesWithoutGrowing(error: unknown): boolean {
     if (!this.#isDiskFull(error)) return false;
     const { control } = this.#parts;
-    if (this.#pagesNeeded(this.#demand(0)) > control.physicalPages) return false;
-    this.#endGrowing();
-    this.#cutTo(control.physicalPages);
-    this.#phase = 'place';
+    const isForeseen = this.#growth?.isForeseen === true;
+    if (!isForeseen && this.#pagesNeeded(this.#demand(0)) > control.physicalPages) return false;
+    this.#stopGrowing();
+    this.#phase = isForeseen ? 'reserve' : 'place';
     return true;
-  }
-
-  #cutTo(pages: number): void {
-    const { device } = this.#parts;
-    try {
-      device.handle.truncate(pages * device.pageSize);
-    } catch (cause) {
-      throw device.writeError('giving back unused space failed', cause);
-    }
   }
 
   #isDiskFull(error: unknown): error is DiskError {
@@ -468,7 +480,7 @@ export class SystemTransaction {
 
   #reserve(): boolean {
     const { control } = this.#parts;
-    if (this.#grownTo > 0) {
+    if (this.#growth !== undefined) {
       this.#phase = 'extend';
       return true;
     }
@@ -478,16 +490,15 @@ export class SystemTransaction {
       return true;
     }
     this.#phase = 'extend';
-    this.#extend(this.#pagesWanted(needed, this.#currentCut().isLast), false);
+    this.#extend({ to: this.#pagesWanted(needed, this.#currentCut().isLast), isForeseen: false });
     return true;
   }
 
-  #extend(pages: number, isAhead: boolean): void {
+  #extend(growth: Growth): void {
     const { control, device } = this.#parts;
-    this.#grownTo = pages;
-    this.#isAhead = isAhead;
-    const from = control.physicalPages * device.pageSize;
-    device.handle.beginWrite(zeroPieces(from, pages * device.pageSize));
+    this.#growth = growth;
+    const { pageSize, handle } = device;
+    handle.beginWrite(zeroPieces(control.physicalPages * pageSize, growth.to * pageSize));
   }
 
   /** What the cut needs, with so many pages free afterwards. */
@@ -535,24 +546,25 @@ export class SystemTransaction {
     throw new GrowthRefused(new BtrieveError(Status.FILE_FULL, message, { file: device.path }));
   }
 
-  /** The zeros are written. What was foreseen may be more than is needed of a file that is closed now, or less. */
+  /** The zeros are written. What was foreseen may be more than is needed of a file that is closed now. */
   #extended(): void {
     const { control } = this.#parts;
-    if (this.#isAhead && this.#currentCut().isLast) {
-      const needed = Math.max(
-        control.physicalPages,
-        this.#pagesNeeded(this.#demand(this.#scarce())),
-      );
-      if (needed < this.#grownTo) this.#cutTo(needed);
-      this.#grownTo = Math.min(needed, this.#grownTo);
+    const { to, isForeseen } = present(this.#growth, 'a growing file');
+    this.#growth = undefined;
+    this.#whenGrown = isForeseen ? 'reserve' : 'place';
+    if (!isForeseen || !this.#currentCut().isLast) {
+      this.#grown(to);
+      return;
     }
-    this.#grown();
+    const needed = this.#pagesNeeded(this.#demand(this.#scarce()));
+    const least = Math.min(to, Math.max(control.physicalPages, needed));
+    if (least < to) this.#cutTo(least);
+    this.#grown(least);
   }
 
-  #grown(): void {
+  #grown(to: number): void {
     const { control, geometry, space } = this.#parts;
     const from = control.physicalPages;
-    const to = this.#endGrowing();
     this.#nextRegion = control.regions;
     control.freePhysical += geometry.usablePages(to) - geometry.usablePages(from);
     control.physicalPages = to;
@@ -563,11 +575,8 @@ export class SystemTransaction {
 
   #createRegion(): boolean {
     const { control, table } = this.#parts;
-    if (this.#nextRegion < control.regions) {
-      table.createRegion(this.#nextRegion++);
-      return true;
-    }
-    this.#phase = this.#isAhead ? 'reserve' : 'place';
+    if (this.#nextRegion < control.regions) table.createRegion(this.#nextRegion++);
+    else this.#phase = this.#whenGrown;
     return true;
   }
 
@@ -739,7 +748,7 @@ export class SystemTransaction {
   }
 }
 
-/** Until the file has grown, nothing has happened but that it is longer than it says. */
+/** Until pages are placed, nothing has happened but that the file is longer than it says, and room in it is known of. */
 const UNDOABLE: ReadonlySet<Phase> = new Set<Phase>(['archive', 'reserve', 'extend']);
 
 /** The file, or its archival log, could not grow: there is no room. Carries the error to show. */

@@ -500,6 +500,11 @@ export function describeFileSystem(factory: FileSystemFactory): void {
         expect(handle.poll()).toBe(true);
         handle.settle();
         expect(contentOf(handle)).toBe('abc');
+        for (let n = 0; n < 3; n++) handle.beginWrite([whole(sharedBytes(4096, n), n * 4096)]);
+        expect(() => {
+          while (!handle.poll(2));
+        }).toThrow(DiskError);
+        expect(handle.poll()).toBe(true);
       });
 
       it('is seen by poll without ever yielding', () => {

@@ -15,6 +15,7 @@ const SMALLEST = 64 * KIB;
 class Owner implements FrameOwner {
   readonly index: number;
   readonly forgotten: number[] = [];
+  pagesToWrite = 1;
   relieved = 0;
   /** What to do then, and what to say was in the way. */
   onRelieve: (() => Error | undefined) | undefined;
@@ -568,6 +569,7 @@ class Trial {
       this.cache.addOwner({
         forget: (space, page) => void this.forgotten.push(`${owner} ${space} ${page}`),
         relieve: () => undefined,
+        pagesToWrite: 0,
       }),
     );
   }

@@ -141,7 +141,11 @@ describe('the memory for pages', () => {
 describe('a slab', () => {
   it('moves and copies nothing beyond its end, though the memory goes on there', () => {
     const cache = new PageCache({ size: 2 * LARGE });
-    const owner = cache.addOwner({ forget: () => undefined, relieve: () => undefined });
+    const owner = cache.addOwner({
+      forget: () => undefined,
+      relieve: () => undefined,
+      pagesToWrite: 0,
+    });
     const frames = Array.from({ length: 1200 }, (_, page) => cache.take(16_384, owner, 0, page));
     const [one, other] = [cache.slabOf(frames[0]!), cache.slabOf(frames.at(-1)!)];
     expect(one).not.toBe(other);

@@ -335,8 +335,9 @@ export class PrivateLife {
   }
 
   #system(): void {
-    const what = this.#number(3);
+    const what = this.#number(4);
     if (what === 0) this.#file.complete();
+    else if (what === 3) this.#file.reclaim();
     else if (what === 1) this.#world.cache.relieve(() => false);
     else this.#file.begin();
     this.#count('system transactions');
