@@ -694,10 +694,9 @@ export class PageFile implements FrameOwner, PageView {
       throw this.#noRoomFor(TOO_LARGE, pages);
     // A page that gets a copy needs two frames, and so does one that is borrowed and may have to be settled.
     const frames = isPrivate ? 2 * pages : pages;
-    const enough = (): boolean => this.cache.hasRoom(this.pageSize, frames);
-    if (enough()) return;
-    const refusal = this.cache.relieve(enough);
-    if (enough()) return;
+    if (this.cache.hasRoom(this.pageSize, frames)) return;
+    const refusal = this.cache.relieve(() => this.cache.hasRoom(this.pageSize, frames));
+    if (this.cache.hasRoom(this.pageSize, frames)) return;
     if (refusal !== undefined) throw refusal;
     throw this.#noRoomFor(
       'the cache has no room for the pages of this operation; raise the cache size',
