@@ -22,6 +22,7 @@ import {
 import type { FileHandle } from './ports.js';
 import { ReadAhead } from './read-ahead.js';
 import { BtrieveError } from './status.js';
+import { settleShape } from './object-shape.js';
 
 /** One thing that is wrong with a file. */
 export interface CheckFinding {
@@ -141,6 +142,7 @@ class PageCheck {
     this.#pageView = new DataView(this.#page.buffer);
     this.#pats = new Uint8Array(4 * control.pageSize);
     this.#zeros = new Uint8Array(control.pageSize);
+    settleShape(this);
   }
 
   *run(fcrProblems: readonly FcrProblem[]): Steps<CheckReport> {

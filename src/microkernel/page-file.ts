@@ -59,6 +59,7 @@ import {
   SystemTransaction,
   type Cut,
 } from './system-transaction.js';
+import { settleShape } from './object-shape.js';
 
 /** When system transactions happen. The names are those of the engine's settings. */
 export interface PageFileSettings {
@@ -329,6 +330,7 @@ export class PageFile implements FrameOwner, PageView {
     });
     this.#flushedLsn = control.appliedLsn;
     if (handle instanceof OverlayHandle) this.#useOverlay(handle);
+    settleShape(this);
   }
 
   // -------------------------------------------------------------------------------------------

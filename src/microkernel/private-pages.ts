@@ -46,6 +46,7 @@ import { SPACE, type PageSpace } from './pat.js';
 import { removeFrom } from './short-list.js';
 import { BtrieveError, Status } from './status.js';
 import { NO_ENTRY, UndoList } from './undo-list.js';
+import { settleShape } from './object-shape.js';
 
 /** Share of the cache that private pages may take, all together. */
 export const PRIVATE_SHARE = 0.5;
@@ -134,6 +135,10 @@ export class PrivatePages {
 
   /** For one operation only: it holds nothing, since nobody else has a turn before it ends. */
   isStep = false;
+
+  constructor() {
+    settleShape(this);
+  }
 
   /** They are somebody's from here on, and hold nothing yet. */
   begin(owner: object, isStep: boolean, parent: PrivatePages | undefined): void {

@@ -36,6 +36,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'microkernel/short-list',
       'microkernel/page-memory',
       'microkernel/operation-boundary',
+      'microkernel/object-shape',
     ],
   },
   { layer: 'layout', modules: ['microkernel/layout'] },

@@ -40,6 +40,7 @@ import { ignoresCase, isDescending, KEY_FLAG, type KeySegment } from '../keys/ke
 import { isLegalLength, KEY_TYPE, keyType, type KeyType } from '../keys/key-types.js';
 import { layout } from '../layout-table.js';
 import { BtrieveError, Status } from '../status.js';
+import { settleShape } from '../object-shape.js';
 
 /** Bytes of a record address in a data buffer: 8 in the calls with the longer parameters. */
 export type AddressSize = 4 | 8;
@@ -561,6 +562,7 @@ export class ExtendedRead {
     this.reach = Math.max(this.filterReach, reach);
     this.#fullSize = fullSize;
     this.#addressSize = options.addressSize;
+    settleShape(this);
   }
 
   /**

@@ -18,6 +18,7 @@ import { NO_ADDRESS } from '../records/record-slots.js';
 import type { PrivatePages } from '../private-pages.js';
 import { BtrieveError, Status } from '../status.js';
 import type { ClientData, ClientKey } from '../files/client-file.js';
+import { settleShape } from '../object-shape.js';
 
 /** What a keyed read looks for: the numbers of the operations. */
 export const SEEK = Object.freeze({
@@ -70,6 +71,7 @@ export class Position {
 
   constructor(file: ClientData) {
     this.file = file;
+    settleShape(this);
   }
 
   /** The key of the logical position, if there is one. */

@@ -1,0 +1,102 @@
+/** Objects of large classes stay fast when all earlier ones of their class are gone. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import ts from 'typescript';
+import { expect, test } from 'vitest';
+import { settleShape } from '../../src/microkernel/object-shape.js';
+
+/** Fields that an object may have beside itself without a hash table (Node 20). */
+const FEW = 12;
+
+type OfObject = (object?: object) => unknown;
+
+/** A function that V8 has with a flag. It has to be called once while the flag is set, to be compiled. */
+function withFlag(flag: string, source: string): OfObject {
+  setFlagsFromString(`--${flag}`);
+  const made = runInNewContext(source) as OfObject;
+  made({});
+  setFlagsFromString(`--no-${flag}`);
+  return made;
+}
+
+const collect = withFlag('expose-gc', 'gc');
+const isFast = withFlag('allow-natives-syntax', '(object) => %HasFastProperties(object)');
+
+/** A class of many private fields, each of its own. */
+function largeClass(settle: (complete: object) => void): new (needed?: string) => object {
+  const names = Array.from({ length: 2 * FEW }, (_, n) => `#field${n}`);
+  const source = `(settle) => class {
+    ${names.map((name) => `${name};`).join(' ')}
+    constructor(needed) {
+      ${names.map((name) => `this.${name} = needed.length;`).join(' ')}
+      settle(this);
+    }
+  }`;
+  return (runInNewContext(source) as (by: typeof settle) => new (needed?: string) => object)(
+    settle,
+  );
+}
+
+test('an object has its fields in itself although all before it are gone', async () => {
+  const Large = largeClass(settleShape);
+  // In a function of its own, or the last one would be held until there is the next.
+  const make = (): unknown => isFast(new Large('given'));
+  for (let each = 0; each < 20; each++) {
+    expect(make()).toBe(true);
+    // What the last one looked like is kept for two collections.
+    for (let n = 0; n < 3; n++) {
+      collect();
+      await new Promise(setImmediate);
+    }
+  }
+});
+
+test('no object is made when the shape is settled already', () => {
+  let made = 0;
+  const Large = largeClass((complete) => {
+    made++;
+    settleShape(complete);
+  });
+  const two = [new Large('a'), new Large('b')];
+  expect(made).toBe(two.length);
+});
+
+test('what a constructor throws without its arguments goes nowhere, and one that takes none ends', () => {
+  let made = 0;
+  class Contented {
+    readonly number: number;
+
+    constructor() {
+      this.number = made++;
+      settleShape(this);
+    }
+  }
+  expect(new Contented().number).toBe(0);
+  expect(made).toBe(9);
+});
+
+const ROOT = fileURLToPath(new URL('../../src/', import.meta.url));
+const sources = ['microkernel', 'logging'].flatMap((folder) =>
+  readdirSync(ROOT + folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => `${folder}/${name}`),
+);
+
+function classesIn(path: string): ts.ClassDeclaration[] {
+  const text = readFileSync(ROOT + path, 'utf8');
+  const tree = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  return tree.statements.filter((statement) => ts.isClassDeclaration(statement));
+}
+
+function isField(member: ts.ClassElement): boolean {
+  const isStatic = (ts.getCombinedModifierFlags(member) & ts.ModifierFlags.Static) !== 0;
+  return ts.isPropertyDeclaration(member) && !isStatic;
+}
+
+test.each(sources)('classes of many fields in %s settle their shape', (path) => {
+  const large = classesIn(path).filter(({ members }) => members.filter(isField).length > FEW);
+  const loose = large.filter((each) => !each.getText().includes('settleShape(this);\n  }'));
+  expect(loose.map(({ name }) => name?.text)).toEqual([]);
+});
