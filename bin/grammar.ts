@@ -135,7 +135,7 @@ class LineReader {
   #addOperand(word: string): void {
     const { operands } = this.#command;
     if (this.#operands.length >= operands.length && operands.at(-1)?.isRepeated !== true) {
-      const hint = this.#takesList ? '; several files are given by a list of them, @listFile' : '';
+      const hint = this.#takesList() ? '; several files are given by a list of them, @listFile' : '';
       throw this.#wrong(`${word}: there is nothing more to be given${hint}`);
     }
     this.#operands.push(word);
@@ -143,25 +143,25 @@ class LineReader {
   }
 
   /** Whether a path may come next. */
-  get #mayBePath(): boolean {
+  #mayBePath(): boolean {
     const next: OperandDeclaration | undefined = this.#command.operands[this.#operands.length];
     if (next === undefined || next.kind === 'word') return false;
     return next.kind === 'path' || this.#operands.at(-1)?.toUpperCase() === 'Y';
   }
 
   /** Whether any number of paths may come still: what is no option is one. */
-  get #mayBeMore(): boolean {
+  #mayBeMore(): boolean {
     const last = this.#command.operands.at(-1);
     return last?.isRepeated === true && last.kind === 'path';
   }
 
-  get #takesList(): boolean {
+  #takesList(): boolean {
     return this.#command.operands.at(-1)?.name.endsWith('|@listFile') === true;
   }
 
   /** A path, of all appearance, where a list of them could have been given. */
   #isOneTooMany(word: string): boolean {
-    return this.#takesList && /.[/\\.]/.test(word);
+    return this.#takesList() && /.[/\\.]/.test(word);
   }
 
   /** `/X`: true if it was an option. */
@@ -169,9 +169,9 @@ class LineReader {
     const option = this.#optionOf(word.slice(1));
     if (this.#isWindows) {
       // What is no option may be a path on Windows too.
-      if (option === undefined && this.#mayBePath) return false;
-    } else if (this.#mayBePath) return false;
-    if (option === undefined && (this.#mayBeMore || this.#isOneTooMany(word))) return false;
+      if (option === undefined && this.#mayBePath()) return false;
+    } else if (this.#mayBePath()) return false;
+    if (option === undefined && (this.#mayBeMore() || this.#isOneTooMany(word))) return false;
     if (option === undefined) throw this.#wrong(`${word} is no option of this command`);
     this.#addOption(option, word);
     return true;
@@ -180,7 +180,7 @@ class LineReader {
   #takeOption(word: string): void {
     const option = this.#optionOf(word.slice(1));
     if (option === undefined) {
-      const hint = this.#mayBePath
+      const hint = this.#mayBePath()
         ? ' (a file name that begins with - goes behind --)'
         : this.#meant(word.slice(1).toLowerCase());
       throw this.#wrong(`${word} is no option of this command${hint}`);
@@ -222,7 +222,7 @@ class LineReader {
   #takeLong(word: string, next: string | undefined): number {
     const equals = word.indexOf('=');
     const name = word.slice(2, equals < 0 ? undefined : equals);
-    const option = this.#longOptions.find((each) => each.name === name);
+    const option = this.#longOptions().find((each) => each.name === name);
     if (option === undefined)
       throw this.#wrong(`--${name} is no option of this command${this.#meant(name)}`);
     if (option.value === undefined && equals >= 0) throw this.#wrong(`--${name} takes no value`);
@@ -242,12 +242,12 @@ class LineReader {
   #meant(word: string): string {
     const near = nearest(
       word,
-      this.#longOptions.map(({ name }) => name),
+      this.#longOptions().map(({ name }) => name),
     );
     return near === undefined ? '' : `; did you mean --${near}?`;
   }
 
-  get #longOptions(): readonly LongOption[] {
+  #longOptions(): readonly LongOption[] {
     return longOptionsOf(this.#command);
   }
 

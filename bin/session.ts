@@ -184,7 +184,7 @@ export class Session {
     return wait === undefined ? WAIT : this.number(wait, '--wait', 0, 86_400);
   }
 
-  get #options(): EngineOptions {
+  #options(): EngineOptions {
     const { wait } = this;
     const given = this.value('root');
     if (this.#root === undefined) return { root: given, wait };
@@ -198,7 +198,7 @@ export class Session {
    */
   async running(...files: readonly string[]): Promise<RemoteClient | undefined> {
     if (this.#remote !== undefined) return this.#remote;
-    const found = await reachEngine(this.#options, files, this.console);
+    const found = await reachEngine(this.#options(), files, this.console);
     if (found === undefined) return undefined;
     const { client, root } = found;
     this.#remote = client;
@@ -283,7 +283,7 @@ export class Session {
   }
 
   async #started(): Promise<{ engine: MicroKernel; client: Client }> {
-    this.#engine ??= await startEngine(this.#options, this.console);
+    this.#engine ??= await startEngine(this.#options(), this.console);
     if (this.isVerbose && !this.#isToldOfOwn) {
       this.console.err(`By an engine of the command, at ${this.#engine.engine.root}.`);
       this.#isToldOfOwn = true;

@@ -56,18 +56,18 @@ export class Archiving {
     this.#options = options;
   }
 
-  get #table(): FileTable {
+  #table(): FileTable {
     return this.#options.table();
   }
 
   /** A file was written: a moment to look if `blog.cfg` was edited. */
   completed(): void {
-    if (this.#options.blog !== undefined) this.#table.boundary.putOff(this.look);
+    if (this.#options.blog !== undefined) this.#table().boundary.putOff(this.look);
   }
 
   /** At an operation boundary. What cannot be done now is tried again. */
   readonly look = (): void => {
-    if (this.#isClosed || this.#table.gate.isClosed) return;
+    if (this.#isClosed || this.#table().gate.isClosed) return;
     if (this.#options.blog?.lookAgain() === true) {
       this.#isStale = true;
       this.#nextTry = 0;
@@ -80,7 +80,7 @@ export class Archiving {
 
   #followSelection(): void {
     try {
-      this.#isStale = !this.#table.archivesChanged();
+      this.#isStale = !this.#table().archivesChanged();
       this.#trouble = '';
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
@@ -94,7 +94,7 @@ export class Archiving {
 
   /** What is archived has changed: open files follow. Throws what kept one from being written. */
   changed(): void {
-    this.#isStale = !this.#table.archivesChanged();
+    this.#isStale = !this.#table().archivesChanged();
   }
 
   /** Finishes the current segment of an open file's log. Throws 111, 18, 2. */
@@ -107,7 +107,7 @@ export class Archiving {
 
   /** Names this moment in the log of an open file, or of all of them. Throws 111, 18, 2. */
   mark(path: string | undefined, name: string): ArchivePoint[] {
-    const archived = this.#table.files.filter((file) => this.#logOf(file) !== undefined);
+    const archived = this.#table().files.filter((file) => this.#logOf(file) !== undefined);
     const paths = path === undefined ? archived.map(({ pages }) => pages.path) : [path];
     const files = paths.map((each) => this.#archived(each));
     for (const [file] of files) file.pages.complete();
@@ -116,7 +116,7 @@ export class Archiving {
 
   /** Whether a file is archived, or will be when it is opened. */
   isArchived(path: string): boolean {
-    const file = this.#table.openAt(path);
+    const file = this.#table().openAt(path);
     if (file !== undefined) return this.#logOf(file) !== undefined;
     return this.#options.logs.selects(path);
   }
@@ -124,7 +124,7 @@ export class Archiving {
   /** Copies that are made of these files now need only the segments that follow. */
   cutAll(paths: readonly string[]): void {
     for (const path of paths) {
-      const file = this.#table.openAt(path);
+      const file = this.#table().openAt(path);
       if (file !== undefined) this.#logOf(file)?.cut();
     }
   }
@@ -159,8 +159,8 @@ export class Archiving {
   }
 
   #archived(path: string): [OpenFile, ArchiveLog] {
-    this.#table.gate.assertOpen(path);
-    const file = this.#table.openAt(resolve(path));
+    this.#table().gate.assertOpen(path);
+    const file = this.#table().openAt(resolve(path));
     const log = file === undefined ? undefined : this.#logOf(file);
     if (file !== undefined && log !== undefined) return [file, log];
     const message = 'the file is not open, or not archived';

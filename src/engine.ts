@@ -456,7 +456,7 @@ export class MicroKernel {
       files: this.#files,
       isWindows: process.platform === 'win32',
       directory,
-      refusal: () => this.#refusal,
+      refusal: () => this.#refusal(),
     });
     const parts = { files: this.#files, engine: this.#internals };
     const client = new Client(classic, parts, (each) => this.#clients.delete(each));
@@ -475,7 +475,7 @@ export class MicroKernel {
   }
 
   /** Why no call is taken any more; 0 while they are. */
-  get #refusal(): number {
+  #refusal(): number {
     if (this.#isStopped) return Status.RECORD_MANAGER_INACTIVE;
     return this.#log.log.failure === undefined ? Status.NO_ERROR : Status.TRANSACTION_FILE_IO_ERROR;
   }

@@ -151,7 +151,7 @@ export class ArchiveLog implements FileArchive {
       path: this.path,
       state: isFailed ? 'failed' : this.#gap === undefined ? 'archiving' : 'gap',
       bytes: end,
-      unsyncedBytes: this.#notedBytes + taken + end - durableEnd,
+      unsyncedBytes: this.#notedBytes() + taken + end - durableEnd,
       firstChangeSeq: (head?.afterChangeSeq ?? this.#lastChangeSeq) + 1,
       lastChangeSeq: this.#lastChangeSeq,
     };
@@ -160,16 +160,16 @@ export class ArchiveLog implements FileArchive {
   // -------------------------------------------------------------------------------------------
   // Noting
 
-  get #notedBytes(): number {
+  #notedBytes(): number {
     return this.#closedBytes + (this.#noted.at(-1)?.end ?? 0);
   }
 
   get isLarge(): boolean {
-    return this.#notedBytes >= LARGE;
+    return this.#notedBytes() >= LARGE;
   }
 
   get isOverfull(): boolean {
-    return this.#notedBytes >= 4 * LARGE;
+    return this.#notedBytes() >= 4 * LARGE;
   }
 
   get isBlind(): boolean {
@@ -285,14 +285,14 @@ export class ArchiveLog implements FileArchive {
     const segment = this.#segment;
     if (segment === undefined) this.#renew();
     else if (!segment.isInPlace(this.#options.ports.files)) this.#replace(segment);
-    else if (segment.head.timeline !== this.#control.timeline) {
+    else if (segment.head.timeline !== this.#control().timeline) {
       const { gapFrom } = segment.head;
       if (segment.isEmpty && gapFrom > 0) this.#noteGap(gapFrom, 'not-archived');
       this.#renew();
     }
   }
 
-  get #control(): Readonly<ControlRecord> {
+  #control(): Readonly<ControlRecord> {
     return this.#cut?.control ?? this.#options.control();
   }
 
@@ -311,7 +311,7 @@ export class ArchiveLog implements FileArchive {
     const { ports } = this.#options;
     const after = this.#takenAfter;
     const isGap = this.#gap !== undefined && this.#gap.from <= after;
-    const head = newHead(ports, this.#control, {
+    const head = newHead(ports, this.#control(), {
       afterChangeSeq: after,
       gapFrom: isGap ? (this.#gap?.from ?? 0) : 0,
       gapReason: isGap ? (this.#gap?.reason ?? '') : '',
@@ -348,7 +348,7 @@ export class ArchiveLog implements FileArchive {
   #write({ bytes, end, head }: Outgoing): void {
     const segment = this.#segment;
     assert(segment !== undefined, 'an archival log has a segment before it is written');
-    const { holder, generation } = this.#control;
+    const { holder, generation } = this.#control();
     const length = sealArchiveFrame(bytes, end, segment.seed, {
       ...head,
       at: segment.end,
@@ -364,17 +364,17 @@ export class ArchiveLog implements FileArchive {
   }
 
   beginSync(): void {
-    if (this.#isUnsynced) this.#segment?.handle.beginSync();
+    if (this.#isUnsynced()) this.#segment?.handle.beginSync();
   }
 
-  get #isUnsynced(): boolean {
+  #isUnsynced(): boolean {
     const segment = this.#segment;
     return segment !== undefined && segment.end > segment.durableEnd;
   }
 
   synced(): boolean {
     try {
-      if (this.#isUnsynced && this.#segment?.handle.poll() === false) return false;
+      if (this.#isUnsynced() && this.#segment?.handle.poll() === false) return false;
       if (this.#segment !== undefined) this.#segment.durableEnd = this.#segment.end;
       if (this.#isGapMarked) this.#gap = undefined;
       this.#isGapMarked = false;

@@ -295,7 +295,7 @@ export class TransactionLog implements ChangeLog {
   }
 
   /** Sessions of before that are not settled, and of which not all is there. */
-  get #lostSessions(): readonly number[] {
+  #lostSessions(): readonly number[] {
     const { session, settled = 0, lost = [] } = this.#state;
     const before = this.#segment === undefined ? session : session - 1;
     const found = new Set(this.#found.segments.map(({ head }) => head.session));
@@ -598,14 +598,14 @@ export class TransactionLog implements ChangeLog {
       writeLogState(ports.files, this.#statePath, state);
       this.#state = state;
       this.#retireStrays();
-      this.#begin(this.#previousEnd);
+      this.#begin(this.#previousEnd());
       this.#noteSegment();
     });
     this.#tell('I', 'log-session', `Session ${this.#state.session} of the log begins.`);
   }
 
   /** Where the segment ends that a new session follows. */
-  get #previousEnd(): number {
+  #previousEnd(): number {
     const last = this.#past.at(-1);
     const { problems } = this.#found;
     // That it is damaged there is not to be forgotten.
@@ -725,7 +725,7 @@ export class TransactionLog implements ChangeLog {
   /** What no file needs goes. Whether the state was written. */
   #release(): boolean {
     if (this.#failure !== undefined || this.#readers > 0) return false;
-    const first = this.#isDamaged ? this.#keptCount() : 0;
+    const first = this.#isDamaged() ? this.#keptCount() : 0;
     const needed = this.#neededFrom(this.#past[first - 1]?.lastLsn ?? 0);
     let count = first;
     while ((this.#past[count]?.lastLsn ?? Infinity) < needed) count++;
@@ -750,12 +750,12 @@ export class TransactionLog implements ChangeLog {
   }
 
   /** Files that were not opened since the start may need what cannot be read. */
-  get #isDamaged(): boolean {
+  #isDamaged(): boolean {
     return this.#found.problems.length > 0 && !this.#hasGivenUp;
   }
 
   /** The one that segments are written in; none of those that were is it, if there is no such. */
-  get #openSession(): number {
+  #openSession(): number {
     return this.#segment === undefined ? Infinity : this.#state.session;
   }
 
@@ -763,10 +763,10 @@ export class TransactionLog implements ChangeLog {
    * It is on disk that nobody needs some segments before they go, in whatever order a crash lets them go.
    * False if there are none, or that cannot be written now.
    */
-  #forgo(going: readonly PastSegment[], nextSession = this.#openSession): boolean {
+  #forgo(going: readonly PastSegment[], nextSession = this.#openSession()): boolean {
     const [first, last] = [going[0], going.at(-1)];
     if (first === undefined || last === undefined) return false;
-    const change = this.#isDamaged
+    const change = this.#isDamaged()
       ? this.#skipping(first.number, last.number)
       : this.#without(last, nextSession);
     if (change === undefined) return false;
@@ -786,7 +786,7 @@ export class TransactionLog implements ChangeLog {
   #without({ number, session }: PastSegment, nextSession: number): Partial<LogState> {
     const last = nextSession > session ? session : session - 1;
     const settled = Math.max(this.#state.settled ?? 0, last);
-    return { oldest: number + 1, settled, lost: this.#lostSessions };
+    return { oldest: number + 1, settled, lost: this.#lostSessions() };
   }
 
   /** What it says without some that lie behind a missing or damaged one. Undefined: they have to stay. */
@@ -803,7 +803,7 @@ export class TransactionLog implements ChangeLog {
     const open = this.#segment?.head;
     const { segment, session } = this.#state;
     const settled = open === undefined ? session : session - 1;
-    return { oldest: open?.number ?? segment + 1, settled, lost: this.#lostSessions };
+    return { oldest: open?.number ?? segment + 1, settled, lost: this.#lostSessions() };
   }
 
   /** A segment that nobody needs becomes a spare file, or goes. What fails is tried again by the next start. */
@@ -844,16 +844,16 @@ export class TransactionLog implements ChangeLog {
     }
     this.sync();
     const segment = this.#segment;
-    const lost = this.#lostSessions;
+    const lost = this.#lostSessions();
     segment.handle.close();
     this.#segment = undefined;
     const { number, session } = segment.head;
     const path = join(this.#options.directory, segment.name);
-    if (this.#isDamaged) {
+    if (this.#isDamaged()) {
       this.#past.push({ path, number, session, lastLsn: this.#writtenLsn, end: segment.end });
       this.#release();
     }
-    if (this.waiting.size > 0 || this.#files.size > 0 || this.#isDamaged) return;
+    if (this.waiting.size > 0 || this.#files.size > 0 || this.#isDamaged()) return;
     const nothing = { isClean: true, oldest: number + 1, settled: session, released: {}, lost };
     const state = { ...this.#state, ...nothing };
     writeLogState(this.#options.ports.files, this.#statePath, state);

@@ -73,7 +73,7 @@ export class ControlPages {
   /** Writes `record` to the next copy and waits for the disk. */
   flip(record: ControlRecord): void {
     this.#encode(record);
-    writeFully(this.#handle, this.#bytes, 0, FCR.size, this.#next * this.#pageSize);
+    writeFully(this.#handle, this.#bytes, 0, FCR.size, this.#next() * this.#pageSize);
     this.#handle.sync();
     this.flipped();
   }
@@ -81,13 +81,13 @@ export class ControlPages {
   /** The same, begun: `flipped` is to be called when the handle has settled. */
   beginFlip(record: ControlRecord): void {
     this.#encode(record);
-    const at = this.#next * this.#pageSize;
+    const at = this.#next() * this.#pageSize;
     this.#handle.beginWrite([{ buffer: this.#bytes, offset: 0, length: FCR.size, at }]);
     this.#handle.beginSync();
   }
 
   flipped(): void {
-    this.#current = this.#next;
+    this.#current = this.#next();
     this.#durable = this.#current;
     this.#spared = [this.#current];
   }
@@ -100,7 +100,7 @@ export class ControlPages {
 
   // Taken in turn, the copies spare the one last known to be on disk anyway; it is demanded all the
   // same, because what was found on disk need not have been written in turn.
-  get #next(): number {
+  #next(): number {
     let slot = (this.#current + 1) % FCR_PAGES;
     while (this.#spared.includes(slot)) slot = (slot + 1) % FCR_PAGES;
     return slot;
@@ -108,7 +108,7 @@ export class ControlPages {
 
   /** What no reader would believe is not written over what one does believe. */
   #encode(record: ControlRecord): void {
-    const slot = this.#next;
+    const slot = this.#next();
     record.durableSlot = this.#durable;
     record.baseSlot = this.#current;
     encodeFcr(record, slot, this.#bytes);

@@ -670,7 +670,7 @@ export class PageFile implements FrameOwner, PageView {
     }
     if (!this.#claimed || this.#isStale) this.#claim();
     if (this.#overfull()) this.#makeRoom();
-    if (this.#work.isContended && !this.#isStep) this.#work.beginStep(this);
+    if (this.#work.isContended && !this.#isStep()) this.#work.beginStep(this);
   }
 
   #makeRoom(): void {
@@ -851,7 +851,7 @@ export class PageFile implements FrameOwner, PageView {
 
   /** What follows works in these pages; without any, in the committed ones. Between operations. */
   work(pages: PrivatePages | undefined): void {
-    assert(!this.#changed && !this.#isStep, 'private pages come and go between operations');
+    assert(!this.#changed && !this.#isStep(), 'private pages come and go between operations');
     this.#work.current = pages;
   }
 
@@ -917,7 +917,7 @@ export class PageFile implements FrameOwner, PageView {
     setU53(view, at + TALLY_SIZE, u53(view, at + TALLY_SIZE) + next);
   }
 
-  get #isStep(): boolean {
+  #isStep(): boolean {
     return this.#work.current?.isStep === true;
   }
 
@@ -1019,7 +1019,7 @@ export class PageFile implements FrameOwner, PageView {
    * and one that is under way is advanced by a slice. At twice a limit it is waited for.
    */
   endOperation(): void {
-    if (this.#isStep) this.#work.dropStep();
+    if (this.#isStep()) this.#work.dropStep();
     this.cache.endOperation();
     if (this.#changed) {
       this.#changed = false;
@@ -1180,19 +1180,19 @@ export class PageFile implements FrameOwner, PageView {
   }
 
   /** So many bytes of the cache may be dirty before they are written. */
-  get #dirtyLimit(): number {
+  #dirtyLimit(): number {
     if (this.cache.size !== this.#limitsOf) this.#setLimits();
     return this.#dirtyBytes;
   }
 
   /** With so many bytes of the cache dirty or being written, operations wait. */
-  get #busyLimit(): number {
+  #busyLimit(): number {
     if (this.cache.size !== this.#limitsOf) this.#setLimits();
     return this.#busyBytes;
   }
 
   /** So many pages may be freed before operations wait: each may take a PAT page of the cache. */
-  get #freedLimit(): number {
+  #freedLimit(): number {
     if (this.cache.size !== this.#limitsOf) this.#setLimits();
     return this.#freedPages;
   }
@@ -1210,12 +1210,12 @@ export class PageFile implements FrameOwner, PageView {
 
   /** Much of the cache waits to be written. */
   get isCrowded(): boolean {
-    return this.cache.busy >= this.#dirtyLimit / 2;
+    return this.cache.busy >= this.#dirtyLimit() / 2;
   }
 
   /** Operations have to wait, or would have to with so many bytes more. */
   #overfull(more = 0): boolean {
-    if (this.cache.busy + more >= this.#busyLimit || this.#freed.size >= this.#freedLimit)
+    if (this.cache.busy + more >= this.#busyLimit() || this.#freed.size >= this.#freedLimit())
       return true;
     if (this.archive?.isOverfull === true) return true;
     return this.#operations >= 2 * this.#settings.operationBundleLimit;
@@ -1231,8 +1231,8 @@ export class PageFile implements FrameOwner, PageView {
     if (this.#operations < this.#retryAfter) return false;
     if (this.#isHastened || this.archive?.isLarge === true) return true;
     if (this.#operations >= this.#settings.operationBundleLimit) return true;
-    if (this.cache.busy >= this.#dirtyLimit && this.#dirtyCount > 0) return true;
-    if (this.#freed.size >= this.#freedLimit / 2) return true;
+    if (this.cache.busy >= this.#dirtyLimit() && this.#dirtyCount > 0) return true;
+    if (this.#freed.size >= this.#freedLimit() / 2) return true;
     return this.#boundaries++ % OPERATIONS_PER_LOOK === 0 && this.#timeIsUp();
   }
 
@@ -1242,8 +1242,8 @@ export class PageFile implements FrameOwner, PageView {
     if (this.#transaction.active || (this.#operations > 0 && this.#isDue())) this.#push();
     else if (this.#transaction.isGrowing) this.#guard(() => this.#transaction.giveUpInVain());
     else if (this.isCrowded && !this.#hasLookedAhead) this.#lookAhead();
-    if (this.cache.busy >= this.#busyLimit) {
-      this.cache.relieve(() => this.cache.busy < this.#busyLimit);
+    if (this.cache.busy >= this.#busyLimit()) {
+      this.cache.relieve(() => this.cache.busy < this.#busyLimit());
     }
   }
 
@@ -1253,7 +1253,7 @@ export class PageFile implements FrameOwner, PageView {
     this.#hasLookedAhead = true;
     const [data, other] = this.#control.spaces;
     const inUse = data.pages - data.free + other.pages - other.free;
-    const foreseen = Math.floor((this.#dirtyCount * this.#dirtyLimit) / this.cache.busy);
+    const foreseen = Math.floor((this.#dirtyCount * this.#dirtyLimit()) / this.cache.busy);
     this.#guard(() => this.#transaction.growAhead(Math.min(inUse, foreseen)));
   }
 

@@ -103,18 +103,20 @@ export function separateRegion(size: number): Region {
   return { buffer, offset: 0, move, copyOut };
 }
 
+/** Views up to this length are kept: an update copies a record, and the slot that it is in, again and again. */
+const KEPT_VIEWS = 1024;
+
 /** Copies out of a memory whose first `UNIT` bytes are nobody's. */
 function copyingOut(buffer: SharedArrayBuffer, move: Move): CopyOut {
-  // Records of a file are often all of the same length: then it is this one again.
-  let last = new Uint8Array(buffer, 0, 0);
+  const beginning = (length: number): Uint8Array => new Uint8Array(buffer, 0, length);
+  const kept = Array.from({ length: KEPT_VIEWS + 1 }, () => undefined as Uint8Array | undefined);
+  const viewOf = (length: number): Uint8Array =>
+    length > KEPT_VIEWS ? beginning(length) : (kept[length] ??= beginning(length));
   return (from, length, into, intoAt) => {
-    let rest = length;
-    for (let at = 0; rest > 0; at += last.length) {
-      const count = Math.min(rest, UNIT);
-      if (last.length !== count) last = new Uint8Array(buffer, 0, count);
+    for (let at = 0; at < length; at += UNIT) {
+      const count = Math.min(length - at, UNIT);
       move(0, from + at, count);
-      into.set(last, intoAt + at);
-      rest -= count;
+      into.set(viewOf(count), intoAt + at);
     }
   };
 }

@@ -44,7 +44,7 @@ export class OriginalTree implements KeyTree {
   }
 
   get address(): number {
-    return this.#cursor.address;
+    return this.#cursor().address;
   }
 
   /** Where `resume` finds this place. */
@@ -53,37 +53,37 @@ export class OriginalTree implements KeyTree {
   }
 
   first(): boolean {
-    return this.#cursor.first();
+    return this.#cursor().first();
   }
 
   last(): boolean {
-    return this.#cursor.last();
+    return this.#cursor().last();
   }
 
   atLeast(probe: Int32Array, n: number): boolean {
-    return n > this.keyWords ? this.#anchor(probe) : this.#cursor.seek(probe, false, true);
+    return n > this.keyWords ? this.#anchor(probe) : this.#cursor().seek(probe, false, true);
   }
 
   above(probe: Int32Array, n: number): boolean {
-    if (n > this.keyWords) return this.#anchor(probe) && this.#cursor.next();
-    return this.#cursor.seek(probe, true, true);
+    if (n > this.keyWords) return this.#anchor(probe) && this.#cursor().next();
+    return this.#cursor().seek(probe, true, true);
   }
 
   atMost(probe: Int32Array, n: number): boolean {
-    return n > this.keyWords ? this.#anchor(probe) : this.#cursor.seek(probe, true, false);
+    return n > this.keyWords ? this.#anchor(probe) : this.#cursor().seek(probe, true, false);
   }
 
   below(probe: Int32Array, n: number): boolean {
-    if (n > this.keyWords) return this.#anchor(probe) && this.#cursor.previous();
-    return this.#cursor.seek(probe, false, false);
+    if (n > this.keyWords) return this.#anchor(probe) && this.#cursor().previous();
+    return this.#cursor().seek(probe, false, false);
   }
 
   next(): boolean {
-    return this.#cursor.next();
+    return this.#cursor().next();
   }
 
   previous(): boolean {
-    return this.#cursor.previous();
+    return this.#cursor().previous();
   }
 
   resume(page: number): void {
@@ -91,15 +91,15 @@ export class OriginalTree implements KeyTree {
     if (at === 0) return;
     const [cursor] = at > 0 ? this.#cursors.splice(at, 1) : [this.#spare()];
     if (cursor !== undefined) this.#cursors.unshift(cursor);
-    if (at < 0) this.#cursor.anchor(page);
+    if (at < 0) this.#cursor().anchor(page);
   }
 
   atShare(share: number): boolean {
-    return this.#cursor.atShare(share);
+    return this.#cursor().atShare(share);
   }
 
   shareOf(probe: Int32Array, n: number): number {
-    const cursor = this.#cursor;
+    const cursor = this.#cursor();
     if (this.atLeast(probe, n)) return cursor.share();
     return cursor.last() ? 1 : 0;
   }
@@ -109,7 +109,7 @@ export class OriginalTree implements KeyTree {
   }
 
   compare(probe: Int32Array, n: number): number {
-    const { words, address } = this.#cursor;
+    const { words, address } = this.#cursor();
     for (let i = 0; i < Math.min(n, this.keyWords); i++) {
       const [x, y] = [words[i] ?? 0, probe[i] ?? 0];
       if (x !== y) return x < y ? -1 : 1;
@@ -118,12 +118,12 @@ export class OriginalTree implements KeyTree {
   }
 
   copyRow(into: Int32Array): void {
-    const { words, address } = this.#cursor;
+    const { words, address } = this.#cursor();
     for (let i = 0; i < this.keyWords; i++) into[i] = words[i] ?? 0;
     into[this.keyWords] = orderedWord(address);
   }
 
-  get #cursor(): LegacyCursor {
+  #cursor(): LegacyCursor {
     return this.#cursors[0] ?? this.#index.cursor();
   }
 
@@ -134,7 +134,7 @@ export class OriginalTree implements KeyTree {
   }
 
   #anchor(row: Int32Array): boolean {
-    return this.#cursor.anchor(this.#addressIn(row));
+    return this.#cursor().anchor(this.#addressIn(row));
   }
 
   #addressIn(row: Int32Array): number {

@@ -84,7 +84,7 @@ const FCR_FAULTS: readonly SeededFault[] = [
   {
     name: 'FCR always written to the same copy',
     file: `${MICROKERNEL}/control-pages.ts`,
-    find: 'this.#current = this.#next;',
+    find: 'this.#current = this.#next();',
     replace: '',
     why: 'written twice in turn it is current the second time',
     first: 'change, free, reuse',

@@ -67,10 +67,10 @@ export class RollIn {
       yield { done: end, total };
     }
     this.#overlay.data.sync();
-    for (let pass = 1; pass < PASSES && this.#remaining > FEW; pass++) yield* this.#again();
+    for (let pass = 1; pass < PASSES && this.#remaining() > FEW; pass++) yield* this.#again();
   }
 
-  get #remaining(): number {
+  #remaining(): number {
     return this.#overlay.writtenCount + this.#later.size;
   }
 

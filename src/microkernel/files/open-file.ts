@@ -271,7 +271,7 @@ export class OpenFile {
    */
   setOwner(name: string, mode: number, isLong: boolean): void {
     if (hasOwner(this.stored.owner)) {
-      if (!this.#isUnfinished || this.accessOf(name) !== 'all') throw this.#hasOwner();
+      if (!this.#isUnfinished() || this.accessOf(name) !== 'all') throw this.#hasOwner();
       this.#useCipher(name);
       this.finishEncrypting();
       return;
@@ -314,7 +314,7 @@ export class OpenFile {
   }
 
   /** Not all pages are encrypted that should be, or are no more. */
-  get #isUnfinished(): boolean {
+  #isUnfinished(): boolean {
     const { owner } = this.stored;
     return isEncryptedFile(owner) && (owner.flags & OWNER_FLAG.UNFINISHED) !== 0;
   }
@@ -329,7 +329,7 @@ export class OpenFile {
    * pages is overwritten.
    */
   finishEncrypting(): void {
-    if (!this.#isUnfinished) return;
+    if (!this.#isUnfinished()) return;
     const { owner } = this.stored;
     this.#rewrite();
     this.pages.scrub();

@@ -298,7 +298,7 @@ export class RecordSlots {
     const { privatePages } = this.#view;
     if (privatePages !== undefined) return this.#privatePageWithRoom(privatePages.roomyData);
     for (;;) {
-      const head = this.#view.counter(COUNTER.FREE_DATA_PAGE);
+      const head = this.#listHead();
       if (head === 0) return this.#newPage();
       const page = head - 1;
       this.#edit(page);
@@ -328,9 +328,20 @@ export class RecordSlots {
     return page;
   }
 
+  /**
+   * One more than the first page of the list; 0 if there is none. As a whole number of the processor: counters are doubles, and
+   * with a double as a page number compiled code that had whole ones is thrown away, and a remainder becomes a call.
+   */
+  #listHead(): number {
+    const head = this.#view.counter(COUNTER.FREE_DATA_PAGE);
+    const whole = head >>> 0;
+    if (whole === head) return whole;
+    throw this.#damaged(head - 1, 'the list of pages with free slots begins with no page number');
+  }
+
   /** One of the first pages of the list that is free to be changed; it is in `touched` from then on. */
   #unheldPage(touched: NumberMap): number | undefined {
-    let head = this.#view.counter(COUNTER.FREE_DATA_PAGE);
+    let head = this.#listHead();
     for (let tries = 0; head !== 0 && tries < CANDIDATES; tries++) {
       const page = head - 1;
       this.#arrive(page, this.#view.readShared(SPACE.DATA, page));
@@ -354,7 +365,7 @@ export class RecordSlots {
       if (u16(this.view, this.at + PAGE_HEADER.count) < this.slotsPerPage) this.#enlist(page);
     }
     for (;;) {
-      const head = this.#view.counter(COUNTER.FREE_DATA_PAGE);
+      const head = this.#listHead();
       if (head === 0 || this.#view.isHeld(SPACE.DATA, head - 1)) return;
       this.#read(head - 1);
       if (u16(this.view, this.at + PAGE_HEADER.count) < this.slotsPerPage) return;

@@ -230,17 +230,17 @@ export class SharedPage extends VariablePage {
   }
 
   get isEmpty(): boolean {
-    return this.#holes === this.#end - SHARED_PAGE.size;
+    return this.#holes() === this.#end() - SHARED_PAGE.size;
   }
 
   /** Bytes that are neither fragment nor directory. Fragments that are there can grow by so much. */
   get unused(): number {
-    return this.#directory(this.count) - this.#end + this.#holes;
+    return this.#directory(this.count) - this.#end() + this.#holes();
   }
 
   /** The longest fragment that could be added; not below zero. */
   get room(): number {
-    const entry = this.#firstFree === 0 ? FRAGMENT_ENTRY.size : 0;
+    const entry = this.#firstFree() === 0 ? FRAGMENT_ENTRY.size : 0;
     return Math.max(0, this.unused - entry);
   }
 
@@ -266,15 +266,15 @@ export class SharedPage extends VariablePage {
   add(length: number, isRoot: boolean): number {
     assert(length > 0 && length <= this.room, 'a fragment is added to a page without room');
     const count = this.count;
-    const free = this.#firstFree;
-    if (this.#directory(free === 0 ? count + 1 : count) - this.#end < length) this.#compact();
+    const free = this.#firstFree();
+    if (this.#directory(free === 0 ? count + 1 : count) - this.#end() < length) this.#compact();
     const index = free === 0 ? count : free - 1;
     const at = this.#entryAt(index);
     if (free === 0) setU16(this.data, this.base + PAGE_HEADER.count, count + 1);
-    else this.#firstFree = this.#nextFree(index, count);
-    const offset = this.#end;
+    else this.#setFirstFree(this.#nextFree(index, count));
+    const offset = this.#end();
     this.#setEntry(at, offset, isRoot ? length | ROOT_FLAG : length);
-    this.#end = offset + length;
+    this.#setEnd(offset + length);
     return index;
   }
 
@@ -288,8 +288,8 @@ export class SharedPage extends VariablePage {
       this.#setEntry(at, 0, 0);
       return;
     }
-    this.#setEntry(at, 0, this.#firstFree);
-    this.#firstFree = index + 1;
+    this.#setEntry(at, 0, this.#firstFree());
+    this.#setFirstFree(index + 1);
   }
 
   /**
@@ -308,17 +308,17 @@ export class SharedPage extends VariablePage {
       this.#setEntry(at, offset, newStored);
       return;
     }
-    const free = this.#directory(this.count) - this.#end;
-    if (offset + length === this.#end && growth <= free) {
+    const free = this.#directory(this.count) - this.#end();
+    if (offset + length === this.#end() && growth <= free) {
       this.#setEntry(at, offset, newStored);
-      this.#end = offset + newLength;
+      this.#setEnd(offset + newLength);
       return;
     }
     if (newLength > free) this.#compact(index);
     else this.#moveToEnd(at, offset, length);
     const moved = u16(this.data, this.base + at + FRAGMENT_ENTRY.offset);
     this.#setEntry(at, moved, newStored);
-    this.#end = moved + newLength;
+    this.#setEnd(moved + newLength);
   }
 
   /**
@@ -349,39 +349,39 @@ export class SharedPage extends VariablePage {
   }
 
   protected override checkHeader(): void {
-    const end = this.#end;
+    const end = this.#end();
     const count = this.count;
     if (end < SHARED_PAGE.size || end > this.#directory(count)) {
       throw this.damage(SHARED_PAGE.end, 'end', `with ${count} entries fragments end at ${end}`);
     }
-    if (this.#holes > end - SHARED_PAGE.size) {
-      throw this.damage(SHARED_PAGE.holes, 'holes', `${this.#holes} bytes are in holes`);
+    if (this.#holes() > end - SHARED_PAGE.size) {
+      throw this.damage(SHARED_PAGE.holes, 'holes', `${this.#holes()} bytes are in holes`);
     }
-    if (this.#firstFree > count) throw this.#freeEntryDamage(SHARED_PAGE.firstFreeEntry);
+    if (this.#firstFree() > count) throw this.#freeEntryDamage(SHARED_PAGE.firstFreeEntry);
   }
 
-  get #end(): number {
+  #end(): number {
     return u16(this.data, this.base + SHARED_PAGE.end);
   }
 
-  set #end(value: number) {
+  #setEnd(value: number): void {
     setU16(this.data, this.base + SHARED_PAGE.end, value);
   }
 
-  get #holes(): number {
+  #holes(): number {
     return u16(this.data, this.base + SHARED_PAGE.holes);
   }
 
-  set #holes(value: number) {
+  #setHoles(value: number): void {
     setU16(this.data, this.base + SHARED_PAGE.holes, value);
   }
 
   /** Index + 1. */
-  get #firstFree(): number {
+  #firstFree(): number {
     return u16(this.data, this.base + SHARED_PAGE.firstFreeEntry);
   }
 
-  set #firstFree(value: number) {
+  #setFirstFree(value: number): void {
     setU16(this.data, this.base + SHARED_PAGE.firstFreeEntry, value);
   }
 
@@ -410,33 +410,33 @@ export class SharedPage extends VariablePage {
 
   /** Some bytes belong to no fragment any more. */
   #giveUp(offset: number, length: number): void {
-    if (offset + length === this.#end) this.#end = offset;
-    else this.#holes += length;
+    if (offset + length === this.#end()) this.#setEnd(offset);
+    else this.#setHoles(this.#holes() + length);
   }
 
   #moveToEnd(at: number, offset: number, length: number): void {
-    const end = this.#end;
+    const end = this.#end();
     const from = this.base + offset;
     this.bytes.copyWithin(this.base + end, from, from + length);
     this.#setEntry(at, end, u16(this.data, this.base + at + FRAGMENT_ENTRY.length));
-    this.#holes += length;
+    this.#setHoles(this.#holes() + length);
   }
 
   /** Closes the holes. Fragments come to lie in the order of the directory, one of them last. */
   #compact(last = -1): void {
     const count = this.count;
-    copyBytes(this.bytes, this.base, SCRATCH, 0, this.#end);
+    copyBytes(this.bytes, this.base, SCRATCH, 0, this.#end());
     let end: number = SHARED_PAGE.size;
     for (let index = 0; index < count; index++) {
       if (index !== last) end = this.#settle(index, end);
     }
     if (last >= 0) end = this.#settle(last, end);
     // Fragments that overlapped, or bytes of which nobody knows.
-    if (end !== this.#end - this.#holes) {
-      throw this.damage(SHARED_PAGE.holes, 'holes', `${this.#holes} bytes are in holes`);
+    if (end !== this.#end() - this.#holes()) {
+      throw this.damage(SHARED_PAGE.holes, 'holes', `${this.#holes()} bytes are in holes`);
     }
-    this.#end = end;
-    this.#holes = 0;
+    this.#setEnd(end);
+    this.#setHoles(0);
   }
 
   /** Copies a fragment back from the scratch. Returns where the next one goes. */
@@ -448,14 +448,14 @@ export class SharedPage extends VariablePage {
     const length = stored & ~ROOT_FLAG;
     this.#checkPlace(at, offset, length);
     // Only overlapping fragments need more than there was.
-    if (to + length > this.#end) throw this.damage(at, 'overlap', 'fragments overlap');
+    if (to + length > this.#end()) throw this.damage(at, 'overlap', 'fragments overlap');
     copyBytes(SCRATCH, offset, this.bytes, this.base + to, length);
     this.#setEntry(at, to, stored);
     return to + length;
   }
 
   #checkPlace(at: number, offset: number, length: number): void {
-    if (offset >= SHARED_PAGE.size && length > 0 && offset + length <= this.#end) return;
+    if (offset >= SHARED_PAGE.size && length > 0 && offset + length <= this.#end()) return;
     throw this.damage(at, 'fragment', `a fragment is at ${offset}, ${length} bytes`);
   }
 
@@ -468,13 +468,13 @@ export class SharedPage extends VariablePage {
       holes += place.offset - end;
       end = place.end;
     }
-    if (holes + this.#end - end === this.#holes) return;
-    throw this.damage(SHARED_PAGE.holes, 'holes', `${this.#holes} bytes are in holes`);
+    if (holes + this.#end() - end === this.#holes()) return;
+    throw this.damage(SHARED_PAGE.holes, 'holes', `${this.#holes()} bytes are in holes`);
   }
 
   #verifyFreeEntries(expected: number): void {
     const count = this.count;
-    let free = this.#firstFree;
+    let free = this.#firstFree();
     let found = 0;
     for (; free !== 0 && found <= expected; found++) free = this.#nextFree(free - 1, count);
     if (found !== expected) throw this.#freeEntryDamage(SHARED_PAGE.firstFreeEntry);

@@ -287,7 +287,7 @@ export class VariableStore {
   walkList(visit: (page: number) => void): void {
     let previous = 0;
     // A circle would have to come back to a page with another one before it.
-    for (let each = this.#firstRoom; each !== 0;) {
+    for (let each = this.#firstRoom(); each !== 0;) {
       this.#shared.read(each - 1);
       if (!this.#shared.isListed || this.#shared.previous !== previous) throw this.#badList();
       previous = each;
@@ -303,11 +303,11 @@ export class VariableStore {
   }
 
   /** Number + 1 of the first page with room; 0: none. */
-  get #firstRoom(): number {
+  #firstRoom(): number {
     return this.#view.counter(COUNTER.FREE_VARIABLE_PAGE);
   }
 
-  set #firstRoom(value: number) {
+  #setFirstRoom(value: number): void {
     this.#view.setCounter(COUNTER.FREE_VARIABLE_PAGE, value);
   }
 
@@ -344,7 +344,7 @@ export class VariableStore {
       this.#lookPrivately(privatePages.roomyVariable, size);
       return;
     }
-    let candidate = this.#firstRoom;
+    let candidate = this.#firstRoom();
     for (let tries = 0; candidate !== 0 && tries < CANDIDATES; tries++) {
       this.#shared.read(candidate - 1);
       if (!this.#shared.isListed) throw this.#badList();
@@ -362,7 +362,7 @@ export class VariableStore {
     for (let at = stack.length - 1; at >= Math.max(0, stack.length - CANDIDATES); at--) {
       if (this.#takeIfRoomy(stack[at] ?? 0, size)) return;
     }
-    let candidate = this.#firstRoom;
+    let candidate = this.#firstRoom();
     for (let tries = 0; candidate !== 0 && tries < CANDIDATES; tries++) {
       const page = candidate - 1;
       const isFree = !touched.has(page) && !this.#view.isHeld(SPACE.OTHER, page);
@@ -460,7 +460,7 @@ export class VariableStore {
   }
 
   #link(): void {
-    const first = this.#firstRoom;
+    const first = this.#firstRoom();
     const own = this.#shared.number + 1;
     if (first !== 0) {
       this.#relink(first, 'previous', 0, own);
@@ -468,7 +468,7 @@ export class VariableStore {
     this.#shared.next = first;
     this.#shared.previous = 0;
     this.#shared.isListed = true;
-    this.#firstRoom = own;
+    this.#setFirstRoom(own);
   }
 
   #unlink(): void {
@@ -476,8 +476,8 @@ export class VariableStore {
     const own = this.#shared.number + 1;
     if (previous !== 0) {
       this.#relink(previous, 'next', own, next);
-    } else if (this.#firstRoom === own) {
-      this.#firstRoom = next;
+    } else if (this.#firstRoom() === own) {
+      this.#setFirstRoom(next);
     } else {
       throw this.#badList();
     }

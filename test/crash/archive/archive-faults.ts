@@ -22,7 +22,7 @@ export const SEEDED_ARCHIVE_FAULTS: readonly RecordFault[] = [
   {
     name: 'the archive is not synced',
     file: LOG,
-    edits: [{ find: 'if (this.#isUnsynced) this.#segment?.handle.beginSync();', put: '' }],
+    edits: [{ find: 'if (this.#isUnsynced()) this.#segment?.handle.beginSync();', put: '' }],
     why: 'what the file holds its archival log holds',
     first: SMALL,
   },

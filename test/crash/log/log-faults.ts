@@ -311,7 +311,7 @@ export const SEEDED_LOG_FAULTS: readonly RecordFault[] = [
     file: LOG,
     edits: [
       {
-        find: 'if (this.waiting.size > 0 || this.#files.size > 0 || this.#isDamaged) return;',
+        find: 'if (this.waiting.size > 0 || this.#files.size > 0 || this.#isDamaged()) return;',
         put: '',
       },
     ],
