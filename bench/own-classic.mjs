@@ -1,4 +1,6 @@
 /** Isamite by the classic call, as a program of Btrieve's time calls it. */
+// As a global it is looked up by a getter, each time.
+import { Buffer } from 'node:buffer';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Op } from '../dist/src/index.js';
 import {

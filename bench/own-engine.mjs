@@ -2,6 +2,8 @@
  * Isamite below its interfaces: the operations that a call is made of, in the order in which the classic call does
  * them, without its arguments, position block, buffer lengths and statuses. It is what the others are measured against.
  */
+// As a global it is looked up by a getter, each time.
+import { Buffer } from 'node:buffer';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Op } from '../dist/src/index.js';
 import {
