@@ -59,7 +59,7 @@ export class Transaction implements ActiveTransaction {
   #byFile: Map<OpenFile, Part> | undefined;
   readonly #granted: Grant[] = [];
   /** Position blocks that have locked something inside. */
-  readonly #locking: Handle[] = [];
+  #locking: Handle[] = [];
   #closed: Set<Handle> | undefined;
 
   constructor(client: ClientState, files: FileTable, options: TransactionOptions) {
@@ -103,7 +103,9 @@ export class Transaction implements ActiveTransaction {
     const isLogged = this.#files.attach(file);
     file.transactions.push(this);
     const part = { file, pages, isLogged };
-    this.#parts.push(part);
+    // Making an array of one takes less than making room in an empty one.
+    if (this.#parts.length === 0) this.#parts = [part];
+    else this.#parts.push(part);
     if (this.#parts.length > FEW_FILES) {
       this.#byFile ??= new Map(this.#parts.map((each) => [each.file, each]));
       this.#byFile.set(file, part);
@@ -153,7 +155,8 @@ export class Transaction implements ActiveTransaction {
   /** With the first lock inside, those of the position block from before go. */
   #isLocking(handle: Handle): void {
     if (this.hasLocked(handle)) return;
-    this.#locking.push(handle);
+    if (this.#locking.length === 0) this.#locking = [handle];
+    else this.#locking.push(handle);
     handle.file.locks.releaseAll(handle);
   }
 
@@ -195,10 +198,11 @@ export class Transaction implements ActiveTransaction {
     }
   }
 
-  #changedParts(): Part[] {
-    const parts: Part[] = [];
-    for (const part of this.#parts) if (part.pages.hasChanges) parts.push(part);
-    return parts;
+  #changedParts(): readonly Part[] {
+    for (const { pages } of this.#parts) {
+      if (!pages.hasChanges) return this.#parts.filter((part) => part.pages.hasChanges);
+    }
+    return this.#parts;
   }
 
   /** Where the disk of the log has no room it goes on, and can be ended later. */
@@ -266,10 +270,12 @@ export class Transaction implements ActiveTransaction {
   }
 }
 
+const NOBODY: readonly ArchivedParticipant[] = [];
+
 /** The files that a transaction is about to have changed; none if nobody wants to know. */
-function participantsOf(parts: readonly Part[]): ArchivedParticipant[] {
+function participantsOf(parts: readonly Part[]): readonly ArchivedParticipant[] {
   if (parts.length < 2 || parts.every(({ file }) => file.data.journal?.archive === undefined))
-    return [];
+    return NOBODY;
   return parts.map(({ file: { pages } }) => {
     const { uuid, timeline, changeSeq } = pages.control;
     return { uuid, timeline, changeSeq: changeSeq + 1, path: pages.path };

@@ -166,7 +166,9 @@ export class RecordLocks {
 
   /** A position block is closed. */
   releaseAll(holder: LockHolder): void {
-    for (const address of [...(this.#byHolder.get(holder) ?? [])]) this.release(holder, address);
+    const held = this.#byHolder.get(holder);
+    if (held === undefined) return;
+    for (const address of [...held]) this.release(holder, address);
   }
 
   /** How many records are locked. */

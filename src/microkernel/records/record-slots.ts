@@ -356,9 +356,10 @@ export class RecordSlots {
 
   /**
    * These pages have been published: those with free slots come into the list, and full ones leave it
-   * where it begins.
+   * where it begins. Without any no slot was taken or freed, and the list is as it was.
    */
   relist(pages: NumberMap): void {
+    if (pages.size === 0) return;
     for (let i = 0; i < pages.size; i++) {
       const page = pages.keyAt(i);
       this.#edit(page);
