@@ -173,7 +173,7 @@ export class PageMemory {
 
   /** `bound`: bytes that will be asked for in all, about. Beyond it regions are separate. */
   constructor(bound: number) {
-    if (bound < LEAST) return;
+    if (!(bound >= LEAST)) return;
     const maximum = Math.min(UNITS_MOST, 1 + Math.ceil(bound / UNIT));
     this.#memory = takeSpare(maximum) ?? newMemory(maximum);
   }

@@ -1,6 +1,7 @@
 /** Records that are put together in memory: how long they may be, and how often that is done. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { MicroKernel, Op } from '../../src/index.js';
+import { COUNTER } from '../../src/microkernel/layout.js';
 import * as compression from '../../src/microkernel/records/compression.js';
 import { Caller, type FileSpec } from '../support/caller.js';
 import { memoryPorts } from '../support/memory-view.js';
@@ -12,6 +13,8 @@ const VARIABLE = 1;
 const TRUNCATION = 2;
 const COMPRESSION = 8;
 const MODIFIABLE = 2;
+/** Of a position block that is about to change something. */
+const WRITING = 3;
 const LIMIT = 64 * 1024 * 1024;
 
 const COMPRESSED: FileSpec = {
@@ -111,4 +114,19 @@ describe('a compressed record is unpacked', () => {
     const now = caller.call(Op.GET_EQUAL, { block, room: 800, key: 'two     ' });
     expect(Buffer.from(now.data)).toEqual(theirs);
   });
+});
+
+test('a list of pages with free slots that begins at no page number is damage: 2, and nothing is stored', () => {
+  const block = opened({ recordLength: 16 });
+  const data = record('one', 'uno');
+  expect(caller.call(Op.INSERT, { block, data }).status).toBe(0);
+  const client = engine.client();
+  const handle = client.internals.calls.openPath(PATH, 'normal', '');
+  const { pages } = handle.own.data;
+  expect(handle.enter(WRITING)).toBe(0);
+  pages.setCounter(COUNTER.FREE_DATA_PAGE, 2 ** 33 + 1);
+  handle.leave();
+  expect(caller.call(Op.INSERT, { block, data }).status).toBe(2);
+  expect(caller.call(Op.STEP_FIRST, { block, room: 16 }).status).toBe(0);
+  expect(caller.call(Op.STEP_NEXT, { block, room: 16 }).status).toBe(9);
 });

@@ -1374,6 +1374,10 @@ function habitProblems(source: Source): string[] {
     ...unwanted.map((what) => `contains ${what}`),
     ...extensions.map((specifier) => `imports ${specifier} without .js`),
     ...(/^(?:#!.*\n)?\/[/*]/.test(text) ? [] : ['does not begin with a comment']),
+    // V8 calls into its runtime for each use of one, in compiled code too.
+    ...(!path.startsWith('test/') && /^\s+(?:static )?[gs]et #/m.test(text)
+      ? ['has a private getter or setter: a private method is as good']
+      : []),
     ...(path.startsWith('src/') && /^export default\b|\bas default\b/m.test(text)
       ? ['has a default export']
       : []),

@@ -200,8 +200,9 @@ export class RecordSlots {
   #enlist(page: number): void {
     const { view, at: base } = this;
     if (view.getUint8(base + DATA_PAGE.listed) !== 0) return;
+    const head = this.#listHead();
     view.setUint8(base + DATA_PAGE.listed, 1);
-    setU32(view, base + DATA_PAGE.nextFree, this.#view.counter(COUNTER.FREE_DATA_PAGE));
+    setU32(view, base + DATA_PAGE.nextFree, head);
     this.#view.setCounter(COUNTER.FREE_DATA_PAGE, page + 1);
   }
 
@@ -336,7 +337,11 @@ export class RecordSlots {
     const head = this.#view.counter(COUNTER.FREE_DATA_PAGE);
     const whole = head >>> 0;
     if (whole === head) return whole;
-    throw this.#damaged(head - 1, 'the list of pages with free slots begins with no page number');
+    throw new BtrieveError(Status.IO_ERROR, 'the list of pages with free slots begins nowhere', {
+      reason: 'data-page',
+      file: this.#view.path,
+      found: String(head),
+    });
   }
 
   /** One of the first pages of the list that is free to be changed; it is in `touched` from then on. */
@@ -397,9 +402,10 @@ export class RecordSlots {
   /** Puts the header of an empty data page into the page edited last. */
   initialise(): void {
     const { view, at: base } = this;
+    const head = this.#listHead();
     setU16(view, base + DATA_PAGE.firstFreeSlot, NO_SLOT);
     view.setUint8(base + DATA_PAGE.listed, 1);
-    setU32(view, base + DATA_PAGE.nextFree, this.#view.counter(COUNTER.FREE_DATA_PAGE));
+    setU32(view, base + DATA_PAGE.nextFree, head);
   }
 
   /** Takes a slot out of the middle of the chain, as only redo does. */
