@@ -135,7 +135,9 @@ class LineReader {
   #addOperand(word: string): void {
     const { operands } = this.#command;
     if (this.#operands.length >= operands.length && operands.at(-1)?.isRepeated !== true) {
-      const hint = this.#takesList() ? '; several files are given by a list of them, @listFile' : '';
+      const hint = this.#takesList()
+        ? '; several files are given by a list of them, @listFile'
+        : '';
       throw this.#wrong(`${word}: there is nothing more to be given${hint}`);
     }
     this.#operands.push(word);
