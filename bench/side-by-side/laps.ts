@@ -11,21 +11,53 @@ const LAPS = 3;
 /** Of a small file, so that the compiler is done with the most of them. */
 const SCANS = 25;
 
-/** Does it up to so often, for about as long as allowed; returns how often a second. */
+/** Of what is done once: operations a second of all, and of the last third if it came to an end. */
+export interface Rates {
+  readonly whole: number;
+  /** With what the compiler, and caches, have to do once behind it. */
+  readonly late: number | undefined;
+}
+
+/** Follows what is done once. */
+export class Progress {
+  readonly #count: number;
+  readonly #began = performance.now();
+  #late: { readonly done: number; readonly at: number } | undefined;
+
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  /** So many have been done. Returns the milliseconds since it began. */
+  reached(done: number): number {
+    const now = performance.now();
+    if (3 * done >= 2 * this.#count) this.#late ??= { done, at: now };
+    return now - this.#began;
+  }
+
+  rates(done: number): Rates {
+    const now = performance.now();
+    const whole = (done / (now - this.#began)) * 1000;
+    if (this.#late === undefined || done < this.#count) return { whole, late: undefined };
+    return { whole, late: ((done - this.#late.done) / (now - this.#late.at)) * 1000 };
+  }
+}
+
+/** Does it up to so often, for about as long as allowed. */
 async function lap(
   count: number,
   milliseconds: number,
   operation: () => Soon<unknown>,
-): Promise<number> {
-  const began = performance.now();
+): Promise<Rates> {
+  const progress = new Progress(count);
   for (let done = 0; ;) {
     for (const end = Math.min(count, done + AT_ONCE); done < end; done++) {
       const result = operation();
       // Without waiting where there is nothing to wait for.
       if (result instanceof Promise) await result;
     }
-    const taken = performance.now() - began;
-    if (done === count || taken > milliseconds) return (done / taken) * 1000;
+    const taken = progress.reached(done);
+    if (done === count || taken > milliseconds) return progress.rates(done);
   }
 }
 
@@ -33,12 +65,12 @@ async function lap(
 export async function rate(count: number, operation: () => Soon<unknown>): Promise<number> {
   await lap(Math.min(count, WARM_UP.count), WARM_UP.milliseconds, operation);
   const rates: number[] = [];
-  for (let n = 0; n < LAPS; n++) rates.push(await lap(count, CAP / 2, operation));
+  for (let n = 0; n < LAPS; n++) rates.push((await lap(count, CAP / 2, operation)).whole);
   return median(rates);
 }
 
 /** The same without repetition, for what changes the file. */
-export function rateOnce(count: number, operation: () => Soon<unknown>): Promise<number> {
+export function rateOnce(count: number, operation: () => Soon<unknown>): Promise<Rates> {
   return lap(count, CAP, operation);
 }
 

@@ -2,7 +2,7 @@
 import { median } from '../measure.js';
 
 export interface Outcome {
-  /** Operations a second by workload. */
+  /** Operations a second by workload, and by `lateOf` it. */
   readonly rates: Readonly<Record<string, number>>;
   /** Bytes on disk after `bulk` and after `load`. */
   readonly sizes: Readonly<Record<string, number>>;
@@ -12,6 +12,11 @@ export interface Outcome {
 
 /** A figure of a run; undefined if it has none. */
 export type Figure = (outcome: Outcome) => number | undefined;
+
+/** The last third of a workload that is done once. */
+export function lateOf(workload: string): string {
+  return `${workload}, the last third`;
+}
 
 /** The rate of a workload. */
 export function rateOf(workload: string): (outcome: Outcome) => number | undefined {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { storeOf } from '../stores/all-stores.js';
 import { checkNames, checkSome } from './checks.js';
 import { Chance, Records, SEED } from './records.js';
-import type { Outcome } from './outcomes.js';
+import { lateOf, type Outcome } from './outcomes.js';
 import type { Run } from './runs.js';
 import { MORE, WORKLOADS, type Bench, type Workload } from './workloads.js';
 
@@ -48,7 +48,14 @@ async function runAll(on: Workload['on'], workloads: readonly Workload[]): Promi
   const opened = await store.open(directory, { create, durable: on === 'durable', cacheBytes });
   const state = Object.assign(bench, { store: opened });
   if (!create) await checkSome(state);
-  for (const { name, run: measure } of workloads) rates[name] = await measure(state);
+  for (const { name, run: measure } of workloads) {
+    const measured = await measure(state);
+    if (typeof measured === 'number') rates[name] = measured;
+    else {
+      rates[name] = measured.whole;
+      if (measured.late !== undefined) rates[lateOf(name)] = measured.late;
+    }
+  }
   await checkSome(state);
   if (on === 'file') await checkNames(state);
   await opened.close();

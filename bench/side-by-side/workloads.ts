@@ -1,6 +1,6 @@
 /** What the stores are made to do. */
 import type { OpenedStore, Soon } from '../stores/store.js';
-import { CAP, rate, rateOfWhole, rateOnce } from './laps.js';
+import { CAP, Progress, rate, rateOfWhole, rateOnce, type Rates } from './laps.js';
 import { idOf, SEED, Chance, type Records } from './records.js';
 
 /** A store with the records that it has, or is to get. */
@@ -24,7 +24,7 @@ export interface Workload {
    */
   readonly on: 'bulk' | 'load' | 'file' | 'durable';
   /** Does it; returns operations a second. */
-  readonly run: (bench: Bench) => Promise<number>;
+  readonly run: (bench: Bench) => Promise<number | Rates>;
 }
 
 /** Records that `durable` workloads may put behind those of the load. */
@@ -47,32 +47,34 @@ export function loadOrder(count: number): Uint32Array {
   return new Chance(SEED + 1).order(count);
 }
 
-/** Up to so many operations, in transactions of so many; how many a second. */
+/** Up to so many operations, in transactions of so many. */
 async function inTransactions(
   store: OpenedStore,
   count: number,
   each: number,
   milliseconds: number,
   operation: (n: number) => void,
-): Promise<number> {
-  const began = performance.now();
+): Promise<Rates> {
+  const progress = new Progress(count);
   for (let done = 0; ;) {
     const end = Math.min(count, done + each);
     const ended = store.txn(() => {
       for (; done < end; done++) operation(done);
     });
     if (ended instanceof Promise) await ended;
-    const taken = performance.now() - began;
-    if (done >= count || taken > milliseconds) return (done / taken) * 1000;
+    const taken = progress.reached(done);
+    if (done >= count || taken > milliseconds) return progress.rates(done);
   }
 }
 
-function load({ store, records }: Bench, each: number): Promise<number> {
+/** Its last third is about a larger file, and says nothing. */
+async function load({ store, records }: Bench, each: number): Promise<number> {
   const order = loadOrder(records.count);
-  return inTransactions(store, records.count, each, Infinity, (n) => {
+  const { whole } = await inTransactions(store, records.count, each, Infinity, (n) => {
     const index = order[n] ?? 0;
     store.insert(records.of(index), idOf(index), records.nameOf(index));
   });
+  return whole;
 }
 
 function bulkLoad(bench: Bench): Promise<number> {
@@ -111,7 +113,7 @@ function mixed(bench: Bench): Soon<unknown> {
   return bench.chance.below(5) > 0 ? get(bench) : bench.store.txn(() => update(bench));
 }
 
-function remove(bench: Bench): Promise<number> {
+function remove(bench: Bench): Promise<Rates> {
   const { store, records, deleted } = bench;
   const count = Math.min(CHANGES, Math.floor(records.count / 5));
   const order = new Chance(SEED + 2).order(records.count);
@@ -122,7 +124,7 @@ function remove(bench: Bench): Promise<number> {
   });
 }
 
-function addDurably(bench: Bench, count: number, each: number): Promise<number> {
+function addDurably(bench: Bench, count: number, each: number): Promise<Rates> {
   const { store, records } = bench;
   return inTransactions(store, count, each, CAP, () => {
     const index = records.count + bench.added++;
