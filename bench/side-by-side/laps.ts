@@ -22,7 +22,9 @@ export interface Rates {
 export class Progress {
   readonly #count: number;
   readonly #began = performance.now();
-  #late: { readonly done: number; readonly at: number } | undefined;
+  /** Milliseconds since it began. */
+  #taken = 0;
+  #late: { readonly done: number; readonly taken: number } | undefined;
 
   constructor(count: number) {
     this.#count = count;
@@ -30,16 +32,16 @@ export class Progress {
 
   /** So many have been done. Returns the milliseconds since it began. */
   reached(done: number): number {
-    const now = performance.now();
-    if (3 * done >= 2 * this.#count) this.#late ??= { done, at: now };
-    return now - this.#began;
+    this.#taken = performance.now() - this.#began;
+    if (3 * done >= 2 * this.#count) this.#late ??= { done, taken: this.#taken };
+    return this.#taken;
   }
 
+  /** As of the last `reached`. */
   rates(done: number): Rates {
-    const now = performance.now();
-    const whole = (done / (now - this.#began)) * 1000;
+    const whole = (done / this.#taken) * 1000;
     if (this.#late === undefined || done < this.#count) return { whole, late: undefined };
-    return { whole, late: ((done - this.#late.done) / (now - this.#late.at)) * 1000 };
+    return { whole, late: ((done - this.#late.done) / (this.#taken - this.#late.taken)) * 1000 };
   }
 }
 

@@ -49,14 +49,18 @@ function bestOf({ outcomes, peers }: Measured, figure: Figure): string | undefin
   return best;
 }
 
+function listedRates(measured: Measured, best: string, figure: Figure): string {
+  return `best: ${best}; ${listed(measured, figure, (rate) => `${rate.toFixed(0)}/s`)}`;
+}
+
 /** What is done once is slow at first: without that, beside the peer that is the best then. */
 function lateRows(measured: Measured, { name }: Workload): Row[] {
   const figure = rateOf(lateOf(name));
   const best = bestOf(measured, figure);
-  const value = best === undefined ? Number.NaN : measured.outcomes.ratio(OURS, best, figure);
+  if (best === undefined) return [];
+  const value = measured.outcomes.ratio(OURS, best, figure);
   if (!Number.isFinite(value)) return [];
-  const all = listed(measured, figure, (rate) => `${rate.toFixed(0)}/s`);
-  return [{ name: lateOf(name), value, unit: 'x', note: `best: ${best}; ${all}` }];
+  return [{ name: lateOf(name), value, unit: 'x', note: listedRates(measured, best, figure) }];
 }
 
 function workloadRow(measured: Measured, { name, goal }: Workload): Row {
@@ -65,8 +69,8 @@ function workloadRow(measured: Measured, { name, goal }: Workload): Row {
   const best = bestOf(measured, figure);
   if (best === undefined) return { name, value: outcomes.median(OURS, figure), unit: '/s' };
   const value = outcomes.ratio(OURS, best, figure);
-  const all = listed(measured, figure, (rate) => `${rate.toFixed(0)}/s`);
-  return { name, value, unit: 'x', goal: ['>=', goal], note: `best: ${best}; ${all}` };
+  const note = listedRates(measured, best, figure);
+  return { name, value, unit: 'x', goal: ['>=', goal], note };
 }
 
 /** Each workload beside the best peer in it, and the mean of all ratios. */

@@ -173,6 +173,7 @@ export class PageMemory {
 
   /** `bound`: bytes that will be asked for in all, about. Beyond it regions are separate. */
   constructor(bound: number) {
+    // What is no number is no bound, and takes nobody's memory.
     if (!(bound >= LEAST)) return;
     const maximum = Math.min(UNITS_MOST, 1 + Math.ceil(bound / UNIT));
     this.#memory = takeSpare(maximum) ?? newMemory(maximum);
