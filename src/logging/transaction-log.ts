@@ -95,6 +95,8 @@ const OVERHEAD = 4096;
 const PART_OVERHEAD = 160;
 /** Files that were segments and are kept for new ones. */
 const SPARES = 2;
+/** The same while no engine runs: the next one begins in it. */
+const SPARES_AT_REST = 1;
 /** With so many segments in use files are written that hold them. */
 const SEGMENTS_WANTED = 4;
 
@@ -859,6 +861,18 @@ export class TransactionLog implements ChangeLog {
     writeLogState(this.#options.ports.files, this.#statePath, state);
     for (const past of this.#past.splice(0)) this.#retire(past.path, past.number);
     this.#retire(path, number);
+    this.#dropSpares();
+  }
+
+  /** What fails is tried again by the next stop. */
+  #dropSpares(): void {
+    try {
+      const { files } = this.#options.ports;
+      for (const spare of this.#spares.splice(SPARES_AT_REST)) files.remove(spare);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#tell('W', 'log-segment-stays', `A segment could not be removed: ${error.message}`);
+    }
   }
 
   // -------------------------------------------------------------------------------------------

@@ -113,6 +113,28 @@ export class FreeSpace {
     }
   }
 
+  /** Whether no physical page from this one on is in use, while no system transaction is under way. */
+  isFreeFrom(physical: number): boolean {
+    const geometry = this.#geometry;
+    const { regions, physicalPages } = this.#control;
+    for (let region = geometry.regionOf(physical); region < regions; region++) {
+      const from = Math.max(0, physical - geometry.firstUsable(region));
+      const end = geometry.usableIn(region, physicalPages);
+      const frame = this.#table.frame(region * 2);
+      const view = this.#cache.slabOf(frame).view;
+      const bitmapAt = this.#cache.baseOf(frame) + geometry.bitmapAt;
+      for (let bit = from; bit < end; bit++) if (testBit(view, bitmapAt, bit)) return false;
+      this.#cache.endOperation();
+    }
+    return true;
+  }
+
+  /** From here on, what is taken is the first that is free. */
+  takeFromStart(): void {
+    this.#control.physicalCursor = this.#geometry.firstUsable(0);
+    this.#barren = 0;
+  }
+
   #usedTwice(physical: number): BtrieveError {
     return this.#device.damage(physical, {
       reason: 'bitmap',

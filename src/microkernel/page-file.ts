@@ -46,7 +46,7 @@ import { closeQuietly, fileError, initialisePage, PageDevice, pageName } from '.
 import type { PageCipher } from './page-cipher.js';
 import { PageTable, retiredPat } from './page-table.js';
 import type { PageView } from './page-view.js';
-import { PatGeometry, SPACE, type PageSpace } from './pat.js';
+import { FCR_PAGES, PatGeometry, SPACE, type PageSpace } from './pat.js';
 import { PRIVATE_SHARE, PrivateWork, type PrivatePages } from './private-pages.js';
 import type { FileHandle, FileIdentity, Ports } from './ports.js';
 import { ReadAhead } from './read-ahead.js';
@@ -60,6 +60,7 @@ import {
   type Cut,
 } from './system-transaction.js';
 import { settleShape } from './object-shape.js';
+import { Trimming } from './trimming.js';
 
 /** When system transactions happen. The names are those of the engine's settings. */
 export interface PageFileSettings {
@@ -69,12 +70,15 @@ export interface PageFileSettings {
   readonly initiationTimeLimitMs: number;
   /** Percent by which a file grows at least when it has to: 0 to 100. */
   readonly fileGrowthFactor: number;
+  /** Bytes at its end that a file can do without, from which on it gets shorter when it is closed: 0 to 2^53. */
+  readonly trimmedFrom: number;
 }
 
 const DEFAULT_PAGE_FILE_SETTINGS: PageFileSettings = Object.freeze({
   operationBundleLimit: 65_535,
   initiationTimeLimitMs: 10_000,
   fileGrowthFactor: 15,
+  trimmedFrom: 4 * 1024 * 1024,
 });
 
 /** The log, as far as it concerns when pages are written. */
@@ -136,6 +140,7 @@ const RANGES: Readonly<Record<keyof PageFileSettings, readonly [number, number]>
   operationBundleLimit: [1, 65_535],
   initiationTimeLimitMs: [1, 1_800_000],
   fileGrowthFactor: [0, 100],
+  trimmedFrom: [0, Number.MAX_SAFE_INTEGER],
 };
 
 function checkedSettings(file: string, given: Partial<PageFileSettings>): PageFileSettings {
@@ -219,6 +224,10 @@ export class PageFile implements FrameOwner, PageView {
   #closed = false;
   /** Pages that are to be free after the next system transaction. */
   #spare = 0;
+  /** As many pages as this, in use or not, the file keeps when it is trimmed. */
+  #preallocated = 0;
+  /** Pages that system transactions have written since the file was opened. */
+  #pagesWritten = 0;
   /** It is being closed. */
   #isClosing = false;
   #flushedLsn = 0;
@@ -1079,6 +1088,7 @@ export class PageFile implements FrameOwner, PageView {
   close(): void {
     if (this.#closed) return;
     if (this.#failure === undefined) this.#completeToClose();
+    if (this.#claimed && this.#failure === undefined) this.#trim();
     if (this.#claimed && this.#failure === undefined) this.#closeCleanly();
     this.abandon();
     this.#throwFailure();
@@ -1114,6 +1124,11 @@ export class PageFile implements FrameOwner, PageView {
     } finally {
       this.#spare = 0;
     }
+  }
+
+  /** A file that was given so many pages in advance does not get shorter than that. */
+  keepPages(pages: number): void {
+    this.#preallocated = pages;
   }
 
   /** There is nothing of it that is not in the file: it was closed like that, or never changed. */
@@ -1176,6 +1191,56 @@ export class PageFile implements FrameOwner, PageView {
       if (this.#failure === undefined) throw error;
     } finally {
       this.#isClosing = false;
+    }
+  }
+
+  /** See `trimming`. What stands in the way, but for a failed write, is not told: the file stays as long as it is. */
+  #trim(): void {
+    const isShared = this.#overlay !== undefined || this.#keeper !== undefined;
+    if (isShared || this.#isRecovering) return;
+    const trimming = new Trimming({
+      control: this.#control,
+      geometry: this.#geometry,
+      table: this.#table,
+      space: this.#space,
+      makeDirty: (space, page) => {
+        this.#markDirty(this.readShared(space, page));
+        this.cache.endOperation();
+      },
+      dirtyPages: Math.max(1, Math.floor(this.#dirtyLimit() / 2 / this.pageSize)),
+      // What is dirty has not changed: it only gets another place.
+      write: () => {
+        this.#operations = 1;
+        this.complete();
+      },
+    });
+    this.#isClosing = true;
+    try {
+      const pages = trimming.run(
+        this.#preallocated,
+        this.#settings.trimmedFrom,
+        this.#pagesWritten,
+      );
+      if (pages !== undefined) this.#cutTo(pages);
+    } catch (error) {
+      if (!(error instanceof BtrieveError)) throw error;
+    } finally {
+      this.#isClosing = false;
+    }
+  }
+
+  /** From here on the file has only so many pages, all others being free. */
+  #cutTo(physicalPages: number): void {
+    try {
+      this.#confirmPath();
+      this.#control.generation++;
+      // In all copies, so that none speaks of pages that are no more.
+      for (let copy = 0; copy < FCR_PAGES; copy++) this.#controlPages.flip(this.#control);
+      this.#device.handle.truncate(physicalPages * this.pageSize);
+      // A file that says that it was closed cleanly has nothing behind its last page.
+      this.#device.handle.sync();
+    } catch (error) {
+      this.#fail(this.#device.writeError('giving back unused space failed', error));
     }
   }
 
@@ -1348,6 +1413,7 @@ export class PageFile implements FrameOwner, PageView {
     this.#settleToCut();
     const frames = this.#dirty;
     this.cache.cut(frames, this.#owner);
+    this.#pagesWritten += frames.length;
     const record = this.#committedRecord();
     const freed = this.#freed;
     const operations = this.#operations;

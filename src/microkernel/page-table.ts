@@ -11,7 +11,7 @@ import { assert } from './assert.js';
 import { u32, u53 } from './bytes.js';
 import { ABSENT, ChunkedInt32 } from './chunked-array.js';
 import type { ControlRecord } from './fcr.js';
-import { PAGE_HEADER, PAGE_TYPE } from './layout.js';
+import { PAGE_HEADER, PAGE_TYPE, PAT_ENTRY } from './layout.js';
 import { FRAME, type PageCache } from './page-cache.js';
 import { initialisePage, type PageDevice, type PageProblem } from './page-device.js';
 import { sealPage } from './page-seal.js';
@@ -203,6 +203,34 @@ export class PageTable {
       this.change(frame);
     }
     this.#regions = region + 1;
+  }
+
+  /** Calls `visit` for each logical page that lies at `physical` or behind it. No system transaction is under way. */
+  forEachFrom(physical: number, visit: (space: PageSpace, page: number) => void): void {
+    const { entries, entriesAt } = this.#geometry;
+    for (let patNumber = 0; patNumber < 2 * this.#regions; patNumber++) {
+      const frame = this.frame(patNumber);
+      const { view } = this.#cache.slabOf(frame);
+      const first = this.#cache.baseOf(frame) + entriesAt;
+      const page = (patNumber >>> 1) * entries;
+      for (let n = 0; n < entries; n++) {
+        const isThere = entryPhysical(view, first + n * PAT_ENTRY.size) >= physical;
+        if (isThere) visit((patNumber & 1) as PageSpace, page + n);
+      }
+      this.#cache.endOperation();
+    }
+  }
+
+  /** The file has only so many regions from here on: the table has nothing in the others. */
+  dropRegions(regions: number): void {
+    for (let patNumber = 2 * regions; patNumber < 2 * this.#regions; patNumber++) {
+      const frame = this.frame(patNumber);
+      const checksum = this.#cache.baseOf(frame) + PAGE_HEADER.checksum;
+      this.#digest(patNumber, u32(this.#cache.slabOf(frame).view, checksum), -1);
+      this.#frames.clear(patNumber);
+      this.#cache.release(frame);
+    }
+    this.#regions = regions;
   }
 
   /** Whether a changed PAT page has never been written. */

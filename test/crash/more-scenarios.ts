@@ -313,6 +313,91 @@ const grownRegion: Scenario = {
   },
 };
 
+/** Every copy of the FCR that is certain to be on disk speaks of as many pages. */
+function demandOneLength(disk: SimFileSystem): void {
+  const { buffer } = certain(disk).snapshotFile(PATH).slice();
+  const view = new DataView(buffer);
+  const lengths = range(0, FCR_PAGES).map((copy) =>
+    view.getUint32(copy * PAGE_SIZE + FCR.physicalPages, true),
+  );
+  if (new Set(lengths).size > 1) throw new Error(`the FCRs speak of ${lengths.join(', ')} pages`);
+}
+
+/** Closes a file and demands that it becomes shorter, or does not. */
+function closeTrimmed(stage: Stage, writer: Writer, isShorter: boolean): void {
+  const { disk } = stage;
+  writer.file.complete();
+  const before = disk.snapshotFile(PATH).length;
+  disk.onStep = ({ operation }) => {
+    if (operation === 'truncate') demandOneLength(disk);
+  };
+  close(stage, writer);
+  disk.onStep = undefined;
+  const size = disk.snapshotFile(PATH).length;
+  if (size < before === isShorter) return;
+  throw new Error(`the file had ${before} bytes, and when it was closed ${size}`);
+}
+
+/** Every page is changed, so that there are twice as many places as pages; then most are freed. */
+const trimmed: Scenario = {
+  name: 'closed files get shorter, by some regions',
+  options: { settings: { trimmedFrom: 0 } },
+  before: after({ allocate: [50, 25] }, { allocate: [50, 0] }),
+  run: (stage) => {
+    const first = open(stage);
+    for (let n = 0; n < 3; n++) first.do({ edit: 40 });
+    closeTrimmed(stage, first, true);
+    const second = open(stage);
+    commit(stage, second, { edit: 30, free: 110 });
+    closeTrimmed(stage, second, true);
+    const third = open(stage);
+    commit(stage, third, { allocate: [20, 60] });
+    commit(stage, third, { edit: 3 });
+    close(stage, third);
+  },
+};
+
+/** So few pages may be dirty that they move in several system transactions. */
+const trimmedInSteps: Scenario = {
+  name: 'a closed file gets shorter in steps',
+  options: { cacheSize: 20 * 1024, settings: { trimmedFrom: 0, fileGrowthFactor: 0 } },
+  before: after(
+    { allocate: [6, 0] },
+    { allocate: [6, 0] },
+    { allocate: [6, 0] },
+    { allocate: [6, 0] },
+  ),
+  run: (stage) => {
+    const writer = open(stage);
+    const hand = new ByHand(stage, writer);
+    for (let n = 0; n < 24; n += 4) hand.edit(0, range(n, n + 4));
+    commit(stage, writer);
+    hand.free(0, range(0, 4));
+    hand.free(0, range(12, 15));
+    closeTrimmed(stage, writer, true);
+    const again = open(stage);
+    commit(stage, again, { edit: 1 });
+    close(stage, again);
+  },
+};
+
+/** What would move is more than what was written: nothing does. What was preallocated stays. */
+const untrimmed: Scenario = {
+  name: 'closed files stay as long as they are',
+  options: { settings: { fileGrowthFactor: 0 } },
+  before: after({ allocate: [20, 10] }, { edit: 30 }, { edit: 30 }),
+  run: (stage) => {
+    const world = new World(stage.disk, { seed: 1, settings: { trimmedFrom: 0 } });
+    const writer = new Writer(world, world.open(PATH), stage.model(PATH));
+    writer.do({ edit: 1 });
+    closeTrimmed(stage, writer, false);
+    const kept = new Writer(world, world.open(PATH), stage.model(PATH));
+    kept.file.keepPages(1000);
+    for (let n = 0; n < 3; n++) commit(stage, kept, { edit: 30 });
+    closeTrimmed(stage, kept, false);
+  },
+};
+
 /** Low numbers become free after high ones were given out; and some are skipped. */
 const numbers: Scenario = {
   name: 'certain numbers, skipped and free again',
@@ -670,6 +755,9 @@ export const MORE_SCENARIOS: readonly Scenario[] = [
   sharedFrames,
   fullRegion,
   grownRegion,
+  trimmed,
+  trimmedInSteps,
+  untrimmed,
   numbers,
   littleToDo,
   patsLeave,

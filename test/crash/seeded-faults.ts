@@ -702,6 +702,83 @@ const DAMAGE_FAULTS: readonly SeededFault[] = [
   },
 ];
 
+/** Closing a file makes it shorter. */
+const TRIMMING_FAULTS: readonly SeededFault[] = [
+  {
+    name: 'pages cut off with the end of the file',
+    file: `${MICROKERNEL}/trimming.ts`,
+    find: 'this.#move(behind);\n    if (!this.#parts.space.isFreeFrom(kept)) return undefined;',
+    replace: '',
+    why: 'what is cut off is nowhere else',
+    first: 'closed files get shorter, by some regions',
+  },
+  {
+    name: 'more pages moved than were written',
+    file: `${MICROKERNEL}/trimming.ts`,
+    find: 'if (behind.length > moves) return undefined;',
+    replace: 'void moves;',
+    why: 'closing is no more work than what was done before',
+    first: 'closed files stay as long as they are',
+  },
+  {
+    name: 'what was preallocated is trimmed',
+    file: `${MICROKERNEL}/trimming.ts`,
+    find: 'Math.max(1, preallocated, used',
+    replace: 'Math.max(1, used',
+    why: 'who asked for room wants to keep it',
+    first: 'closed files stay as long as they are',
+  },
+  {
+    name: 'free pages that were cut off are counted',
+    file: `${MICROKERNEL}/trimming.ts`,
+    find: 'control.freePhysical -=',
+    replace: 'void',
+    why: 'the FCR says how many there are',
+    first: 'closed files get shorter, by some regions',
+  },
+  {
+    name: 'regions needed for numbers trimmed',
+    file: `${MICROKERNEL}/trimming.ts`,
+    find: 'Math.max(1, Math.ceil(highest / geometry.entries))',
+    replace: 'Math.max(1, Math.ceil(0 * highest))',
+    why: 'the table of a region tells of as many numbers, wherever the pages lie',
+    first: 'closed files get shorter, by some regions',
+  },
+  {
+    name: 'digest of regions that are no more',
+    file: `${MICROKERNEL}/page-table.ts`,
+    find: 'this.#digest(patNumber, u32(this.#cache.slabOf(frame).view, checksum), -1);\n      this.#frames',
+    replace: 'void checksum;\n      this.#frames',
+    why: 'the FCR says which table it was written for',
+    first: 'closed files get shorter, by some regions',
+  },
+  {
+    name: 'cut before the FCR says so',
+    file: `${MICROKERNEL}/page-file.ts`,
+    find: 'this.#control.generation++;\n      // In all copies',
+    replace:
+      'this.#device.handle.truncate(physicalPages * this.pageSize);\n      this.#control.generation++;\n      // In all copies',
+    why: 'a file of which a part is missing is not opened',
+    first: 'closed files get shorter, by some regions',
+  },
+  {
+    name: 'cut not on disk when the file is closed cleanly',
+    file: `${MICROKERNEL}/page-file.ts`,
+    find: "this.#device.handle.sync();\n    } catch (error) {\n      this.#fail(this.#device.writeError('giving back",
+    replace: "} catch (error) {\n      this.#fail(this.#device.writeError('giving back",
+    why: 'a file closed cleanly has nothing behind its last page',
+    first: 'closed files get shorter, by some regions',
+  },
+  {
+    name: 'one copy of the FCR says that the file is shorter',
+    file: `${MICROKERNEL}/page-file.ts`,
+    find: 'for (let copy = 0; copy < FCR_PAGES; copy++) this.#controlPages.flip',
+    replace: 'this.#controlPages.flip',
+    why: 'the others speak of pages that are no more',
+    first: 'closed files get shorter, by some regions',
+  },
+];
+
 export const SEEDED_FAULTS: readonly SeededFault[] = [
   ...FCR_FAULTS,
   ...PAGE_FAULTS,
@@ -710,4 +787,5 @@ export const SEEDED_FAULTS: readonly SeededFault[] = [
   ...REFUSAL_FAULTS,
   ...FAILURE_FAULTS,
   ...DAMAGE_FAULTS,
+  ...TRIMMING_FAULTS,
 ];

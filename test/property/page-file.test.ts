@@ -362,7 +362,9 @@ const idling = fc.integer({ min: 1, max: 30 }).map(
 );
 
 const reopening = step('reopening', (model, real) => {
+  const before = real.disk.snapshotFile(PATH).length;
   if (!close(model, real)) return;
+  if (real.disk.snapshotFile(PATH).length < before) count('shorter when closed');
   real.file = real.world.open(PATH);
   model.openedAt = model.changeSeq;
   compare(model, real);
@@ -431,6 +433,7 @@ const anyLife: fc.Arbitrary<Life> = fc.record({
     operationBundleLimit: fc.constantFrom(1, 2, 5, 20, 65_535),
     initiationTimeLimitMs: fc.constantFrom(1, 10, 10_000),
     fileGrowthFactor: fc.constantFrom(0, 15, 100),
+    trimmedFrom: fc.constantFrom(0, 2048, 4 * 1024 * 1024),
   }),
 });
 

@@ -88,6 +88,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'microkernel/free-space',
       'microkernel/logical-pages',
       'microkernel/system-transaction',
+      'microkernel/trimming',
       'microkernel/page-file',
     ],
   },
@@ -613,6 +614,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'microkernel/page-device',
     'microkernel/page-table',
   ],
+  'microkernel/trimming': ['microkernel/free-space', 'microkernel/page-table'],
   'microkernel/file-image': [
     'microkernel/continuous/frozen-pages',
     'microkernel/fcr-choice',
@@ -638,6 +640,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'microkernel/page-view',
     'microkernel/private-pages',
     'microkernel/system-transaction',
+    'microkernel/trimming',
   ],
   'microkernel/trees/b-tree': ['microkernel/trees/index-page'],
   'microkernel/trees/check-tree': ['microkernel/trees/b-tree', 'microkernel/trees/index-page'],

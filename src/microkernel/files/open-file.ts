@@ -121,6 +121,7 @@ export class OpenFile {
     try {
       const stored = decodeDefinition(loadDefinition(pages));
       pages.endOperation();
+      pages.keepPages(stored.file.preallocatedPages);
       if (isEncryptedFile(stored.owner)) {
         pages.useCipher(cipherOf(pages, stored.owner, ports.random, options));
       }
