@@ -26,7 +26,7 @@ import { closeQuietly } from '../microkernel/page-device.js';
 import type { Ports } from '../microkernel/ports.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { GrowthRefused } from '../microkernel/system-transaction.js';
-import { settleShape } from '../microkernel/object-shape.js';
+import { keepShape } from '../microkernel/object-shape.js';
 import {
   FRAME_ROOM,
   frameSizeOf,
@@ -142,7 +142,7 @@ export class ArchiveLog implements FileArchive {
     this.#lastTime = this.#writtenTime = lastTime;
     this.#lastChangeSeq = this.#notedAfter = options.control().changeSeq;
     this.#durableSeq = this.#lastChangeSeq;
-    settleShape(this);
+    keepShape(this);
   }
 
   get statistics(): ArchiveStatistics {

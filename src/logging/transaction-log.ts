@@ -51,7 +51,7 @@ import {
 } from './log-segment.js';
 import { lookAtFile } from './file-standing.js';
 import { newLogState, readLogState, spanOf, writeLogState, type LogState } from './log-state.js';
-import { settleShape } from '../microkernel/object-shape.js';
+import { keepShape } from '../microkernel/object-shape.js';
 
 export interface TransactionLogSettings {
   /** Bytes that may be handed to the system, and not be on disk. */
@@ -161,7 +161,7 @@ export class TransactionLog implements ChangeLog {
     }
     this.#findSpares();
     this.#tellFound();
-    settleShape(this);
+    keepShape(this);
   }
 
   #tellFound(): void {

@@ -59,7 +59,7 @@ import {
   SystemTransaction,
   type Cut,
 } from './system-transaction.js';
-import { settleShape } from './object-shape.js';
+import { keepShape } from './object-shape.js';
 import { Trimming } from './trimming.js';
 
 /** When system transactions happen. The names are those of the engine's settings. */
@@ -339,7 +339,7 @@ export class PageFile implements FrameOwner, PageView {
     });
     this.#flushedLsn = control.appliedLsn;
     if (handle instanceof OverlayHandle) this.#useOverlay(handle);
-    settleShape(this);
+    keepShape(this);
   }
 
   // -------------------------------------------------------------------------------------------

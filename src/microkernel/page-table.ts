@@ -25,7 +25,7 @@ import {
   type PatGeometry,
 } from './pat.js';
 import type { BtrieveError } from './status.js';
-import { settleShape } from './object-shape.js';
+import { keepShape } from './object-shape.js';
 
 /** The current one of two copies of a PAT page, or why there is none. */
 export interface PatChoice {
@@ -138,7 +138,7 @@ export class PageTable {
     this.#owner = owner;
     this.#pair = new Uint8Array(2 * device.pageSize);
     this.#pairView = new DataView(this.#pair.buffer);
-    settleShape(this);
+    keepShape(this);
   }
 
   /** Physical page of a logical page; 0 if no generation has it yet. */

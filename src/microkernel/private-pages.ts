@@ -46,7 +46,7 @@ import { SPACE, type PageSpace } from './pat.js';
 import { removeFrom } from './short-list.js';
 import { BtrieveError, Status } from './status.js';
 import { NO_ENTRY, UndoList } from './undo-list.js';
-import { settleShape } from './object-shape.js';
+import { keepShape } from './object-shape.js';
 
 /** Share of the cache that private pages may take, all together. */
 export const PRIVATE_SHARE = 0.5;
@@ -137,7 +137,7 @@ export class PrivatePages {
   isStep = false;
 
   constructor() {
-    settleShape(this);
+    keepShape(this);
   }
 
   /** They are somebody's from here on, and hold nothing yet. */

@@ -50,7 +50,7 @@ import { retiredPat, type PageTable } from './page-table.js';
 import type { PageSpace, PatGeometry } from './pat.js';
 import type { Clock, PageSeal, WritePiece } from './ports.js';
 import { BtrieveError, Status } from './status.js';
-import { settleShape } from './object-shape.js';
+import { keepShape } from './object-shape.js';
 
 /** What a system transaction writes: the state of a file at one operation boundary. */
 export interface Cut {
@@ -190,7 +190,7 @@ export class SystemTransaction {
 
   constructor(parts: SystemTransactionParts) {
     this.#parts = parts;
-    settleShape(this);
+    keepShape(this);
   }
 
   get active(): boolean {

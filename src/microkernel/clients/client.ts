@@ -15,6 +15,7 @@ import { BtrieveError, Status } from '../status.js';
 import type { FileTable } from '../files/file-table.js';
 import { readChunks, updateChunks } from './chunk-calls.js';
 import { extendedRead, insertExtended } from './extended-calls.js';
+import { keepShape } from '../object-shape.js';
 import { FileCalls } from './file-calls.js';
 import { USE, type Handle } from './handle.js';
 import { stat, statExtended, version } from './information-calls.js';
@@ -61,6 +62,7 @@ export class ClassicClient {
     this.name = options.name;
     this.#options = options;
     this.calls = new FileCalls(options.files, options.directory, options.name);
+    keepShape(this);
   }
 
   /** The classic call, as `Client.btrcall` in `src/client.ts` tells it. Never throws. */

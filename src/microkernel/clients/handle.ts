@@ -6,6 +6,7 @@ import type { LockHolder, LockKind } from '../files/record-locks.js';
 import type { WriteGate } from '../files/write-gate.js';
 import type { PrivatePages } from '../private-pages.js';
 import { NO_ADDRESS } from '../records/record-slots.js';
+import { keepShape } from '../object-shape.js';
 import { BtrieveError, Status } from '../status.js';
 import { Position } from './position.js';
 
@@ -73,6 +74,7 @@ export class Handle implements LockHolder {
     this.mode = mode;
     this.isReadOnly = isReadOnly;
     this.position = new Position(file.data);
+    keepShape(this);
   }
 
   /** The file, to be changed. Throws 46 with the reason `original-file` if it is not one of this engine. */

@@ -18,7 +18,7 @@ import { NO_ADDRESS } from '../records/record-slots.js';
 import type { PrivatePages } from '../private-pages.js';
 import { BtrieveError, Status } from '../status.js';
 import type { ClientData, ClientKey } from '../files/client-file.js';
-import { settleShape } from '../object-shape.js';
+import { keepShape } from '../object-shape.js';
 
 /** What a keyed read looks for: the numbers of the operations. */
 export const SEEK = Object.freeze({
@@ -71,7 +71,7 @@ export class Position {
 
   constructor(file: ClientData) {
     this.file = file;
-    settleShape(this);
+    keepShape(this);
   }
 
   /** The key of the logical position, if there is one. */

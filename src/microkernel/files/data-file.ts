@@ -20,7 +20,7 @@ import { BtrieveError, Status } from '../status.js';
 import { isZero, LAST_STAMP, Stamps, TIMESTAMP_SIZE, writeAutoincrement } from './autoincrement.js';
 import type { FileJournal } from './file-journal.js';
 import type { FileKey, KeyOfRecord } from './file-key.js';
-import { settleShape } from '../object-shape.js';
+import { keepShape } from '../object-shape.js';
 
 /** Bytes for a piece of a record, and where they are in the caller's data. */
 export interface Piece {
@@ -75,7 +75,7 @@ export class DataFile {
     this.#systemKeyAt = systemKey;
     this.#numbersAt = systemKey < 0 ? sequences : [...sequences, systemKey];
     this.useKeys(keys);
-    settleShape(this);
+    keepShape(this);
   }
 
   get path(): string {

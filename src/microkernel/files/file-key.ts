@@ -9,7 +9,7 @@ import type { BTree } from '../trees/b-tree.js';
 import type { KeyCodec } from '../keys/key-codec.js';
 import { isDescending, isModifiable, type KeyDefinition } from '../keys/key-definition.js';
 import { KEY_TYPE } from '../keys/key-types.js';
-import { settleShape } from '../object-shape.js';
+import { keepShape } from '../object-shape.js';
 
 const TWO_32 = 0x1_0000_0000;
 
@@ -79,7 +79,7 @@ export class FileKey {
       .map(({ offset }) => offset);
     this.isByTime = segment?.type === KEY_TYPE.AUTOTIMESTAMP;
     this.autoincrement = counts ? segment : { offset: 0, length: 0 };
-    settleShape(this);
+    keepShape(this);
   }
 
   /** After a key below it was dropped. */

@@ -53,7 +53,7 @@ import {
   type Access,
   type RootKey,
 } from './owner.js';
-import { settleShape } from '../object-shape.js';
+import { keepShape } from '../object-shape.js';
 
 export interface OpenFileOptions {
   readonly mode: 'read' | 'write';
@@ -152,7 +152,7 @@ export class OpenFile {
     const form = formOf(stored.file, this.#layout);
     this.data = new DataFile(pages, form, this.#keys(), this.#layout, now);
     this.#admit();
-    settleShape(this);
+    keepShape(this);
   }
 
   /** The archival log of the file; undefined if it has none. Changes between operations only. */

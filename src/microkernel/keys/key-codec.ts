@@ -39,7 +39,7 @@ import {
   ZeroString,
   type SegmentEncoding,
 } from './segment-encodings.js';
-import { settleShape } from '../object-shape.js';
+import { keepShape } from '../object-shape.js';
 
 /** Turned over in every word, so that unsigned order becomes signed order. */
 const SIGN = 0x8000_0000 | 0;
@@ -250,7 +250,7 @@ export class KeyCodec {
     this.#bytes = new Uint8Array(wordCount * 4);
     this.#nullRule = nullRule(definition);
     this.#hasIndicators = parts.some((part) => part.isIndicator);
-    settleShape(this);
+    keepShape(this);
   }
 
   /** Normalises the key of the record that begins at `base`; the words go to `at` and after. */

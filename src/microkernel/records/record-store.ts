@@ -28,7 +28,7 @@ import {
 } from './compression.js';
 import { NO_ADDRESS, RecordSlots } from './record-slots.js';
 import { VariableStore } from './variable-store.js';
-import { settleShape } from '../object-shape.js';
+import { keepShape } from '../object-shape.js';
 
 /** Where things lie in a slot, in bytes from its beginning; -1 where there is no such thing. */
 export interface SlotPlaces {
@@ -84,7 +84,7 @@ export class RecordStore {
     this.form = form;
     this.slots = new RecordSlots(view, form.places.size, form.places.slotsPerPage);
     this.variable = new VariableStore(view, form.freeSpaceThreshold);
-    settleShape(this);
+    keepShape(this);
   }
 
   /** The longest record that can be kept. */

@@ -37,7 +37,7 @@ import {
   rowsPerPage,
   upperBound,
 } from './index-page.js';
-import { settleShape } from '../object-shape.js';
+import { keepShape } from '../object-shape.js';
 
 /** How the rows of an index are told apart. */
 export type RowOrder = 'unique' | 'linked' | 'repeating';
@@ -128,7 +128,7 @@ export class BTree {
     this.leafCapacity = rowsPerPage(view.pageSize, this.rowWords);
     this.innerCapacity = rowsPerPage(view.pageSize, this.orderWords + CHILD_WORDS);
     assert(this.innerCapacity >= 4, 'an index page holds four rows at least');
-    settleShape(this);
+    keepShape(this);
   }
 
   /** Makes an empty tree; returns the page of its root. Part of an operation. */
