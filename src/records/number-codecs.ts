@@ -79,15 +79,45 @@ export function longInteger(isSigned: boolean): Codec<bigint> {
   );
 }
 
-/** 64 bits, seen as a number: only up to where numbers are exact. */
+/** What the upper half of 64 bits counts. */
+const UPPER_HALF = 2 ** 32;
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return (
+    byteAt(bytes, at) |
+    (byteAt(bytes, at + 1) << 8) |
+    (byteAt(bytes, at + 2) << 16) |
+    (byteAt(bytes, at + 3) << 24)
+  );
+}
+
+function setWord(bytes: Uint8Array, at: number, word: number): void {
+  bytes[at] = word;
+  bytes[at + 1] = word >>> 8;
+  bytes[at + 2] = word >>> 16;
+  bytes[at + 3] = word >>> 24;
+}
+
+/** 64 bits, seen as a number: only up to where numbers are exact. In halves, without a BigInt. */
 export function safeInteger(isSigned: boolean): Codec<number> {
   const most = Number.MAX_SAFE_INTEGER;
-  return wide(
-    isSigned,
-    `an integer from ${isSigned ? -most : 0} to ${most}`,
-    (value) => (Number.isSafeInteger(value) ? BigInt(value as number) : undefined),
-    (number) => (number <= most && number >= -most ? Number(number) : undefined),
-  );
+  const expected = `an integer from ${isSigned ? -most : 0} to ${most}`;
+  return {
+    write(value, bytes, at): Expectation | undefined {
+      if (!Number.isSafeInteger(value)) return expected;
+      const number = value as number;
+      if (number < 0 && !isSigned) return expected;
+      setWord(bytes, at, number);
+      setWord(bytes, at + 4, Math.floor(number / UPPER_HALF));
+      return undefined;
+    },
+    read(bytes, at): number | undefined {
+      const upper = wordAt(bytes, at + 4);
+      const number = (isSigned ? upper : upper >>> 0) * UPPER_HALF + (wordAt(bytes, at) >>> 0);
+      // Beyond what is exact it may have been rounded, but not to a number that is.
+      return Number.isSafeInteger(number) ? number : undefined;
+    },
+  };
 }
 
 /** 64 bits that count fractions of a millisecond from a moment on, seen as a `Date`. */
