@@ -7,7 +7,7 @@
  * - With `exact`, `write` of what `read` gave makes the same bytes; gaps between fields are columns then.
  */
 import { BtrieveError } from '../microkernel/status.js';
-import type { Codec, TailCodec } from '../records/field-codec.js';
+import { OWN_ARRAYS, type Codec, type TailCodec } from '../records/field-codec.js';
 import * as make from '../records/record-fields.js';
 import {
   layoutError,
@@ -166,7 +166,7 @@ export class Columns {
   }
 
   #readColumn({ codec, shape, offset, length }: Column, bytes: Uint8Array): Value {
-    const value = codec.read(bytes, offset);
+    const value = codec.read(bytes, offset, OWN_ARRAYS);
     if (value === undefined || value === null) return hexValue(bytes, offset, length);
     const shown = shownValue(value, shape);
     if (typeof shown === 'string' && shown.startsWith(HEX)) return hexValue(bytes, offset, length);
@@ -196,7 +196,7 @@ export class Columns {
   #readRest(codec: TailCodec<unknown>, bytes: Uint8Array, length: number): Value {
     const from = this.#recordLength;
     const hex = (): string => hexValue(bytes, from, length - from);
-    const value = codec.read(bytes, from, length);
+    const value = codec.read(bytes, from, length, OWN_ARRAYS);
     if (value === undefined) return hex();
     const shown = shownValue(value, value instanceof Uint8Array ? 'bytes' : 'text');
     if (typeof shown === 'string' && shown.startsWith(HEX)) return hex();

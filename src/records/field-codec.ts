@@ -11,21 +11,40 @@ import { BtrieveError, Status } from '../microkernel/status.js';
 /** What was expected of a value that is refused, for instance "an integer from 0 to 255". */
 export type Expectation = string;
 
+/** Makes the arrays that are values of fields. */
+export interface ArraySource {
+  /** An array that is nobody else's, with the bytes from `at` to `end`. */
+  arrayOf(bytes: Uint8Array, at: number, end: number): Uint8Array;
+}
+
 /** A field of fixed length. */
 export interface Codec<Value> {
+  /** Whether values are arrays of bytes, made by a source of them. */
+  readonly isArray?: boolean;
   /** Writes the field; answers what it expected if the value cannot be written. */
   write(value: unknown, bytes: Uint8Array, at: number): Expectation | undefined;
   /** The value; undefined if the bytes are none of this type. */
-  read(bytes: Uint8Array, at: number): Value | undefined;
+  read(bytes: Uint8Array, at: number, arrays: ArraySource): Value | undefined;
 }
 
 /** A field that takes what follows the fixed part of a record. */
 export interface TailCodec<Value> {
+  /** As in `Codec`. */
+  readonly isArray?: boolean;
   /** The bytes to be written, or what was expected. May be the value itself. */
   bytesOf(value: unknown): Uint8Array | Expectation;
   /** The value; undefined if the bytes are none. */
-  read(bytes: Uint8Array, at: number, end: number): Value | undefined;
+  read(bytes: Uint8Array, at: number, end: number, arrays: ArraySource): Value | undefined;
 }
+
+/** Each array is a copy with a buffer of its own, and plain, whatever kind the memory is of. */
+export const OWN_ARRAYS: ArraySource = {
+  arrayOf(bytes, at, end): Uint8Array {
+    const copy = new Uint8Array(end - at);
+    copy.set(bytes.subarray(at, end));
+    return copy;
+  },
+};
 
 /** Callers keep within the memory; the fallback is only there for the type checker. */
 export function byteAt(bytes: Uint8Array, at: number): number {

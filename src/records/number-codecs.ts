@@ -5,7 +5,7 @@
  * 4 bytes is rounded to what it can hold, and a decimal field seen as `number` to its scale.
  */
 import { DecimalForm, digits, SIGN, type DecimalAs } from './decimal-digits.js';
-import { byteAt, type Codec, type Expectation } from './field-codec.js';
+import { byteAt, OWN_ARRAYS, type Codec, type Expectation } from './field-codec.js';
 import { latin1Text } from './text-encodings.js';
 
 /** For numbers of 8 bytes on their way; a view of the caller's memory would have to be made. */
@@ -350,7 +350,7 @@ export function currencyAmount(as: DecimalAs): Codec<Decimal> {
       return integer.write(amount, bytes, at) === undefined ? undefined : expected;
     },
     read(bytes, at): Decimal | undefined {
-      const amount = integer.read(bytes, at) ?? 0n;
+      const amount = integer.read(bytes, at, OWN_ARRAYS) ?? 0n;
       const magnitude = amount < 0n ? -amount : amount;
       const text = magnitude.toString().padStart(CURRENCY_DIGITS, '0');
       for (let i = 0; i < CURRENCY_DIGITS; i++) digits[i] = text.charCodeAt(i);

@@ -19,7 +19,7 @@ import { checkKeys, type FileDescription } from '../microkernel/definition/file-
 import type { CollatingSequence } from '../microkernel/keys/collation.js';
 import type { KeyDefinition } from '../microkernel/keys/key-definition.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
-import { hexOf, shown, type Expectation } from './field-codec.js';
+import { hexOf, OWN_ARRAYS, shown, type ArraySource, type Expectation } from './field-codec.js';
 import { fillExtreme } from './key-extremes.js';
 import { compileKeys, type CompiledKey, type KeyPart } from './layout-keys.js';
 import { compileFields, type FixedPlace, type TailPlace } from './layout-places.js';
@@ -103,6 +103,12 @@ export class RecordLayout<
   readonly fields: Readonly<Record<Exclude<keyof Value, symbol | number>, FieldPlace>>;
   /** The keys, by name. */
   readonly keys: Readonly<Record<keyof Shapes, KeyDefinition>>;
+  /**
+   * Whether the arrays in a record can be parts of one memory: there are some, and none has a byte in common with another.
+   *
+   * @internal
+   */
+  readonly isCuttable: boolean;
   /** The collating sequences of the keys. */
   readonly sequences: readonly CollatingSequence[];
 
@@ -124,6 +130,7 @@ export class RecordLayout<
     this.isVariable = tail !== undefined;
     this.#places = places;
     this.#tail = tail;
+    this.isCuttable = hasSeparateArrays(places, tail);
     const { keys, sequences } = compileKeys(places, options.keys ?? {});
     this.#compiledKeys = keys;
     this.sequences = sequences;
@@ -162,18 +169,27 @@ export class RecordLayout<
    * layout, 160 if the bytes of a field are not of its type.
    */
   decode(bytes: Uint8Array, at = 0, length = bytes.length - at): Value {
+    return this.decodeInPlace(bytes, at, length, OWN_ARRAYS);
+  }
+
+  /**
+   * The same, with arrays of this source.
+   *
+   * @internal
+   */
+  decodeInPlace(bytes: Uint8Array, at: number, length: number, arrays: ArraySource): Value {
     const { recordLength } = this;
     const tail = this.#tail;
     const fits = tail === undefined ? length === recordLength : length >= recordLength;
     if (!fits || !(at >= 0 && at + length <= bytes.length)) throw this.#wrongLength(length);
     const record: Record<string, unknown> = { ...this.#blank };
     for (const place of this.#places) {
-      const value = place.codec.read(bytes, at + place.offset);
+      const value = place.codec.read(bytes, at + place.offset, arrays);
       if (value === undefined) throw unreadable(place, bytes, at + place.offset);
       record[place.name] = value;
     }
     if (tail !== undefined) {
-      const value = tail.codec.read(bytes, at + recordLength, at + length);
+      const value = tail.codec.read(bytes, at + recordLength, at + length, arrays);
       if (value === undefined) throw unreadableTail(tail, bytes, at + recordLength, at + length);
       record[tail.name] = value;
     }
@@ -236,7 +252,7 @@ export class RecordLayout<
       );
     const value: Record<string, unknown> = {};
     for (const { place, inKey } of parts) {
-      const found = place.codec.read(bytes, inKey);
+      const found = place.codec.read(bytes, inKey, OWN_ARRAYS);
       if (found === undefined) throw unreadable(place, bytes, inKey);
       value[place.name] = found;
     }
@@ -305,6 +321,14 @@ const NO_BYTES = new Uint8Array(0);
 /** For instance "city (string, bytes 34 to 53)". */
 function nameOf({ name, kind, offset, length }: FixedPlace): string {
   return `${name} (${kind}, bytes ${offset} to ${offset + length - 1})`;
+}
+
+function hasSeparateArrays(places: readonly FixedPlace[], tail: TailPlace | undefined): boolean {
+  const arrays = places.filter(({ codec }) => codec.isArray === true);
+  const inOrder = arrays.toSorted((one, other) => one.offset - other.offset);
+  const ends = inOrder.map(({ offset, length }) => offset + length);
+  const areSeparate = inOrder.every(({ offset }, n) => n === 0 || offset >= (ends[n - 1] ?? 0));
+  return areSeparate && (arrays.length > 0 || tail?.codec.isArray === true);
 }
 
 function refused(place: FixedPlace, expected: Expectation, value: unknown): BtrieveError {

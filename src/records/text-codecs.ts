@@ -173,22 +173,16 @@ export const guidText: Codec<string> = {
   },
 };
 
-/** A copy that is a plain `Uint8Array`, whatever kind the memory is of. */
-function copyOf(bytes: Uint8Array, at: number, end: number): Uint8Array {
-  const copy = new Uint8Array(end - at);
-  copy.set(bytes.subarray(at, end));
-  return copy;
-}
-
 export function rawBytes(length: number): Codec<Uint8Array> {
   const expected = `${length} bytes in a Uint8Array`;
   return {
+    isArray: true,
     write(value, bytes, at): Expectation | undefined {
       if (!(value instanceof Uint8Array) || value.length !== length) return expected;
       bytes.set(value, at);
       return undefined;
     },
-    read: (bytes, at) => copyOf(bytes, at, at + length),
+    read: (bytes, at, arrays) => arrays.arrayOf(bytes, at, at + length),
   };
 }
 
@@ -198,6 +192,7 @@ const IS_NULL = 1;
 /** A byte that says whether there is a value, then the value; zeros if there is none. */
 export function nullableValue<Value>(inner: Codec<Value>, length: number): Codec<Value | null> {
   return {
+    isArray: inner.isArray === true,
     write(value, bytes, at): Expectation | undefined {
       if (value === null) {
         bytes[at] = IS_NULL;
@@ -208,13 +203,14 @@ export function nullableValue<Value>(inner: Codec<Value>, length: number): Codec
       const expected = inner.write(value, bytes, at + 1);
       return expected === undefined ? undefined : `${expected}, or null`;
     },
-    read: (bytes, at) => (bytes[at] === 0 ? inner.read(bytes, at + 1) : null),
+    read: (bytes, at, arrays) => (bytes[at] === 0 ? inner.read(bytes, at + 1, arrays) : null),
   };
 }
 
 export const bytesTail: TailCodec<Uint8Array> = {
+  isArray: true,
   bytesOf: (value) => (value instanceof Uint8Array ? value : 'a Uint8Array'),
-  read: copyOf,
+  read: (bytes, at, end, arrays) => arrays.arrayOf(bytes, at, end),
 };
 
 /** The bytes of a text with room before and after it; undefined if it cannot be encoded. */

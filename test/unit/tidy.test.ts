@@ -132,6 +132,8 @@ const LAYERS: readonly LayerDeclaration[] = [
       'records/layout-places',
       'records/layout-keys',
       'records/record-layout',
+      'records/byte-slab',
+      'records/record-reader',
     ],
   },
   {
@@ -701,6 +703,8 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'records/layout-types',
     'records/text-encodings',
   ],
+  'records/byte-slab': ['records/field-codec'],
+  'records/record-reader': ['records/byte-slab', 'records/record-layout'],
   'microkernel/records/long-part': ['microkernel/records/variable-page'],
   'microkernel/records/variable-store': [
     'microkernel/records/long-part',
@@ -1273,6 +1277,8 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'microkernel/io-worker',
     'requester/socket-worker',
     'requester/socket-thread',
+    // It marks memory as not to be transferred.
+    'records/byte-slab',
   ],
   yargs: ['bin/options'],
 };
