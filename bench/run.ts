@@ -18,6 +18,7 @@ import { originalBenchmarks } from './originals.js';
 import { pageMemoryBenchmarks } from './page-memory.js';
 import { pageBenchmarks } from './pages.js';
 import { part, type Part } from './report.js';
+import { recordObjectBenchmarks } from './record-objects.js';
 import { requesterBenchmarks } from './requester.js';
 import { scaleBenchmarks } from './scale.js';
 import { sideBySide } from './side-by-side.js';
@@ -37,7 +38,7 @@ function enumerator(): Row {
 }
 
 const PARTS: readonly Part[] = [
-  part('memory', pageMemoryBenchmarks),
+  part('memory', () => [...pageMemoryBenchmarks(), ...recordObjectBenchmarks()]),
   part('pages', pageBenchmarks),
   part('originals', originalBenchmarks),
   part('crash', () => [enumerator()]),

@@ -1,0 +1,86 @@
+/**
+ * What an object of a record costs by itself: what of a read by the typed API cannot be saved. The plainest code for the
+ * records of the side-by-side benchmark, and for nothing else.
+ */
+import { median, time, type Row } from './measure.js';
+
+const RECORD = 120;
+const NAME = { at: 8, end: 28 };
+const REST = { at: 28, length: 92 };
+const RECORDS = 1000;
+const READS = 200_000;
+const ROUNDS = 7;
+/** As `records/byte-slab.ts` has it. */
+const SLAB = 8192;
+
+interface RecordObject {
+  readonly id: number;
+  readonly name: string;
+  readonly rest: Uint8Array;
+}
+
+type Make = (record: Buffer, at: number) => RecordObject;
+
+/** Number, text, and an array of what is given. */
+function objectOf(record: Buffer, at: number, rest: Uint8Array): RecordObject {
+  return {
+    id: record.readUInt32LE(at + 4) * 2 ** 32 + record.readUInt32LE(at),
+    name: record.toString('latin1', at + NAME.at, at + NAME.end),
+    rest,
+  };
+}
+
+function withOwnArray(record: Buffer, at: number): RecordObject {
+  const rest = new Uint8Array(REST.length);
+  rest.set(record.subarray(at + REST.at, at + RECORD));
+  return objectOf(record, at, rest);
+}
+
+/** The record is copied to a memory as a whole, of which the array is a part. */
+function fromSlabs(): Make {
+  let slab = new ArrayBuffer(0);
+  let bytes = Buffer.from(slab);
+  let used = 0;
+  return (record, at) => {
+    if (used + RECORD > bytes.length) {
+      slab = new ArrayBuffer(SLAB);
+      bytes = Buffer.from(slab);
+      used = 0;
+    }
+    const to = used;
+    used += RECORD;
+    bytes.set(record.subarray(at, at + RECORD), to);
+    return objectOf(bytes, to, new Uint8Array(slab, to + REST.at, REST.length));
+  };
+}
+
+/** Nanoseconds for an object of a record that the processor has at hand. */
+function nanoseconds(make: Make): number {
+  const records = Buffer.alloc(RECORDS * RECORD, 'Isamite');
+  let names = 0;
+  const run = (): void => {
+    for (let i = 0; i < READS; i++) names += make(records, (i % RECORDS) * RECORD).name.length;
+  };
+  run();
+  const taken = median(Array.from({ length: ROUNDS }, () => time(run)));
+  if (names === 0) throw new Error('the records have names');
+  return (taken / READS) * 1e6;
+}
+
+export function recordObjectBenchmarks(): Row[] {
+  const note = 'number of 8 bytes, text of 20, array of 92';
+  return [
+    {
+      name: 'an object of a record, without an engine',
+      value: nanoseconds(withOwnArray),
+      unit: 'ns',
+      note,
+    },
+    {
+      name: 'the same, its array a part of 8 KB',
+      value: nanoseconds(fromSlabs()),
+      unit: 'ns',
+      note,
+    },
+  ];
+}
