@@ -11,6 +11,7 @@ import { callShares } from './side-by-side/call-shares.js';
 import { SEED } from './side-by-side/records.js';
 import {
   BY_MAP,
+  floorRows,
   memoryRow,
   sizeRows,
   smallCacheRow,
@@ -20,6 +21,7 @@ import {
 import { runRounds } from './side-by-side/runs.js';
 import { WORKLOADS } from './side-by-side/workloads.js';
 import { findPeers } from './stores/all-stores.js';
+import { BARE, bare } from './stores/bare.js';
 import { OWN, ownClassic } from './stores/own.js';
 
 const MEGABYTE = 1024 * 1024;
@@ -33,8 +35,9 @@ function run(
   peers: readonly string[],
   cacheBytes: number,
   workloads: readonly string[],
+  others: readonly string[] = [],
 ): Measured {
-  const stores = [OWN.CLASSIC, ...peers];
+  const stores = [OWN.CLASSIC, ...peers, ...others];
   const outcomes = runRounds(rounds, stores, { records, cacheBytes, workloads });
   const failed = stores.filter((store) => !outcomes.has(store));
   if (failed.length > 0) console.log(`Failed in every round: ${failed.join(', ')}.`);
@@ -44,17 +47,19 @@ function run(
 async function measure(options: BenchOptions): Promise<readonly Row[]> {
   const { records, rounds } = options;
   const { peers, missing } = findPeers();
-  for (const { name, about } of [await ownClassic(), ...peers]) console.log(`${name}: ${about}`);
+  for (const { name, about } of [await ownClassic(), ...peers, bare()])
+    console.log(`${name}: ${about}`);
   console.log(`${records} records, loaded in an order by chance; seed ${SEED}`);
   if (missing.length > 0) {
     console.log(`Not installed, so not compared: ${missing.join(', ')} (npm ci --prefix bench).`);
   }
   const names = peers.map(({ name }) => name);
   const workloads = WORKLOADS.map(({ name }) => name);
-  const all = run(options, names, CACHE, workloads);
+  const all = run(options, names, CACHE, workloads, [BARE]);
   const byMap = names.filter((name) => name === BY_MAP);
   return [
     ...workloadRows(all),
+    ...floorRows(all),
     ...sizeRows(all),
     memoryRow(all),
     ...callShares(records, rounds, CACHE),

@@ -1,5 +1,6 @@
 /** The rows of the report: ours beside the others, out of what the runs have measured. */
 import { geometricMean, type Row } from '../measure.js';
+import { BARE } from '../stores/bare.js';
 import { OWN } from '../stores/own.js';
 import { lateOf, rateOf, type Figure, type Outcomes } from './outcomes.js';
 import { WORKLOADS, type Workload } from './workloads.js';
@@ -83,6 +84,27 @@ export function workloadRows(measured: Measured): Row[] {
     { name: 'geometric mean', value, unit: 'x', goal: ['>=', MEAN_GOAL] },
     ...WORKLOADS.flatMap((workload) => lateRows(measured, workload)),
   ];
+}
+
+function floorRow(measured: Measured, { goal }: Workload, name: string): Row[] {
+  const { outcomes } = measured;
+  const figure = rateOf(name);
+  const best = bestOf(measured, figure);
+  if (best === undefined) return [];
+  const value = outcomes.ratio(BARE, best, figure);
+  if (!Number.isFinite(value)) return [];
+  const rates = [BARE, OURS].map(
+    (store) => `${store} ${outcomes.median(store, figure).toFixed(0)}/s`,
+  );
+  const note = `ours should have ${goal} x; best: ${best}; ${rates.join(', ')}`;
+  return [{ name: `${name}, without an engine`, value, unit: 'x', note }];
+}
+
+/** What a store without an engine has of the best peer's rates: about what ours could have at the most, whatever its goal is. */
+export function floorRows(measured: Measured): Row[] {
+  return WORKLOADS.flatMap((workload) =>
+    [workload.name, lateOf(workload.name)].flatMap((name) => floorRow(measured, workload, name)),
+  );
 }
 
 function sizeRow(measured: Measured, name: string, on: string, goal: number): Row {

@@ -1,4 +1,5 @@
 /** The stores by name. A peer that is not installed, or that does not work here, is told apart by failing to load. */
+import { BARE, bare } from './bare.js';
 import { classicLevel } from './classic-level.js';
 import { plainLmdb, tunedLmdb } from './lmdb.js';
 import { OWN, ownClassic, ownEngine, ownTyped } from './own.js';
@@ -20,6 +21,7 @@ const STORES: Readonly<Record<string, () => Soon<Store>>> = {
   [OWN.CLASSIC]: ownClassic,
   [OWN.TYPED]: ownTyped,
   [OWN.ENGINE]: ownEngine,
+  [BARE]: bare,
 };
 
 /** Throws if there is none, or what keeps it from working here. */

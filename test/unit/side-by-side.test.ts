@@ -4,6 +4,7 @@ import { meets } from '../../bench/measure.js';
 import { Outcomes, rateOf, type Outcome } from '../../bench/side-by-side/outcomes.js';
 import { Chance, idOf, NAME, RECORD, Records } from '../../bench/side-by-side/records.js';
 import {
+  floorRows,
   memoryRow,
   sizeRows,
   smallCacheRow,
@@ -26,7 +27,7 @@ function measured(of: Readonly<Record<string, readonly (Outcome | undefined)[]>>
   for (const [store, rounds] of Object.entries(of)) {
     for (const [round, each] of rounds.entries()) outcomes.add(store, round, each);
   }
-  const peers = Object.keys(of).filter((store) => store !== 'isamite');
+  const peers = Object.keys(of).filter((store) => !['isamite', 'bare'].includes(store));
   return { outcomes, peers, records: 10, cacheBytes: 256 * MEGABYTE };
 }
 
@@ -116,6 +117,20 @@ describe('the rows', () => {
       [200, 'bytes'],
     ]);
     expect(smallCacheRow(alone).unit).toBe('/s');
+  });
+
+  it('have what is left to a store without an engine, which is no peer, and no goal there', () => {
+    const given = measured({ isamite: [outcome(30)], bare: [outcome(50)], fast: [outcome(10)] });
+    expect(workloadRows(given)[0]?.value).toBe(3);
+    const rows = floorRows(given);
+    expect(rows).toHaveLength(WORKLOADS.length);
+    expect(rows[0]).toEqual({
+      name: 'load_bulk, without an engine',
+      value: 5,
+      unit: 'x',
+      note: 'ours should have 1.5 x; best: fast; bare 50/s, isamite 30/s',
+    });
+    expect(floorRows(measured({ isamite: [outcome(30)], bare: [outcome(50)] }))).toEqual([]);
   });
 
   it('have bytes in those of better-sqlite3, and memory beside the cache', () => {
