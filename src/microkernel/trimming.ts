@@ -9,8 +9,8 @@
  *
  * Invariants:
  * - Nobody needs it: wherever it ends, the file is whole, only longer.
- * - It is no more work than what was done before it: as many pages move at the most as were written since the file was
- *   opened.
+ * - It is no more work than what was done before it: the table is looked through, and pages move, if there are no more of
+ *   either than pages were written since the file was opened. So closing a large file after few changes costs nothing more.
  * - Nothing is cut off but free pages, and regions of which the table has nothing.
  */
 import type { ControlRecord } from './fcr.js';
@@ -52,14 +52,13 @@ export class Trimming {
   /**
    * Moves pages and takes what lies behind them out of the control record, which is still to be written. Returns how many
    * pages the file has then; undefined if it stays as it is: it has to keep `preallocated` pages, fewer than `least`
-   * bytes would be won, or more than `moves` pages would have to move.
+   * bytes would be won, or more than `most` pages would have to move.
    */
-  run(preallocated: number, least: number, moves: number): number | undefined {
+  run(preallocated: number, least: number, most: number): number | undefined {
     const kept = this.#pagesKept(preallocated);
     if (!this.#isWorthIt(kept, least)) return undefined;
-    const behind: Page[] = [];
-    this.#parts.table.forEachFrom(kept, (space, page) => behind.push({ space, page }));
-    if (behind.length > moves) return undefined;
+    const behind = this.#pagesFrom(kept, most);
+    if (behind === undefined) return undefined;
     this.#move(behind);
     if (!this.#parts.space.isFreeFrom(kept)) return undefined;
     this.#leaveOut(kept);
@@ -84,6 +83,17 @@ export class Trimming {
     const trimmed = physicalPages - kept;
     const isMuch = trimmed * pageSize >= least && trimmed >= physicalPages * SHARE_TRIMMED;
     return trimmed > 0 && isMuch;
+  }
+
+  /** The pages that lie at a place or behind it; undefined if there are more than so many, or more pages of the table. */
+  #pagesFrom(physical: number, most: number): Page[] | undefined {
+    const { control, table } = this.#parts;
+    if (2 * control.regions > most) return undefined;
+    const pages: Page[] = [];
+    table.forEachFrom(physical, (space, page) => {
+      if (pages.length <= most) pages.push({ space, page });
+    });
+    return pages.length > most ? undefined : pages;
   }
 
   #move(pages: readonly Page[]): void {
