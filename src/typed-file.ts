@@ -190,17 +190,15 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     options: ScanOptions<S[Name]['lookup']> = {},
   ): Generator<Uint8Array, void, undefined> {
     let buffer: Uint8Array = NO_BYTES;
-    let length = 0;
+    let found: Uint8Array = NO_BYTES;
     return this.#walk(
       key,
       options,
-      ({ file }) => {
-        const { records } = file.data;
-        ({ length } = records);
-        buffer = grown(buffer, length);
-        records.copy(0, length, buffer, 0);
+      (handle) => {
+        buffer = grown(buffer, handle.file.data.records.length);
+        found = loaded(handle, buffer);
       },
-      () => buffer.subarray(0, length),
+      () => found,
     );
   }
 

@@ -100,7 +100,10 @@ function floorRow(measured: Measured, { goal }: Workload, name: string): Row[] {
   return [{ name: `${name}, without an engine`, value, unit: 'x', note }];
 }
 
-/** What a store without an engine has of the best peer's rates: about what ours could have at the most, whatever its goal is. */
+/**
+ * What a store without an engine has of the best peer's rates: for reads about what ours could have at the most; for changes
+ * more than that, for its pages are written when it is closed, which is in none of its figures.
+ */
 export function floorRows(measured: Measured): Row[] {
   return WORKLOADS.flatMap((workload) =>
     [workload.name, lateOf(workload.name)].flatMap((name) => floorRow(measured, workload, name)),

@@ -226,5 +226,6 @@ function* withContent(
     return { ...report, findings: [...findings, finding], findingCount: findingCount + 1 };
   } finally {
     file?.pages.abandon();
+    file?.pages.cache.drop();
   }
 }

@@ -101,9 +101,7 @@ export class FreeSpace {
     for (let region = 0; region < regions; region++) {
       const end = geometry.usableIn(region, physicalPages);
       const first = geometry.firstUsable(region);
-      const frame = this.#table.frame(region * 2);
-      const view = this.#cache.slabOf(frame).view;
-      const bitmapAt = this.#cache.baseOf(frame) + geometry.bitmapAt;
+      const { view, bitmapAt } = this.#bitmapOf(region);
       let bit = findClearBit(view, bitmapAt, 0, end);
       while (bit < end) {
         visit(first + bit);
@@ -120,13 +118,18 @@ export class FreeSpace {
     for (let region = geometry.regionOf(physical); region < regions; region++) {
       const from = Math.max(0, physical - geometry.firstUsable(region));
       const end = geometry.usableIn(region, physicalPages);
-      const frame = this.#table.frame(region * 2);
-      const view = this.#cache.slabOf(frame).view;
-      const bitmapAt = this.#cache.baseOf(frame) + geometry.bitmapAt;
+      const { view, bitmapAt } = this.#bitmapOf(region);
       for (let bit = from; bit < end; bit++) if (testBit(view, bitmapAt, bit)) return false;
       this.#cache.endOperation();
     }
     return true;
+  }
+
+  /** Of a region, for looking at it before the operation of the cache ends. */
+  #bitmapOf(region: number): { readonly view: DataView; readonly bitmapAt: number } {
+    const frame = this.#table.frame(region * 2);
+    const bitmapAt = this.#cache.baseOf(frame) + this.#geometry.bitmapAt;
+    return { view: this.#cache.slabOf(frame).view, bitmapAt };
   }
 
   /** From here on, what is taken is the first that is free. */

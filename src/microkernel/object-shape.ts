@@ -10,8 +10,8 @@
  * docs/performance.md).
  *
  * What V8 has compiled for a shape goes with the last object of it. So `keepShape` holds the last one until there is
- * the next: opened again after a collection, a file takes 5.4 µs for each of the first 20,000 records, where it took 9.5
- * (5.2 and 5.6, 9.2 and 9.8; two processes of each, in turn).
+ * the next: opened again after a collection, a file takes 6 µs for each of the first 20,000 records, where it took 10
+ * (docs/performance.md). Caches are emptied, ciphers let go and files closed by then, so it is a skeleton that is held.
  */
 
 /** Those whose objects have their size. */
@@ -40,8 +40,9 @@ export function settleShape(complete: object): void {
  * long as a file, a client or an engine.
  */
 export function keepShape(complete: object): void {
-  last.set(complete.constructor, complete);
   settleShape(complete);
+  // Behind that, which may have made others.
+  last.set(complete.constructor, complete);
 }
 
 function attempt(constructor: unknown): void {

@@ -22,7 +22,7 @@
 import { assert, present } from './assert.js';
 import { PageMemory, separateRegion, type Region } from './page-memory.js';
 import { BtrieveError, Status } from './status.js';
-import { keepShape } from './object-shape.js';
+import { settleShape } from './object-shape.js';
 
 /** What becomes of a frame. */
 export const FRAME = Object.freeze({
@@ -118,7 +118,7 @@ export class Slab {
     this.bytes = new Uint8Array(buffer, offset, size);
     this.view = new DataView(buffer, offset, size);
     this.words = new Int32Array(buffer, offset, size / 4);
-    keepShape(this);
+    settleShape(this);
   }
 
   /** Moves bytes within the slab; the two places may overlap. */
@@ -208,15 +208,25 @@ export class PageCache {
     this.#memory = new PageMemory(this.size);
     this.#leastFrames = options.leastFrames ?? LEAST_FRAMES;
     this.#poison = options.poison ?? false;
-    keepShape(this);
+    settleShape(this);
   }
 
   /** Nobody uses any frame any more, and nobody will: the memory is there for another cache. */
   close(): void {
+    this.#dropSlabs();
+    this.#memory.giveBack();
+  }
+
+  /** The same; no other will be as large, and the memory goes. */
+  drop(): void {
+    this.#dropSlabs();
+    this.#memory.letGo();
+  }
+
+  #dropSlabs(): void {
     this.slabs.length = 0;
     this.#pools.clear();
     this.#pool = undefined;
-    this.#memory.giveBack();
   }
 
   /** Bound of the memory for pages as it is in force, in bytes. */

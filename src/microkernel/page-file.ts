@@ -118,6 +118,8 @@ const DIRTY_SHARE = 0.25;
 const DIRTY_SHARE_OF_MANY = 0.7;
 const BUSY_SHARE_OF_MANY = 0.9;
 const MANY_FRAMES = 4096;
+/** Bytes that a close moves at the most for the sake of a shorter file: some tenths of a second. */
+const MOVED_MOST = 64 * 1024 * 1024;
 /** Pages that may be made dirty after who waited before its operation, until somebody waits again. */
 const ROOM_MADE = 64;
 
@@ -1148,6 +1150,8 @@ export class PageFile implements FrameOwner, PageView {
       throw new BtrieveError(Status.CLOSE_ERROR, 'closing the file failed', details);
     } finally {
       this.#releaseFrames();
+      // The last file that was open is held (`object-shape`), and its key had better not be.
+      this.#device.cipher = undefined;
     }
   }
 
@@ -1194,7 +1198,7 @@ export class PageFile implements FrameOwner, PageView {
     }
   }
 
-  /** See `trimming`. What stands in the way, but for a failed write, is not told: the file stays as long as it is. */
+  /** See `trimming`. What stands in the way is not the close's affair: the file stays as long as it is. */
   #trim(): void {
     const isShared = this.#overlay !== undefined || this.#keeper !== undefined;
     if (isShared || this.#isRecovering) return;
@@ -1216,14 +1220,12 @@ export class PageFile implements FrameOwner, PageView {
     });
     this.#isClosing = true;
     try {
-      const pages = trimming.run(
-        this.#preallocated,
-        this.#settings.trimmedFrom,
-        this.#pagesWritten,
-      );
+      const most = Math.min(this.#pagesWritten, MOVED_MOST / this.pageSize);
+      const pages = trimming.run(this.#preallocated, this.#settings.trimmedFrom, most);
       if (pages !== undefined) this.#cutTo(pages);
     } catch (error) {
       if (!(error instanceof BtrieveError)) throw error;
+      this.#tell('W', 'file-not-trimmed', `The file stays as long as it is: ${error.message}`);
     } finally {
       this.#isClosing = false;
     }

@@ -185,6 +185,11 @@ export class PageMemory {
     this.#memory = undefined;
   }
 
+  /** Likewise, and nobody is to have them. */
+  letGo(): void {
+    this.#memory = undefined;
+  }
+
   /** `size` bytes, a multiple of 4. What is in them is anything. */
   take(size: number): Region {
     assert(size % 4 === 0, 'a region of whole words');

@@ -18,7 +18,10 @@ import type { FreeSpace } from './free-space.js';
 import type { PageTable } from './page-table.js';
 import type { PageSpace, PatGeometry } from './pat.js';
 
-/** Of what is in use, so much stays free: the next change need not begin with growth. */
+/**
+ * Of what is in use, so much stays free: a few changes need not begin with growth. Who changes all of a file needs room for
+ * all of it once more, and grows it each time: to keep that would be to keep the file twice as long as it need be.
+ */
 const SHARE_KEPT = 1 / 64;
 /** Less than this of the file is not worth the trouble. */
 const SHARE_TRIMMED = 1 / 16;

@@ -7,7 +7,8 @@
  * Invariants:
  * - Each byte is given out once. What was given out nobody but its owner writes to.
  * - It is one opened file's: records of different clients, or files, never have a buffer in common.
- * - A buffer is not transferred to another thread, which would take the arrays of other records with it.
+ * - No message transfers a buffer to another thread, which would take the arrays of other records with it. Who calls its
+ *   `transfer` does that, and gets a new one with the next record.
  */
 import { Buffer } from 'node:buffer';
 import { markAsUntransferable } from 'node:worker_threads';

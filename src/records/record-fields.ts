@@ -585,9 +585,9 @@ export function guid(options?: FieldOptions): Field<string> {
 /**
  * Bytes as they are, `length` of them from 1 to 65535; a key of them is of type 0. Value: a
  * `Uint8Array` of this length; what is read is a copy, which may be changed. Its `buffer` may be shared
- * with other records read through the same opened file, as with Node's own Buffers: it cannot be
- * transferred, all of it is kept, 8 KB, while one of them is, and a clone takes all of it along. `slice()`
- * makes an array of its own.
+ * with other records read through the same opened file, as with Node's own Buffers: all of it is kept, 8 KB,
+ * while one of them is, a clone or message takes all of it along, and `buffer.transfer()` would empty the arrays
+ * of the others. `slice()` makes an array of its own.
  *
  * Only such fields may overlap others. Where fields overlap, the one declared last is what is
  * written.

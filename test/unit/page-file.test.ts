@@ -508,9 +508,11 @@ describe.each(DISKS)('on %s', (_, makeDisk) => {
       { fileGrowthFactor: -1 },
       { fileGrowthFactor: 101 },
       { fileGrowthFactor: Number.NaN },
+      { trimmedFrom: -1 },
+      { trimmedFrom: Number.NaN },
     ];
     it.each(settings)(
-      'refuses settings out of range: 160 ($operationBundleLimit $initiationTimeLimitMs $fileGrowthFactor)',
+      'refuses settings out of range: 160 ($operationBundleLimit $initiationTimeLimitMs $fileGrowthFactor $trimmedFrom)',
       (each) => {
         engine.create(path);
         const [[name, value] = ['', 0]] = Object.entries(each);
