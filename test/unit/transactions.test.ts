@@ -132,6 +132,20 @@ describe('a transaction', () => {
     expect(all(one, blocks.one, 1)).toHaveLength(194);
   });
 
+  test('fills the pages that others have begun, one after the other', () => {
+    const places = [one.position(blocks.one)];
+    for (let id = 10; id < 22; id += 4) {
+      expect(begin(one)).toBe(0);
+      for (let n = 0; n < 4; n++) {
+        expect(insert(one, blocks.one, id + n)).toBe(0);
+        places.push(one.position(blocks.one));
+      }
+      expect(end(one)).toBe(0);
+    }
+    const first = places[0] ?? 0;
+    expect(places).toEqual(places.map((_, n) => first + n));
+  });
+
   test('is one for a client at a time, and has to be begun', () => {
     expect(end(one)).toBe(39);
     expect(abort(one)).toBe(39);

@@ -312,7 +312,7 @@ export class RecordSlots {
   /** The same in private pages: one that has been used already, one of the list, or a new one. */
   #privatePageWithRoom({ touched, stack }: RoomyPages): number {
     for (;;) {
-      const page = stack[stack.length - 1] ?? this.#unheldPage(touched);
+      const page = stack[stack.length - 1] ?? this.#unheldPage(touched, stack);
       if (page === undefined) break;
       this.#read(page);
       if (u16(this.view, this.at + PAGE_HEADER.count) < this.slotsPerPage) {
@@ -344,14 +344,18 @@ export class RecordSlots {
     });
   }
 
-  /** One of the first pages of the list that is free to be changed; it is in `touched` from then on. */
-  #unheldPage(touched: NumberMap): number | undefined {
+  /**
+   * One of the first pages of the list that is free to be changed; it is in `touched` from then on, and in `stack`, so that
+   * it is filled before the next one is looked for.
+   */
+  #unheldPage(touched: NumberMap, stack: number[]): number | undefined {
     let head = this.#listHead();
     for (let tries = 0; head !== 0 && tries < CANDIDATES; tries++) {
       const page = head - 1;
       this.#arrive(page, this.#view.readShared(SPACE.DATA, page));
       if (!touched.has(page) && !this.#view.isHeld(SPACE.DATA, page)) {
         touched.set(page);
+        stack.push(page);
         return page;
       }
       head = u32(this.view, this.at + DATA_PAGE.nextFree);
