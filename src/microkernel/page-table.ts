@@ -223,6 +223,10 @@ export class PageTable {
 
   /** The file has only so many regions from here on: the table has nothing in the others. */
   dropRegions(regions: number): void {
+    // What cannot be read shows itself before anything has changed. No frame goes before the operation ends.
+    for (let patNumber = 2 * regions; patNumber < 2 * this.#regions; patNumber++) {
+      this.frame(patNumber);
+    }
     for (let patNumber = 2 * regions; patNumber < 2 * this.#regions; patNumber++) {
       const frame = this.frame(patNumber);
       const checksum = this.#cache.baseOf(frame) + PAGE_HEADER.checksum;
