@@ -271,8 +271,8 @@ const PAGE_FAULTS: readonly SeededFault[] = [
   {
     name: 'PAT page that left the cache still looked for there',
     file: `${MICROKERNEL}/page-table.ts`,
-    find: 'this.#frames.clear(patNumber);',
-    replace: '',
+    find: 'forget(patNumber: number): void {\n    this.#frames.clear(patNumber);',
+    replace: 'forget(patNumber: number): void {\n    void patNumber;',
     why: 'its frame is another page by then',
     first: 'PAT pages leave the cache',
   },
@@ -659,8 +659,8 @@ const FAILURE_FAULTS: readonly SeededFault[] = [
   {
     name: 'file closed cleanly after a failure',
     file: `${MICROKERNEL}/page-file.ts`,
-    find: 'if (this.#claimed && this.#failure === undefined)',
-    replace: 'if (this.#claimed)',
+    find: 'if (this.#claimed && this.#failure === undefined) this.#closeCleanly();',
+    replace: 'if (this.#claimed) this.#closeCleanly();',
     why: 'a file that failed is closed as a crash would close it',
     first: 'sync 3 of 8 failed (clean-new), opened anew, then power cut',
   },
