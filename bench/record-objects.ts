@@ -4,10 +4,9 @@
  */
 import { latin1Text } from '../src/records/text-encodings.js';
 import { median, time, type Row } from './measure.js';
+import { NAME, RECORD, REST } from './side-by-side/records.js';
 
-const RECORD = 120;
-const NAME = { at: 8, end: 28 };
-const REST = { at: 28, length: 92 };
+const NAME_END = NAME.at + NAME.length;
 const RECORDS = 1000;
 const READS = 200_000;
 const ROUNDS = 7;
@@ -23,20 +22,15 @@ interface RecordObject {
 type Make = (record: Buffer, at: number) => RecordObject;
 
 function word(bytes: Uint8Array, at: number): number {
-  const [one = 0, two = 0, three = 0, four = 0] = [
-    bytes[at],
-    bytes[at + 1],
-    bytes[at + 2],
-    bytes[at + 3],
-  ];
-  return (one | (two << 8) | (three << 16) | (four << 24)) >>> 0;
+  const upper = (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+  return (bytes[at]! | (bytes[at + 1]! << 8) | upper) >>> 0;
 }
 
 /** Number, text, and an array of what is given. */
 function objectOf(record: Buffer, at: number, rest: Uint8Array): RecordObject {
   return {
     id: word(record, at + 4) * 2 ** 32 + word(record, at),
-    name: latin1Text(record, at + NAME.at, at + NAME.end),
+    name: latin1Text(record, at + NAME.at, at + NAME_END),
     rest,
   };
 }

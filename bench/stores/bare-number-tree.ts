@@ -69,7 +69,10 @@ export class NumberTree {
     return this.found;
   }
 
-  /** The first that is not lower, where all are from `low` on and below `high`, as if they were evenly spread. */
+  /**
+   * The first that is not lower, where all are from `low` on and below `high`, as if they were evenly spread. As in the tree
+   * of names, which searches another kind of array: each is compiled for one.
+   */
   #search(first: number, end: number, key: number, low: number, high: number): number {
     if (first === end) return first;
     const { numbers } = this.#pages;

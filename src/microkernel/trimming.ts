@@ -55,7 +55,7 @@ export class Trimming {
   /**
    * Moves pages and takes what lies behind them out of the control record, which is still to be written. Returns how many
    * pages the file has then; undefined if it stays as it is: it has to keep `preallocated` pages, fewer than `least`
-   * bytes would be won, or more than `most` pages would have to move.
+   * bytes would be won, or more than `most` pages would have to move, or to be read of the table.
    */
   run(preallocated: number, least: number, most: number): number | undefined {
     const kept = this.#pagesKept(preallocated);
