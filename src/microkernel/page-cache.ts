@@ -137,6 +137,14 @@ export class Slab {
     copyOut(offset + from, length, into, intoAt);
   }
 
+  /** Copies bytes of another array into the slab. */
+  copyIn(from: Uint8Array, fromAt: number, length: number, to: number): void {
+    const { offset, copyIn } = this.region;
+    const isWithin = to + length <= this.bytes.length && fromAt + length <= from.length;
+    assert(isWithin, 'a copy beyond a slab');
+    copyIn(from, fromAt, length, offset + to);
+  }
+
   /** Cuts the memory anew. Nothing of what it held is kept. */
   cut(pageSize: number): void {
     this.pageSize = pageSize;

@@ -95,6 +95,29 @@ describe.each(KINDS)('out of a region %s', (_, make) => {
   });
 });
 
+describe.each(KINDS)('into a region %s', (_, make) => {
+  it('bytes come as they are, wherever they lie and wherever they go', () => {
+    const region = make();
+    const bytes = bytesOf(region);
+    const random = randomFrom(SEED);
+    const below = (limit: number): number => Math.floor(random() * limit);
+    const memory = Uint8Array.from({ length: SIZE }, () => below(256));
+    const model = new Uint8Array(SIZE);
+    for (let run = 0; run < 500; run++) {
+      const length = run % 50 === 0 ? 60_000 + below(140_000) : below(3) * below(200);
+      // All of an array, a part of it, and arrays that begin anywhere in their memory.
+      const begin = below(9);
+      const at = below(SIZE - begin - length);
+      const from = memory.subarray(begin, run % 3 === 0 ? begin + at + length : SIZE);
+      const to = below(SIZE - length);
+      region.copyIn(from, at, length, region.offset + to);
+      model.set(from.subarray(at, at + length), to);
+      if (run % 20 === 0) expect(Buffer.compare(bytes, model), `seed ${SEED}, run ${run}`).toBe(0);
+    }
+    expect(Buffer.compare(bytes, model), `seed ${SEED}`).toBe(0);
+  });
+});
+
 describe('the memory for pages', () => {
   it('gives out regions that do not overlap, one memory as far as the bound goes', () => {
     const memory = new PageMemory(LARGE);
@@ -157,6 +180,12 @@ describe('a slab', () => {
     }).toThrow('beyond a slab');
     expect(() => {
       one.copyOut(0, 16, new Uint8Array(15), 0);
+    }).toThrow('beyond a slab');
+    expect(() => {
+      one.copyIn(new Uint8Array(16), 0, 16, one.bytes.length - 8);
+    }).toThrow('beyond a slab');
+    expect(() => {
+      one.copyIn(new Uint8Array(16), 1, 16, 0);
     }).toThrow('beyond a slab');
     one.bytes.fill(9, cache.baseOf(frames[0]!), cache.baseOf(frames[0]!) + 16_384);
     cache.copyPage(frames[0]!, frames.at(-1)!);

@@ -13,7 +13,7 @@
  *   is changed.
  * - Whoever changes something has reserved the pages beforehand (`pagesTo…`).
  */
-import { copyBytes, setU16, setU32, u16, u32 } from '../bytes.js';
+import { copyBytes, LOOP_LIMIT, setU16, setU32, u16, u32 } from '../bytes.js';
 import type { NumberMap } from '../number-map.js';
 import type { Slab } from '../page-cache.js';
 import type { PageView } from '../page-view.js';
@@ -150,6 +150,14 @@ export class RecordStore {
     else slab.copyOut(this.at + from, count, into, intoOffset);
   }
 
+  /** Into the slot found, which is open for changing, from byte `to` of the record on. */
+  #putFixed(data: Uint8Array, from: number, to: number, count: number): void {
+    const { slab, bytes, at } = this.slots;
+    const begin = at + this.form.places.record + to;
+    if (slab === undefined || count <= LOOP_LIMIT) copyBytes(data, from, bytes, begin, count);
+    else slab.copyIn(data, from, count, begin);
+  }
+
   pagesToInsert(length: number): number {
     return this.slots.pagesNeeded + this.#partPages(this.#partLimit(length), 0);
   }
@@ -211,8 +219,7 @@ export class RecordStore {
     if (form.isVariable) this.variable.insert(data, from + form.recordLength, stored);
     const address = this.#takeSlot(wanted);
     if (form.isVariable) this.#point(stored, variable);
-    const { bytes, at } = this.slots;
-    copyBytes(data, from, bytes, at + form.places.record, form.recordLength);
+    this.#putFixed(data, from, 0, form.recordLength);
     return this.#found(address);
   }
 
@@ -221,7 +228,7 @@ export class RecordStore {
     const { form, address } = this;
     const old = this.#storedLength();
     this.slots.edit(address);
-    const { view, bytes, at } = this.slots;
+    const { view, at } = this.slots;
     if (form.isWhole || form.isVariable) {
       const page = u32(view, at + form.places.variablePage);
       const index = u16(view, at + form.places.variableIndex);
@@ -238,7 +245,7 @@ export class RecordStore {
         this.#point(stored, variable);
       }
     }
-    if (!form.isWhole) copyBytes(data, from, bytes, at + form.places.record, form.recordLength);
+    if (!form.isWhole) this.#putFixed(data, from, 0, form.recordLength);
     this.#found(address);
   }
 
@@ -264,9 +271,9 @@ export class RecordStore {
   write(to: number, data: Uint8Array, from: number, count: number): void {
     const { form, address } = this;
     this.slots.edit(address);
-    const { view, bytes, at } = this.slots;
+    const { view, at } = this.slots;
     const fixed = Math.max(0, Math.min(form.recordLength - to, count));
-    if (fixed > 0) copyBytes(data, from, bytes, at + form.places.record + to, fixed);
+    if (fixed > 0) this.#putFixed(data, from, to, fixed);
     if (fixed < count) {
       const page = u32(view, at + form.places.variablePage);
       const index = u16(view, at + form.places.variableIndex);
