@@ -22,18 +22,23 @@ export interface FrameHead {
   readonly pieceChecksum: number;
 }
 
+/** Bytes of a frame at an offset of a segment, of which so many are in use, if it is to end at a multiple of `unit`. */
+export function frameSize(at: number, used: number, unit: number): number {
+  return Math.ceil((at + used) / unit) * unit - at;
+}
+
 /**
- * Puts the head before records that end at `end` of `bytes`, and zeros behind them. Returns the size of
- * the frame.
+ * Puts the head of a frame of `size` bytes before records that end at `end` of `bytes`, and zeros behind them, for which
+ * there is room.
  */
 export function sealFrame(
   bytes: Uint8Array,
   end: number,
+  size: number,
   seed: number,
   head: FrameHead,
   view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-): number {
-  const size = Math.ceil(end / 8) * 8;
+): void {
   bytes.fill(0, end, size);
   setU32(view, FRAME_HEAD.magic, FRAME_MAGIC);
   setU32(view, FRAME_HEAD.frameSize, size);
@@ -49,7 +54,6 @@ export function sealFrame(
   setU32(view, FRAME_HEAD.recordsSize, end - FRAME_HEAD.size);
   const from = FRAME_HEAD.frameSize;
   setU32(view, FRAME_HEAD.checksum, crc32(bytes, from, size - from, seed));
-  return size;
 }
 
 /** A frame as it was read. The records are good until the next one is read. */

@@ -34,8 +34,8 @@ import {
   holdDirectory,
   placeOf,
 } from './log-directory.js';
-import { FRAME_HEAD, FRAME_KIND, PREVIOUS_END } from './log-layout.js';
-import { FRAME_LIMIT, sealFrame, type FrameHead } from './log-frames.js';
+import { FRAME_HEAD, FRAME_KIND, FRAME_UNIT, PREVIOUS_END, SECTOR_SIZE } from './log-layout.js';
+import { FRAME_LIMIT, frameSize, sealFrame, type FrameHead } from './log-frames.js';
 import { LogReader, type LoggedHistory } from './log-reader.js';
 import { RecordWriter } from './log-records.js';
 import {
@@ -89,8 +89,8 @@ const FRAME_SIZE = 256 * 1024;
  * is copied once more and has two checksums (a third of the end of a transaction of 270 KB).
  */
 const WHOLE_SIZE = FRAME_LIMIT / 2;
-/** Bytes beside the images that an operation adds at most, but for its path. */
-const OVERHEAD = 4096;
+/** Bytes beside the images that an operation adds at most, but for its path, and those that fill the last sector. */
+const OVERHEAD = 4096 + SECTOR_SIZE;
 /** Bytes of a part and its file beside images and path, encrypted or not. */
 const PART_OVERHEAD = 160;
 /** Files that were segments and are kept for new ones. */
@@ -241,6 +241,7 @@ export class TransactionLog implements ChangeLog {
   configure(settings: TransactionLogSettings): void {
     this.flush();
     this.#settings = settings;
+    this.#segment?.handle.expectSyncs?.(settings.transactionDurability);
   }
 
   // -------------------------------------------------------------------------------------------
@@ -531,12 +532,20 @@ export class TransactionLog implements ChangeLog {
   #writeFrame(bytes: Uint8Array, end: number, head: FrameHead, view?: DataView): void {
     const segment = this.#open();
     this.#attempt('writing the log', () => {
-      const size = sealFrame(bytes, end, segment.seed, head, view);
+      const size = this.#sizeOf(segment, bytes, end);
+      sealFrame(bytes, end, size, segment.seed, head, view);
       segment.makeRoom(segment.end + size);
       writeFully(segment.handle, bytes, 0, size, segment.end);
       segment.end += size;
       this.#unsynced += size;
     });
+  }
+
+  /** A frame that is synced by itself is whole sectors, in `bytes` that have room for them: see `expectSyncs` of the port. */
+  #sizeOf(segment: OpenSegment, bytes: Uint8Array, end: number): number {
+    const isAlone = this.#settings.transactionDurability;
+    const size = frameSize(segment.end, end, isAlone ? SECTOR_SIZE : FRAME_UNIT);
+    return size <= bytes.length ? size : frameSize(segment.end, end, FRAME_UNIT);
   }
 
   #syncIfMuch(): void {
@@ -674,7 +683,9 @@ export class TransactionLog implements ChangeLog {
     };
     const spare = this.#spares.pop()?.slice(directory.length + 1);
     const { transactionLogSize } = this.#settings;
-    this.#segment = OpenSegment.create(ports.files, directory, head, transactionLogSize, spare);
+    const segment = OpenSegment.create(ports.files, directory, head, transactionLogSize, spare);
+    segment.handle.expectSyncs?.(this.#settings.transactionDurability);
+    this.#segment = segment;
     this.#state = { ...this.#state, segment: head.number };
   }
 

@@ -16,6 +16,7 @@ import { getSystemErrorName, types } from 'node:util';
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { assert, present } from './assert.js';
+import { DirectWriter } from './direct-writer.js';
 import { DiskError } from './disk-error.js';
 import { SEAL, sealPiece } from './page-seal.js';
 import type {
@@ -450,6 +451,7 @@ class NodeFileHandle implements FileHandle {
   /** -1 once closed. */
   #fd: number;
   #lock: LockMode | undefined;
+  #direct: DirectWriter | undefined;
 
   constructor(path: string, fd: number, usesWorker: boolean) {
     this.path = path;
@@ -488,10 +490,22 @@ class NodeFileHandle implements FileHandle {
     const fd = this.#descriptor('write');
     assertPlace(at);
     try {
-      return writeOnce(fd, buffer, offset, length, at);
+      const count = this.#direct?.write(writeOnce, buffer, offset, length, at) ?? 0;
+      return count > 0 ? count : writeOnce(fd, buffer, offset, length, at);
     } catch (error) {
       throw diskError('write', this.path, error);
     }
+  }
+
+  expectSyncs(areExpected: boolean): void {
+    const fd = this.#descriptor('write');
+    if (areExpected) this.#direct ??= DirectWriter.of(fd);
+    else this.#leaveDirect();
+  }
+
+  #leaveDirect(): void {
+    this.#direct?.close();
+    this.#direct = undefined;
   }
 
   truncate(size: number): void {
@@ -565,7 +579,10 @@ class NodeFileHandle implements FileHandle {
       if (this.#begun.failedCode !== undefined && ioWorker?.isReady) ioWorker.forget(this.#begun);
     } finally {
       this.#fd = -1;
-      attempt('close', this.path, () => fs.closeSync(fd));
+      attempt('close', this.path, () => {
+        this.#leaveDirect();
+        fs.closeSync(fd);
+      });
     }
   }
 

@@ -188,6 +188,32 @@ export function describeFileSystem(factory: FileSystemFactory): void {
         expect(contentOf(handle)).toBe('abcXYf');
       });
 
+      it('write the same where syncs are expected, in whole sectors and in any bytes', () => {
+        const handle = make1('a');
+        const model = new Uint8Array(150_000);
+        writeFully(handle, model, 0, model.length, 0);
+        const write = (length: number, at: number, fill: number): void => {
+          const buffer = new Uint8Array(length + 3).fill(fill);
+          writeFully(handle, buffer, 3, length, at);
+          model.fill(fill, at, at + length);
+        };
+        for (const areExpected of [true, true, false, true]) {
+          handle.expectSyncs?.(areExpected);
+          const fill = areExpected ? 1 : 2;
+          const sizes = [512, 1024, 32_768, 33_280, 65_536, 100, 513];
+          sizes.forEach((length, i) => write(length, 512 * i, fill + i));
+          sizes.forEach((length, i) => write(length, 77_777 + 100 * i, fill + i));
+          handle.sync();
+        }
+        write(512, 149_504, 9);
+        const found = new Uint8Array(200_000);
+        const other = open('a', 'read');
+        for (const reader of [handle, other]) {
+          expect(readFully(reader, found, 0, found.length, 0)).toBe(150_016);
+          expect(Buffer.compare(found.subarray(0, 150_000), model)).toBe(0);
+        }
+      });
+
       it('write past the end with a hole that reads as zeros', () => {
         const handle = make1('a', 'ab');
         put(handle, 'z', 10_000);

@@ -68,6 +68,82 @@ describe('the real disk', () => {
     return Object.assign(new Error(code), { code });
   }
 
+  describe('where syncs are expected', () => {
+    const sectors = (count: number): Uint8Array => new Uint8Array(512 * count).fill(7);
+
+    /** How a file is written to from here on: the descriptors of the writes. */
+    function watchWrites(): number[] {
+      const descriptors: number[] = [];
+      const { writeSync } = fs;
+      vi.spyOn(fs, 'writeSync').mockImplementation(((fd: number, ...rest: [Uint8Array]) => {
+        descriptors.push(fd);
+        return writeSync(fd, ...rest);
+      }) as typeof fs.writeSync);
+      return descriptors;
+    }
+
+    it('goes on as usual where the system refuses its other way, which it does not ask for again', () => {
+      const handle = files.open(path, 'create');
+      handle.expectSyncs?.(true);
+      const { writeSync } = fs;
+      let refused = 0;
+      const seen = new Set<number>();
+      vi.spyOn(fs, 'writeSync').mockImplementation(((fd: number, ...rest: [Uint8Array]) => {
+        seen.add(fd);
+        if (seen.size === 1 && refused++ === 0) throw interruption('EINVAL');
+        return writeSync(fd, ...rest);
+      }) as typeof fs.writeSync);
+      if (process.platform === 'linux') {
+        handle.write(sectors(1), 0, 512, 0);
+        handle.write(sectors(1), 0, 512, 512);
+        expect(refused).toBe(1);
+        expect(seen.size).toBe(2);
+      }
+      vi.restoreAllMocks();
+      handle.write(sectors(1), 0, 512, 1024);
+      handle.close();
+      expect(fs.statSync(path).size).toBe(1536);
+    });
+
+    it('fails as a write does, for what is no refusal', () => {
+      const handle = files.open(path, 'create');
+      handle.expectSyncs?.(true);
+      vi.spyOn(fs, 'writeSync').mockImplementation(() => {
+        throw interruption('EIO');
+      });
+      expect(failureOf(() => handle.write(sectors(1), 0, 512, 0))).toEqual({ code: 'EIO', path });
+      vi.restoreAllMocks();
+      handle.close();
+    });
+
+    it('writes to the file that is open, whatever it is called by now, and closes all it has opened', () => {
+      const handle = files.open(path, 'create');
+      const later = join(subject.root, 'b');
+      files.rename(path, later);
+      fs.writeFileSync(path, 'another');
+      const before = fs.existsSync('/proc/self/fd') ? fs.readdirSync('/proc/self/fd').length : 0;
+      handle.expectSyncs?.(true);
+      const descriptors = watchWrites();
+      handle.write(sectors(2), 0, 1024, 0);
+      handle.expectSyncs?.(false);
+      handle.write(sectors(2), 0, 1024, 1024);
+      expect(descriptors).toHaveLength(2);
+      handle.expectSyncs?.(true);
+      const after = fs.existsSync('/proc/self/fd') ? fs.readdirSync('/proc/self/fd').length : 0;
+      expect(after - before).toBeLessThanOrEqual(1);
+      handle.close();
+      expect(fs.readFileSync(later)).toEqual(Buffer.from(sectors(4)));
+      expect(fs.readFileSync(path, 'utf8')).toBe('another');
+      if (before > 0) expect(fs.readdirSync('/proc/self/fd').length).toBe(before - 1);
+    });
+
+    it('is refused once the file is closed', () => {
+      const handle = files.open(path, 'create');
+      handle.close();
+      expect(failureOf(() => handle.expectSyncs?.(true)).code).toBe('EBADF');
+    });
+  });
+
   it.skipIf(ON_WINDOWS).each([0, 0o022, 0o777])(
     'makes private files and directories under umask %i',
     (mask) => {

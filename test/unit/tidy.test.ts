@@ -244,7 +244,12 @@ const LAYERS: readonly LayerDeclaration[] = [
     // They implement the ports, so the engine proper and they know nothing of each other.
     layer: 'plug-ins',
     mayImport: ['ground', 'layout', 'structures'],
-    modules: ['microkernel/io-worker', 'microkernel/node-files', 'microkernel/node-ports'],
+    modules: [
+      'microkernel/direct-writer',
+      'microkernel/io-worker',
+      'microkernel/node-files',
+      'microkernel/node-ports',
+    ],
   },
   {
     layer: 'log',
@@ -917,7 +922,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   ],
   'originals/original-file': ['originals/original-records', 'originals/original-tree'],
   'originals/open-original': ['originals/original-file'],
-  'microkernel/node-files': ['microkernel/io-worker'],
+  'microkernel/node-files': ['microkernel/direct-writer', 'microkernel/io-worker'],
   'microkernel/node-ports': ['microkernel/node-files'],
   'logging/log-segment': ['logging/log-layout'],
   'logging/log-state': ['logging/log-segment'],
@@ -1261,6 +1266,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'fs-ext': ['microkernel/node-files'],
   'iconv-lite': ['microkernel/keys/code-pages'],
   'node:fs': [
+    'microkernel/direct-writer',
     'microkernel/node-files',
     'microkernel/node-ports',
     'microkernel/io-worker',

@@ -16,11 +16,12 @@ import {
 } from '../../src/index.js';
 import {
   FRAME_HEAD,
+  FRAME_UNIT,
   FRAME_MAGIC,
   SEGMENT_HEAD,
   SEGMENT_HEAD_SIZE,
 } from '../../src/logging/log-layout.js';
-import { sealFrame } from '../../src/logging/log-frames.js';
+import { frameSize, sealFrame } from '../../src/logging/log-frames.js';
 import { LogRecordError, RecordReader } from '../../src/logging/log-records.js';
 import { decodeSegmentHead, encodeSegmentHead, frameSeed } from '../../src/logging/log-segment.js';
 import { setU32, u32, u53 } from '../../src/microkernel/bytes.js';
@@ -264,7 +265,8 @@ describe(`bytes that make no sense (SEED=${SEED})`, () => {
     const view = new DataView(frame.buffer);
     const recordsSize = Math.min(u32(view, FRAME_HEAD.recordsSize), size - FRAME_HEAD.size);
     const numbers = (field: number): number => (u53(view, field) || 0) % 2 ** 51;
-    sealFrame(frame, FRAME_HEAD.size + recordsSize, seed, {
+    const end = FRAME_HEAD.size + recordsSize;
+    sealFrame(frame, end, frameSize(0, end, FRAME_UNIT), seed, {
       kind: view.getUint8(FRAME_HEAD.kind),
       firstLsn: numbers(FRAME_HEAD.firstLsn),
       lastLsn: numbers(FRAME_HEAD.lastLsn),

@@ -15,6 +15,7 @@ import {
 } from '../../src/index.js';
 import { checkContent } from '../../src/microkernel/files/check-content.js';
 import { OpenFile } from '../../src/microkernel/files/open-file.js';
+import { FRAME_HEAD, FRAME_MAGIC, SEGMENT_HEAD_SIZE } from '../../src/logging/log-layout.js';
 import { FCR, INDEX_PAGE, OWN_PAGE_TYPE, PAGE_HEADER } from '../../src/microkernel/layout.js';
 import { PageCache } from '../../src/microkernel/page-cache.js';
 import type { Ports } from '../../src/microkernel/ports.js';
@@ -81,6 +82,20 @@ function contents(file: ThingFile): string[] {
   return [...file.scan('byValue')].map(
     ({ id, value, text }) => `${id}=${value}${text.slice(0, 3)}`,
   );
+}
+
+/** Where the frames of the only segment of the log end. */
+function endOfLog(disk: SimFileSystem): number {
+  const handle = disk.open('/d/root/log/00000001.LOG', 'read');
+  const bytes = new Uint8Array(handle.size());
+  handle.read(bytes, 0, bytes.length, 0);
+  handle.close();
+  let end = SEGMENT_HEAD_SIZE;
+  const view = new DataView(bytes.buffer);
+  while (view.getUint32(end + FRAME_HEAD.magic, true) === FRAME_MAGIC) {
+    end += view.getUint32(end + FRAME_HEAD.frameSize, true);
+  }
+  return end;
 }
 
 function stopQuietly(engine: MicroKernel): void {
@@ -397,6 +412,44 @@ describe('segments', () => {
 });
 
 describe('the settings', () => {
+  test('durability that is switched while the engine runs changes how frames lie, and loses nothing', () => {
+    const world = newWorld();
+    const hints: boolean[] = [];
+    const watched = {
+      ...world.ports,
+      files: new Proxy(world.ports.files, {
+        get(files, name) {
+          const found: unknown = Reflect.get(files, name);
+          if (name !== 'open')
+            return typeof found === 'function' ? (found.bind(files) as unknown) : found;
+          return (...args: Parameters<typeof files.open>) =>
+            Object.assign(files.open(...args), {
+              expectSyncs: (are: boolean) => void hints.push(are),
+            });
+        },
+      }),
+    };
+    const engine = MicroKernel.start({ root: '/d/root', ports: watched });
+    const client = engine.client();
+    client.createFile('/d/a.dat', Thing);
+    const a = open(client);
+    const ends: number[] = [];
+    for (let id = 1; id <= 90; id++) {
+      if (id % 20 === 0) engine.configure({ transactionDurability: id % 40 === 20 });
+      client.transaction(() => a.insert(thing(id, id % 5, 'x'.repeat((id * 37) % 700))));
+      if (id % 40 >= 20) ends.push(endOfLog(world.disk));
+    }
+    expect(ends).toHaveLength(40);
+    expect(ends.filter((end) => end % 512 !== 0)).toEqual([]);
+    expect(hints).toEqual([false, true, false, true, false]);
+    const expected = contents(a);
+    const killed = after(world, 'kill');
+    stopQuietly(engine);
+    const second = start(killed);
+    expect(contents(open(second.client()))).toEqual(expected);
+    second.stop();
+  });
+
   test('are switched while the engine runs', () => {
     const world = newWorld();
     const engine = start(world, { transactionLogging: false });
