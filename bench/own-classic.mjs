@@ -18,6 +18,16 @@ import {
 const CONCURRENT = 1000;
 const ACCELERATED = -1;
 
+/** Records that an extended read brings at once, and where they are then: each has its length and address before it. */
+const MANY = 100;
+const IMAGE = { first: 2, head: 6 };
+
+/** What an extended read is to do: from the record behind the current one on, so many whole records. */
+function setRequest(buffer, count) {
+  const words = [16, 0x4745, 0, 0, count, 1, RECORD, 0];
+  words.forEach((word, index) => buffer.writeUInt16LE(word, 2 * index));
+}
+
 export const meta = { name: 'isamite', version, config: `classic call; ${FILE}` };
 
 export async function open(dir, options) {
@@ -27,6 +37,11 @@ export async function open(dir, options) {
   const length = new Uint32Array(1);
   const nothing = new Uint8Array(0);
   const { record, stored } = recordBuffer();
+  const results = Buffer.alloc(IMAGE.first + MANY * (IMAGE.head + RECORD));
+  const images = Array.from({ length: MANY }, (_, index) => {
+    const at = IMAGE.first + index * (IMAGE.head + RECORD) + IMAGE.head;
+    return results.subarray(at, at + RECORD);
+  });
   const idKey = new Uint8Array(8);
   const idView = new DataView(idKey.buffer);
   const nameKey = Buffer.alloc(NAME.length);
@@ -45,12 +60,17 @@ export async function open(dir, options) {
   if (options.create) must(Op.CREATE, specification(), 48, path, -1);
   must(Op.OPEN, nothing, 0, path, 0);
 
-  const walk = (first, next, key, keyNumber, limit, visit) => {
-    let count = 0;
-    for (let op = first; count < limit; op = next) {
-      if (call(op, record, RECORD, key, keyNumber) !== 0) break;
-      visit(record);
-      count++;
+  /** The first record by itself, the others as programs read many: by extended calls. */
+  const walk = (first, extended, key, keyNumber, limit, visit) => {
+    if (limit < 1 || call(first, record, RECORD, key, keyNumber) !== 0) return 0;
+    visit(record);
+    let count = 1;
+    for (let status = 0; status === 0 && count < limit;) {
+      setRequest(results, Math.min(MANY, limit - count));
+      status = call(extended, results, results.length, key, keyNumber);
+      const found = results.readUInt16LE(0);
+      for (let i = 0; i < found; i++) visit(images[i]);
+      count += found;
     }
     return count;
   };
@@ -90,10 +110,10 @@ export async function open(dir, options) {
     toRecord: given,
     scanById(from, limit, visit) {
       setInteger(idView, from);
-      return walk(Op.GET_GE, Op.GET_NEXT, idKey, 0, limit, visit);
+      return walk(Op.GET_GE, Op.GET_NEXT_EXTENDED, idKey, 0, limit, visit);
     },
-    scanBySk: (limit, visit) => walk(Op.GET_FIRST, Op.GET_NEXT, nameKey, 1, limit, visit),
-    step: (visit) => walk(Op.STEP_FIRST, Op.STEP_NEXT, nothing, 0, Infinity, visit),
+    scanBySk: (limit, visit) => walk(Op.GET_FIRST, Op.GET_NEXT_EXTENDED, nameKey, 1, limit, visit),
+    step: (visit) => walk(Op.STEP_FIRST, Op.STEP_NEXT_EXT, nothing, 0, Infinity, visit),
     bulkLoad(order, data, idOf) {
       must(Op.CLOSE, nothing, 0, nothing, 0);
       must(Op.OPEN, nothing, 0, path, ACCELERATED);

@@ -136,6 +136,10 @@ export class SoundPages implements PageView, FrameOwner {
     return this.read(space, page);
   }
 
+  frameInCache(space: PageSpace, page: number): number {
+    return this.#frames[space].get(page) ?? ABSENT;
+  }
+
   forget(space: number, page: number): void {
     this.#frames[space === SPACE.DATA ? SPACE.DATA : SPACE.OTHER].delete(page);
   }

@@ -768,6 +768,10 @@ export class PageFile implements FrameOwner, PageView {
     return isThere ? this.read(space, page) : ABSENT;
   }
 
+  frameInCache(space: PageSpace, page: number): number {
+    return this.#frames[space].get(page);
+  }
+
   readShared(space: PageSpace, page: number): number {
     const frame = this.#frames[space].get(page);
     if (frame === ABSENT) return this.#load(space, page);

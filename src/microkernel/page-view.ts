@@ -18,6 +18,8 @@ export interface PageView {
   read(space: PageSpace, page: number): number;
   /** The same of a page of which nobody knows whether it exists: `ABSENT` if it does not. */
   readIfAllocated(space: PageSpace, page: number): number;
+  /** The frame of a page as everybody else sees it, if it has one: nothing is read, and it is no use of the frame. Else `ABSENT`. */
+  frameInCache(space: PageSpace, page: number): number;
   /** The frame of an existing page, for changing. */
   edit(space: PageSpace, page: number): number;
   /**

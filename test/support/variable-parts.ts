@@ -111,6 +111,10 @@ class TouchedPages implements PageView {
     return this.#file.privatePages;
   }
 
+  frameInCache(space: PageSpace, page: number): number {
+    return this.#file.frameInCache(space, page);
+  }
+
   readShared(space: PageSpace, page: number): number {
     this.touched.add(page);
     return this.#file.readShared(space, page);

@@ -12,6 +12,14 @@ import { BtrieveError, Status } from '../status.js';
 import type { Handle } from './handle.js';
 import { checkAccess, pathOf, type Buffers } from './record-calls.js';
 
+/**
+ * Records that are looked at before frames may be reused: few enough for the smallest cache (`LEAST_FRAMES`), where each
+ * of them may lie in a page of its own. From one to the next the tree, or the page, need not be found again.
+ */
+const RUN = 8;
+
+const NO_IMAGE = new Uint8Array(0);
+
 /** One extended read under way. */
 class Scan {
   readonly #handle: Handle;
@@ -22,7 +30,9 @@ class Scan {
   /** The position is on a record that was examined. */
   hasMoved = false;
   readonly #lockKind: LockKind | undefined;
-  #image = new Uint8Array(0);
+  /** Records of which one is behind the other without a look at the position; a long one is for itself. */
+  readonly #run: number;
+  #image: Uint8Array = NO_IMAGE;
   /** Where the record under examination begins. */
   #bytes: Uint8Array = this.#image;
   #base = 0;
@@ -40,6 +50,8 @@ class Scan {
     this.#read = read;
     this.#key = key;
     this.#isForward = isForward;
+    const { isVariable: isLong, isWhole } = handle.file.data.records.form;
+    this.#run = isLong || isWhole ? 1 : RUN;
     const [segment] = key?.definition.segments ?? [];
     this.#limit = segment === undefined ? undefined : read.limitAlong(segment, isForward);
   }
@@ -49,12 +61,15 @@ class Scan {
     const { position } = this.#handle;
     let atCurrent = this.#key !== undefined && this.#read.startsAtCurrent;
     for (;;) {
-      const status = position.look(this.#key, this.#isForward, atCurrent);
-      if (status !== 0) return status;
+      let status = position.look(this.#key, this.#isForward, atCurrent);
       atCurrent = false;
-      const reason = this.#examine();
-      if (reason >= 0) return reason;
-      // The next record needs none of the frames that this one did.
+      for (let left = this.#run; ; status = position.lookOn(this.#key, this.#isForward)) {
+        if (status !== 0) return status;
+        const reason = this.#examine();
+        if (reason >= 0) return reason;
+        if (--left === 0) break;
+      }
+      // The next record needs none of the frames that these did.
       this.#handle.file.pages.cache.endOperation();
     }
   }
@@ -77,9 +92,10 @@ class Scan {
     if (refusal !== 0) return refusal;
     // What does not fit is the next to be looked at.
     const { count } = this.#read;
-    this.#lookAt(this.#read.reach);
+    const source = this.#lookAt(this.#read.reach) ? records : undefined;
     try {
-      if (!this.#read.put(this.#bytes, this.#base, length, address)) return Status.DATALENGTH_ERROR;
+      const isPut = this.#read.put(this.#bytes, this.#base, length, address, source);
+      if (!isPut) return Status.DATALENGTH_ERROR;
     } finally {
       if (this.#read.count > count) this.#settle();
     }
@@ -99,18 +115,19 @@ class Scan {
     return position.guard?.(address) ?? Status.NO_ERROR;
   }
 
-  /** Has so many bytes of the record found in one piece, as far as there are so many. */
-  #lookAt(reach: number): void {
+  /** Has so many bytes of the record found in one piece, as far as there are so many. Whether they are where they were found. */
+  #lookAt(reach: number): boolean {
     const { records } = this.#handle.file.data;
     const { form } = records;
     this.#bytes = records.bytes;
     this.#base = records.at;
-    if (form.isWhole || !form.isVariable || reach <= form.recordLength) return;
+    if (form.isWhole || !form.isVariable || reach <= form.recordLength) return true;
     const count = Math.min(records.length, reach);
     if (this.#image.length < count) this.#image = new Uint8Array(2 * count);
     records.copy(0, count, this.#image, 0);
     this.#bytes = this.#image;
     this.#base = 0;
+    return false;
   }
 }
 

@@ -17,7 +17,7 @@ import { assert } from '../assert.js';
 import { NO_ADDRESS } from '../records/record-slots.js';
 import type { PrivatePages } from '../private-pages.js';
 import { BtrieveError, Status } from '../status.js';
-import type { ClientData, ClientKey } from '../files/client-file.js';
+import type { ClientData, ClientKey, KeyTree } from '../files/client-file.js';
 import { keepShape } from '../object-shape.js';
 
 /** What a keyed read looks for: the numbers of the operations. */
@@ -39,6 +39,10 @@ export const STEP = Object.freeze({ NEXT: 24, FIRST: 33, LAST: 34, PREVIOUS: 35 
 /** Where a currency is. After a delete it is at a row or an address that is no more. */
 const PLACE = Object.freeze({ NONE: 0, AT: 1, BEFORE_FIRST: 2, BEHIND_LAST: 3 });
 
+/** Records that are looked at together before they are read one by one. */
+const AHEAD = 16;
+const BESIDE = new Uint32Array(AHEAD);
+
 /** No record has been used so often. */
 const NO_COUNT = -1;
 
@@ -52,6 +56,8 @@ export class Position {
   #page = 0;
   #slot = 0;
   #version = -1;
+  /** Reads of a record beside the current one, until those that follow are looked at together. */
+  #unforeseen = 1;
   /** An update named another key: next and previous are refused until there is a new position. */
   #isAstray = false;
   #physical: number = PLACE.NONE;
@@ -90,6 +96,7 @@ export class Position {
   /** A keyed read, as `SEEK` has it. `value` is the key buffer, where one is needed. */
   seek(what: number, key: ClientKey, value: Uint8Array): number {
     if (what === SEEK.NEXT || what === SEEK.PREVIOUS) return this.#seekBeside(what, key);
+    this.#unforeseen = 1;
     if (what === SEEK.EQUAL) return this.#seekEqual(key, value);
     const { tree, row } = key;
     if (what === SEEK.FIRST) return tree.first() ? this.#takeRow(key) : Status.END_OF_FILE;
@@ -132,7 +139,9 @@ export class Position {
     if (this.#logical === PLACE.BEFORE_FIRST) return tree.first();
     if (this.#version !== tree.version) return tree.above(this.#row, tree.orderWords);
     tree.resume(this.#page, this.#slot);
-    return tree.next();
+    const isThere = tree.next();
+    if (--this.#unforeseen < 0) this.#foresee(tree, true);
+    return isThere;
   }
 
   #findPrevious({ tree }: ClientKey): boolean {
@@ -140,7 +149,17 @@ export class Position {
     if (this.#logical === PLACE.BEHIND_LAST) return tree.last();
     if (this.#version !== tree.version) return tree.below(this.#row, tree.orderWords);
     tree.resume(this.#page, this.#slot);
-    return tree.previous();
+    const isThere = tree.previous();
+    if (--this.#unforeseen < 0) this.#foresee(tree, false);
+    return isThere;
+  }
+
+  /** The rows that follow are going to be asked for. */
+  #foresee(tree: KeyTree, isForward: boolean): void {
+    this.#unforeseen = AHEAD;
+    const { slots } = this.file.records;
+    if (tree.addressesBeside === undefined || slots.foresee === undefined) return;
+    slots.foresee(BESIDE, tree.addressesBeside(isForward, BESIDE));
   }
 
   /**
@@ -159,6 +178,24 @@ export class Position {
       return Status.END_OF_FILE;
     }
     this.#findRecord(key.tree.address, key);
+    return Status.NO_ERROR;
+  }
+
+  /**
+   * The same from the record that `look` or this has found last in this operation, if nothing else was looked for since:
+   * neither the tree nor the page of the record has to be found again.
+   */
+  lookOn(key: ClientKey | undefined, isForward: boolean): number {
+    if (key === undefined) {
+      const { records } = this.file;
+      const { address } = records;
+      const found = isForward ? records.next(address) : records.previous(address);
+      return found === NO_ADDRESS ? Status.END_OF_FILE : Status.NO_ERROR;
+    }
+    const { tree } = key;
+    if (!(isForward ? tree.next() : tree.previous())) return Status.END_OF_FILE;
+    if (--this.#unforeseen < 0) this.#foresee(tree, isForward);
+    this.#findRecord(tree.address, key);
     return Status.NO_ERROR;
   }
 

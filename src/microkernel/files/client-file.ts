@@ -42,6 +42,8 @@ export interface KeyTree {
   matches(probe: Int32Array, n: number): boolean;
   compare(probe: Int32Array, n: number): number;
   copyRow(into: Int32Array): void;
+  /** Missing where nothing is won by it. */
+  addressesBeside?(isForward: boolean, into: Uint32Array): number;
 }
 
 export interface ClientKey {
@@ -69,6 +71,7 @@ export interface FoundRecords {
   readonly slots: {
     readonly useCount: number;
     isPrivate(pages: PrivatePages, address: number, uses: number): boolean;
+    foresee?(addresses: Uint32Array, count: number): void;
   };
   readonly address: number;
   /** The fixed part, from `at` on. */

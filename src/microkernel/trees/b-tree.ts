@@ -295,6 +295,23 @@ export class BTree {
     return fromOrderedWord(this.#slab(this.frame).words[at]!);
   }
 
+  /**
+   * The record addresses of the rows behind the one found, or before it, in that order: as many as its leaf has and
+   * `into` has room for. Returns how many.
+   */
+  addressesBeside(isForward: boolean, into: Uint32Array): number {
+    const { words } = this.#slab(this.frame);
+    const inLeaf = isForward ? this.#count(this.frame) - this.slot - 1 : this.slot;
+    const count = Math.min(into.length, inLeaf);
+    const step = isForward ? this.rowWords : -this.rowWords;
+    let at = this.#rowAt(this.frame, this.slot, this.rowWords) + this.rowWords - 1;
+    for (let i = 0; i < count; i++) {
+      at += step;
+      into[i] = fromOrderedWord(words[at]!);
+    }
+    return count;
+  }
+
   copyRow(into: Int32Array): void {
     const words = this.#slab(this.frame).words;
     const at = this.#rowAt(this.frame, this.slot, this.rowWords);
