@@ -10,8 +10,9 @@ import { SEEK, STEP } from './microkernel/clients/position.js';
 import type { ClientKey } from './microkernel/files/client-file.js';
 import type { KeyDefinition } from './microkernel/keys/key-definition.js';
 import { BtrieveError, Status, statusText } from './microkernel/status.js';
+import type { CompiledKey } from './records/layout-keys.js';
 import type { KeyShape } from './records/layout-types.js';
-import type { FieldPlace, RecordLayout } from './records/record-layout.js';
+import { lookupBytes, type FieldPlace, type RecordLayout } from './records/record-layout.js';
 import { RecordReader } from './records/record-reader.js';
 
 type Shapes<S> = Readonly<Record<keyof S, KeyShape>>;
@@ -28,7 +29,6 @@ export interface ScanOptions<Lookup> {
   readonly limit?: number;
 }
 
-const KEY_SIZE_MAX = 255;
 const BUFFER_SIZE = 4096;
 
 /** An open file with records of a declared layout. */
@@ -41,7 +41,6 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
   /** The definition that the layout was last compared with. */
   #checked: unknown;
   readonly #reader: RecordReader<T>;
-  readonly #keyBuffer = new Uint8Array(KEY_SIZE_MAX);
   #buffer: Uint8Array = new Uint8Array(BUFFER_SIZE);
   /** Positions of scans under way. */
   readonly #scans = new Set<Handle>();
@@ -241,7 +240,9 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
       for (let isFirst = true; left > 0; isFirst = false, left--) {
         this.#assertOpen();
         // A key that is dropped meanwhile is no path any more.
-        if (key !== undefined && this.#key(handle, key) !== path) throw this.#noKey(handle, key);
+        if (key !== undefined && this.#key(handle, key) !== path) {
+          throw this.#noKey(handle, this.layout.compiledKey(key));
+        }
         if (!this.#advance(handle, range, isFirst, key, load)) return;
         yield make();
       }
@@ -273,41 +274,36 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
   }
 
   #find<Name extends keyof S>(handle: Handle, name: Name, value: S[Name]['lookup']): boolean {
-    const key = this.#key(handle, name);
+    const wanted = this.#keyOfLayout(handle, name);
+    const key = this.#path(handle, wanted);
     const { position } = handle;
-    this.layout.encodeKey(name, value, this.#keyBuffer, 'first');
-    if (key.definition.segments.length === 1) {
-      return position.seek(SEEK.EQUAL, key, this.#keyBuffer) === 0;
-    }
-    if (position.seek(SEEK.GREATER_OR_EQUAL, key, this.#keyBuffer) !== 0) return false;
-    this.layout.encodeKey(name, value, this.#keyBuffer, 'last');
-    key.codec.encodeKey(this.#keyBuffer, key.row, 0);
+    const bytes = lookupBytes(wanted, value, 'first');
+    if (key.definition.segments.length === 1) return position.seek(SEEK.EQUAL, key, bytes) === 0;
+    if (position.seek(SEEK.GREATER_OR_EQUAL, key, bytes) !== 0) return false;
+    key.codec.encodeKey(lookupBytes(wanted, value, 'last'), key.row, 0);
     return key.tree.compare(key.row, key.keyWords) <= 0;
   }
 
   #key(handle: Handle, name: keyof S): ClientKey {
+    return this.#path(handle, this.#keyOfLayout(handle, name));
+  }
+
+  /** A key of the layout, with which the file has been compared as it is now. */
+  #keyOfLayout(handle: Handle, name: keyof S): CompiledKey {
     if (this.#checked !== handle.file.stored) this.#checkLayout();
-    const definition = this.#definitionOf(name);
-    const key = handle.file.data.key(definition.number);
+    return this.layout.compiledKey(name);
+  }
+
+  /** The index of a key. */
+  #path(handle: Handle, wanted: CompiledKey): ClientKey {
+    const key = handle.file.data.key(wanted.definition.number);
     if (key !== undefined) return key;
-    throw this.#noKey(handle, name);
+    throw this.#noKey(handle, wanted);
   }
 
-  #definitionOf(name: keyof S): KeyDefinition {
-    const keys: Readonly<Partial<Record<keyof S, KeyDefinition>>> = this.layout.keys;
-    const definition = keys[name];
-    if (definition !== undefined) return definition;
-    throw new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, 'the layout has no key of this name', {
-      reason: 'key-name',
-      expected: Object.keys(keys).join(', '),
-      found: String(name),
-    });
-  }
-
-  #noKey(handle: Handle, name: keyof S): BtrieveError {
-    const definition = this.#definitionOf(name);
+  #noKey(handle: Handle, { name, definition }: CompiledKey): BtrieveError {
     const status = handle.file.statusOfNoKey(definition.number) as Status;
-    return new BtrieveError(status, `the file has no index for key ${String(name)}`, {
+    return new BtrieveError(status, `the file has no index for key ${name}`, {
       file: this.path,
       key: definition.number,
     });
@@ -401,7 +397,7 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
         ? conflict?.key
         : key === undefined
           ? undefined
-          : this.#definitionOf(key).number;
+          : this.layout.compiledKey(key).definition.number;
     const { reason, file, expected, found } = error;
     const known = Object.entries({ reason, file, expected, found, key: number });
     const details = Object.fromEntries(known.filter(([, value]) => value !== undefined));

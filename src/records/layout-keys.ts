@@ -28,6 +28,7 @@ export interface KeyPart {
 }
 
 export interface CompiledKey {
+  readonly name: string;
   readonly definition: KeyDefinition;
   readonly parts: readonly KeyPart[];
   /** The key value that is being encoded. */
@@ -100,7 +101,8 @@ function compileKey(
   const linked = defined.map((segment, index) =>
     index < last ? { ...segment, flags: segment.flags | KEY_FLAG.SEGMENTED } : segment,
   );
-  return { definition: { number, segments: linked }, parts, draft: new Uint8Array(inKey) };
+  const definition = { number, segments: linked };
+  return { name, definition, parts, draft: new Uint8Array(inKey) };
 }
 
 /** Flags that hold for all segments. */

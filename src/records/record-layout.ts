@@ -213,21 +213,7 @@ export class RecordLayout<
     into: Uint8Array,
     missing: MissingSegments = 'first',
   ): number {
-    const compiled = this.#key(name);
-    const { parts, draft } = compiled;
-    const values = namedValues(name, compiled, lookup);
-    let isMissing = false;
-    for (const part of parts) {
-      const value = values[part.place.name];
-      if (value !== undefined || part === parts[0]) {
-        if (isMissing) throw refused(part.place, 'the fields of the key before it', value);
-        const expected = part.place.codec.write(value, draft, part.inKey);
-        if (expected !== undefined) throw refused(part.place, expected, value);
-      } else {
-        isMissing = true;
-        fillPart(part, draft, missing);
-      }
-    }
+    const draft = lookupBytes(this.compiledKey(name), lookup, missing);
     if (into.length < draft.length)
       throw new BtrieveError(
         Status.KEYBUFFER_TOO_SHORT,
@@ -240,7 +226,7 @@ export class RecordLayout<
 
   /** The fields of a key from a key buffer. Status 21 if it is shorter than the key. */
   decodeKey<Name extends keyof Shapes>(name: Name, bytes: Uint8Array): Shapes[Name]['value'] {
-    const { parts, draft } = this.#key(name);
+    const { parts, draft } = this.compiledKey(name);
     if (bytes.length < draft.length)
       throw new BtrieveError(
         Status.KEYBUFFER_TOO_SHORT,
@@ -296,7 +282,12 @@ export class RecordLayout<
     return rows.reduce((flags, [isSet, flag]) => (isSet === true ? flags | flag : flags), 0);
   }
 
-  #key(name: PropertyKey): CompiledKey {
+  /**
+   * What look-ups by a key need. Throws 160 if there is none of this name.
+   *
+   * @internal
+   */
+  compiledKey(name: PropertyKey): CompiledKey {
     const compiled = this.#compiledKeys.get(name);
     if (compiled !== undefined) return compiled;
     throw new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, 'the layout has no key of this name', {
@@ -394,30 +385,63 @@ function unreadableTail(
   );
 }
 
-/** The values of a look-up by name. */
-function namedValues(
-  name: PropertyKey,
-  { parts }: CompiledKey,
+/** The bytes of a value of a key, as `encodeKey` writes them. They are good until the next value of the key. */
+export function lookupBytes(
+  key: CompiledKey,
   lookup: unknown,
-): Readonly<Record<string, unknown>> {
-  const isNamed =
+  missing: MissingSegments,
+): Uint8Array {
+  if (isNamed(lookup)) writeNamed(key, lookup, missing);
+  else writeOnly(key, lookup);
+  return key.draft;
+}
+
+/** Whether a look-up has values by name. */
+function isNamed(lookup: unknown): lookup is Readonly<Record<string, unknown>> {
+  return (
     typeof lookup === 'object' &&
     lookup !== null &&
     !(lookup instanceof Uint8Array) &&
-    !(lookup instanceof Date);
-  if (isNamed) return lookup as Readonly<Record<string, unknown>>;
-  const [only, second] = parts;
-  assert(only !== undefined, 'a key has a segment');
-  if (second === undefined) return { [only.place.name]: lookup };
-  throw new BtrieveError(
-    Status.INVALID_PARAMETER_TO_MKDE,
-    `key ${String(name)} is of several fields`,
-    {
-      reason: 'field-value',
-      expected: `an object with ${parts.map(({ place }) => place.name).join(', ')}`,
-      found: shown(lookup),
-    },
+    !(lookup instanceof Date)
   );
+}
+
+function writeNamed(
+  { parts, draft }: CompiledKey,
+  values: Readonly<Record<string, unknown>>,
+  missing: MissingSegments,
+): void {
+  let isMissing = false;
+  for (const part of parts) {
+    const value = values[part.place.name];
+    if (value !== undefined || part === parts[0]) {
+      if (isMissing) throw refused(part.place, 'the fields of the key before it', value);
+      writePart(part, draft, value);
+    } else {
+      isMissing = true;
+      fillPart(part, draft, missing);
+    }
+  }
+}
+
+/** The value of a key of one field. */
+function writeOnly({ name, parts, draft }: CompiledKey, value: unknown): void {
+  const [only] = parts;
+  assert(only !== undefined, 'a key has a segment');
+  if (parts.length === 1) {
+    writePart(only, draft, value);
+    return;
+  }
+  throw new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, `key ${name} is of several fields`, {
+    reason: 'field-value',
+    expected: `an object with ${parts.map(({ place }) => place.name).join(', ')}`,
+    found: shown(value),
+  });
+}
+
+function writePart({ place, inKey }: KeyPart, draft: Uint8Array, value: unknown): void {
+  const expected = place.codec.write(value, draft, inKey);
+  if (expected !== undefined) throw refused(place, expected, value);
 }
 
 /** The value that comes before or after all others in the index. */
