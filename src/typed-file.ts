@@ -4,6 +4,7 @@
  *
  * Owns: what is thrown where the classic call returns a status.
  */
+import { lazySequence } from './lazy-sequence.js';
 import type { FileCalls } from './microkernel/clients/file-calls.js';
 import { USE, type Handle } from './microkernel/clients/handle.js';
 import { SEEK, STEP } from './microkernel/clients/position.js';
@@ -42,8 +43,6 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
   #checked: unknown;
   readonly #reader: RecordReader<T>;
   #buffer: Uint8Array = new Uint8Array(BUFFER_SIZE);
-  /** Positions of scans under way. */
-  readonly #scans = new Set<Handle>();
   #isClosed = false;
 
   /** Made by `Client.openFile`. */
@@ -216,61 +215,66 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
   /** Closes the file. Throws what could not be written; after 18 it can be called again. */
   close(): void {
     if (this.#isClosed) return;
-    this.#scans.clear();
     this.#calls.closeHandle(this.#handle);
     this.#isClosed = true;
   }
 
   // -------------------------------------------------------------------------------------------
 
-  /** `load` copies the record found, within the operation; `make` makes of that what the generator gives. */
-  *#walk<Item, Name extends keyof S>(
+  /** `load` copies the record found, within the operation; `make` makes of that what the sequence gives. */
+  #walk<Item extends object, Name extends keyof S>(
     key: Name | undefined,
     options: ScanOptions<S[Name]['lookup']>,
     load: (handle: Handle) => void,
     make: () => Item,
   ): Generator<Item, void, undefined> {
+    let range: Range | undefined;
+    let left = 0;
+    return lazySequence(() => {
+      if (range === undefined) {
+        range = this.#rangeOf(key, options);
+        left = options.limit ?? Infinity;
+      }
+      if (left === 0) return undefined;
+      left--;
+      return this.#advance(range, load) ? make() : undefined;
+    });
+  }
+
+  #rangeOf<Name extends keyof S>(
+    name: Name | undefined,
+    options: ScanOptions<S[Name]['lookup']>,
+  ): Range {
     this.#assertOpen();
     const handle = this.#handle.another();
-    this.#scans.add(handle);
-    try {
-      const path = key === undefined ? undefined : this.#key(handle, key);
-      const range = new Range(this, path, key, checkedOptions(options));
-      let left = options.limit ?? Infinity;
-      for (let isFirst = true; left > 0; isFirst = false, left--) {
-        this.#assertOpen();
-        // A key that is dropped meanwhile is no path any more.
-        if (key !== undefined && this.#key(handle, key) !== path) {
-          throw this.#noKey(handle, this.layout.compiledKey(key));
-        }
-        if (!this.#advance(handle, range, isFirst, key, load)) return;
-        yield make();
-      }
-    } finally {
-      this.#scans.delete(handle);
-    }
+    if (name === undefined) return new Range(handle, undefined, undefined, checkedOptions(options));
+    const wanted = this.#keyOfLayout(handle, name);
+    return new Range(handle, wanted, this.#path(handle, wanted), checkedOptions(options));
   }
 
   /** An operation as `#operateOn` does it; a function for each record would cost a twentieth of a scan. */
-  #advance<Name extends keyof S>(
-    handle: Handle,
-    range: Range<T, New, S, Name>,
-    isFirst: boolean,
-    key: Name | undefined,
-    load: (handle: Handle) => void,
-  ): boolean {
+  #advance(range: Range, load: (handle: Handle) => void): boolean {
+    const { handle, wanted } = range;
+    this.#assertOpen();
+    if (wanted !== undefined) this.#checkPath(range, wanted);
     this.#calls.endWaiting();
     this.#calls.passBoundary();
     try {
       this.#enter(handle, USE.READ);
-      const isThere = range.advance(handle, isFirst);
+      const isThere = range.advance();
       if (isThere) load(handle);
       return isThere;
     } catch (error) {
-      throw this.#named(error, 'scan', key);
+      throw this.#named(error, 'scan', wanted?.name as keyof S | undefined);
     } finally {
       handle.leave();
     }
+  }
+
+  /** A key that is dropped meanwhile is no path any more. */
+  #checkPath({ handle, path }: Range, wanted: CompiledKey): void {
+    if (this.#checked !== handle.file.stored) this.#checkLayout();
+    if (this.#path(handle, wanted) !== path) throw this.#noKey(handle, wanted);
   }
 
   #find<Name extends keyof S>(handle: Handle, name: Name, value: S[Name]['lookup']): boolean {
@@ -282,10 +286,6 @@ export class TypedFile<T extends object, New extends object, S extends Shapes<S>
     if (position.seek(SEEK.GREATER_OR_EQUAL, key, bytes) !== 0) return false;
     key.codec.encodeKey(lookupBytes(wanted, value, 'last'), key.row, 0);
     return key.tree.compare(key.row, key.keyWords) <= 0;
-  }
-
-  #key(handle: Handle, name: keyof S): ClientKey {
-    return this.#path(handle, this.#keyOfLayout(handle, name));
   }
 
   /** A key of the layout, with which the file has been compared as it is now. */
@@ -452,60 +452,68 @@ function plainMessage(error: BtrieveError): string {
 export type FileOf<Layout> =
   Layout extends RecordLayout<infer T, infer New, infer S> ? TypedFile<T, New, S> : never;
 
-/** Where a scan begins and ends. */
-class Range<T extends object, New extends object, S extends Shapes<S>, Name extends keyof S> {
-  readonly #key: ClientKey | undefined;
+/** Where a scan begins and ends, and where it is. */
+class Range {
+  readonly handle: Handle;
+  /** The key and its index; undefined for physical order. */
+  readonly wanted: CompiledKey | undefined;
+  readonly path: ClientKey | undefined;
   readonly #isReverse: boolean;
   /** Key values; undefined for the end of the index. */
   readonly #first: Uint8Array | undefined;
   readonly #last: Int32Array | undefined;
+  #isBegun = false;
 
   constructor(
-    file: TypedFile<T, New, S>,
-    key: ClientKey | undefined,
-    name: Name | undefined,
-    { from, to, reverse = false }: ScanOptions<S[Name]['lookup']>,
+    handle: Handle,
+    wanted: CompiledKey | undefined,
+    path: ClientKey | undefined,
+    { from, to, reverse = false }: ScanOptions<unknown>,
   ) {
-    this.#key = key;
+    this.handle = handle;
+    this.wanted = wanted;
+    this.path = path;
     this.#isReverse = reverse;
-    if (key === undefined || name === undefined) return;
-    const encode = (value: S[Name]['lookup'], missing: 'first' | 'last'): Uint8Array => {
-      const bytes = new Uint8Array(key.length);
-      file.layout.encodeKey(name, value, bytes, missing);
-      return bytes;
-    };
-    const low = from === undefined ? undefined : encode(from, 'first');
-    const high = to === undefined ? undefined : encode(to, 'last');
+    if (wanted === undefined || path === undefined) return;
+    // Both are written to the same bytes.
+    const low = from === undefined ? undefined : lookupBytes(wanted, from, 'first').slice();
+    const high = to === undefined ? undefined : lookupBytes(wanted, to, 'last').slice();
     this.#first = reverse ? high : low;
     const last = reverse ? low : high;
     if (last === undefined) return;
-    this.#last = new Int32Array(key.keyWords);
-    key.codec.encodeKey(last, this.#last, 0);
+    this.#last = new Int32Array(path.keyWords);
+    path.codec.encodeKey(last, this.#last, 0);
   }
 
   /** To the next record, or the first; false behind the last. The record is found then. */
-  advance(handle: Handle, isFirst: boolean): boolean {
-    const status = isFirst ? this.#begin(handle) : this.#goOn(handle);
+  advance(): boolean {
+    const { path } = this;
+    const status = this.#isBegun ? this.#goOn() : this.#begin();
+    this.#isBegun = true;
     if (status === Status.END_OF_FILE) return false;
     if (status !== 0) throw new BtrieveError(status as Status, statusText(status));
-    if (this.#key === undefined || this.#last === undefined) return true;
-    const order = this.#key.tree.compare(this.#last, this.#key.keyWords);
+    if (path === undefined || this.#last === undefined) return true;
+    const order = path.tree.compare(this.#last, path.keyWords);
     return this.#isReverse ? order >= 0 : order <= 0;
   }
 
-  #begin({ position }: Handle): number {
-    if (this.#key === undefined) return position.step(this.#isReverse ? STEP.LAST : STEP.FIRST);
+  #begin(): number {
+    const { path } = this;
+    const { position } = this.handle;
+    if (path === undefined) return position.step(this.#isReverse ? STEP.LAST : STEP.FIRST);
     const first = this.#first;
     if (first === undefined) {
-      return position.seek(this.#isReverse ? SEEK.LAST : SEEK.FIRST, this.#key, NO_VALUE);
+      return position.seek(this.#isReverse ? SEEK.LAST : SEEK.FIRST, path, NO_VALUE);
     }
     const what = this.#isReverse ? SEEK.LESS_OR_EQUAL : SEEK.GREATER_OR_EQUAL;
-    return position.seek(what, this.#key, first);
+    return position.seek(what, path, first);
   }
 
-  #goOn({ position }: Handle): number {
-    if (this.#key === undefined) return position.step(this.#isReverse ? STEP.PREVIOUS : STEP.NEXT);
-    return position.seek(this.#isReverse ? SEEK.PREVIOUS : SEEK.NEXT, this.#key, NO_VALUE);
+  #goOn(): number {
+    const { path } = this;
+    const { position } = this.handle;
+    if (path === undefined) return position.step(this.#isReverse ? STEP.PREVIOUS : STEP.NEXT);
+    return position.seek(this.#isReverse ? SEEK.PREVIOUS : SEEK.NEXT, path, NO_VALUE);
   }
 }
 

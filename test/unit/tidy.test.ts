@@ -367,6 +367,7 @@ const LAYERS: readonly LayerDeclaration[] = [
     modules: [
       'legacy/identify-file',
       'settings',
+      'lazy-sequence',
       'typed-file',
       'client',
       'root-files',
@@ -1050,6 +1051,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'archival/archive-listing': ['archival/archive-keys'],
   'archival/file-history': ['archival/roll-forward-chain'],
   'archival/archive-chain': ['archival/file-history'],
+  'typed-file': ['lazy-sequence'],
   client: ['typed-file'],
   'root-files': ['settings'],
   archiving: ['archival/blog-selection'],

@@ -205,6 +205,49 @@ describe('a scan', () => {
     expect(errorOf(() => dropped.next()).status).toBe(3);
   });
 
+  test('is asked and ended as a generator is', () => {
+    const file = filled();
+    const scan = file.scan('byId');
+    expect(scan[Symbol.iterator]()).toBe(scan);
+    expect(Object.prototype.toString.call(scan)).toBe('[object Generator]');
+    expect(scan.next()).toMatchObject({ value: { id: 1 }, done: false });
+    expect(scan.return()).toEqual({ value: undefined, done: true });
+    expect(scan.next()).toEqual({ value: undefined, done: true });
+    const given = file.scan('byId');
+    const error = new Error('from outside');
+    expect(() => given.throw(error)).toThrow(error);
+    expect([...given]).toEqual([]);
+  });
+
+  test('that has ended or failed does not go on', () => {
+    const file = filled();
+    const scan = file.scan('byId', { to: 2 });
+    expect([...scan].map(({ id }) => id)).toEqual([1, 2]);
+    expect([...scan]).toEqual([]);
+    const refused = file.scan('byId', { from: 'text' as never });
+    expect(errorOf(() => refused.next()).status).toBe(160);
+    expect(refused.next()).toEqual({ value: undefined, done: true });
+  });
+
+  test('cannot be asked by what it asks itself', () => {
+    const file = filled();
+    const from = {
+      get city(): string {
+        scan.next();
+        return 'London';
+      },
+    };
+    const scan = file.scan('byCity', { from });
+    expect(() => scan.next()).toThrow(new TypeError('Generator is already running'));
+  });
+
+  test('has the helpers of iterators where the platform does', () => {
+    const prototype = Object.getPrototypeOf(Object.getPrototypeOf([].values())) as object;
+    const names = Object.getOwnPropertyNames(prototype);
+    const scan = filled().scan('byId') as unknown as Record<string, unknown>;
+    for (const name of names) expect(scan[name], name).toBeDefined();
+  });
+
   test('gives bytes without making records', () => {
     const file = filled();
     const sizes = [...file.scanBytes('byId')].map((bytes) => bytes.length);
