@@ -61,7 +61,8 @@ export class RecordReader<T extends object> {
   /** The record that some bytes begin with. */
   readFrom(bytes: Uint8Array, length: number): T {
     if (!this.#fitsSlab(length)) return this.#layout.decode(bytes, 0, length);
-    this.#placeFor(length).set(bytes.subarray(0, length), this.#at);
+    const record = bytes.length === length ? bytes : bytes.subarray(0, length);
+    this.#placeFor(length).set(record, this.#at);
     return this.make();
   }
 
