@@ -5,7 +5,15 @@
  * - Places are in the order of declaration, which is the order in which they are written.
  * - No two places overlap unless one of them is of raw bytes. The tail, if any, is the last field.
  */
-import { checkName, declarationError, type Codec, type TailCodec } from './field-codec.js';
+import { BtrieveError, Status } from '../microkernel/status.js';
+import {
+  checkName,
+  declarationError,
+  shown,
+  type Codec,
+  type Expectation,
+  type TailCodec,
+} from './field-codec.js';
 import type { Fields } from './layout-types.js';
 import type { Field, FieldDefaults, FieldRole } from './record-fields.js';
 
@@ -98,5 +106,19 @@ function checkOverlap(
     `field ${name} overlaps field ${other.name}; only bytes may`,
     `bytes outside of ${other.offset} to ${other.offset + other.length - 1}`,
     `${offset} to ${offset + length - 1}`,
+  );
+}
+
+/** A field, in messages. */
+export function nameOf({ name, kind, offset, length }: FixedPlace): string {
+  return `${name} (${kind}, bytes ${offset} to ${offset + length - 1})`;
+}
+
+/** A value that a field cannot have. */
+export function refused(place: FixedPlace, expected: Expectation, value: unknown): BtrieveError {
+  return new BtrieveError(
+    Status.INVALID_PARAMETER_TO_MKDE,
+    `field ${nameOf(place)} cannot have this value`,
+    { reason: 'field-value', expected, found: shown(value) },
   );
 }

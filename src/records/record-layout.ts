@@ -13,16 +13,21 @@
  *   refused changes nothing.
  * - Bytes that no field covers are zero.
  */
-import { assert } from '../microkernel/assert.js';
 import { FILE_FLAG } from '../microkernel/definition/file-definition.js';
 import { checkKeys, type FileDescription } from '../microkernel/definition/file-rules.js';
 import type { CollatingSequence } from '../microkernel/keys/collation.js';
 import type { KeyDefinition } from '../microkernel/keys/key-definition.js';
 import { BtrieveError, Status } from '../microkernel/status.js';
 import { hexOf, OWN_ARRAYS, shown, type ArraySource, type Expectation } from './field-codec.js';
-import { fillExtreme } from './key-extremes.js';
-import { compileKeys, type CompiledKey, type KeyPart } from './layout-keys.js';
-import { compileFields, type FixedPlace, type TailPlace } from './layout-places.js';
+import { lookupBytes, type MissingSegments } from './key-lookups.js';
+import { compileKeys, type CompiledKey } from './layout-keys.js';
+import {
+  compileFields,
+  nameOf,
+  refused,
+  type FixedPlace,
+  type TailPlace,
+} from './layout-places.js';
 import type {
   Fields,
   IndexableNames,
@@ -73,6 +78,8 @@ export interface FileOptions {
   readonly preallocatedPages?: number;
 }
 
+export type { MissingSegments } from './key-lookups.js';
+
 /** Where a field is in the fixed part of a record, for instance for the filters of extended reads. */
 export interface FieldPlace {
   readonly offset: number;
@@ -82,9 +89,6 @@ export interface FieldPlace {
   readonly type: number;
   readonly isNullable: boolean;
 }
-
-/** What the segments are that a look-up does not give: those that come first in the index, or last. */
-export type MissingSegments = 'first' | 'last';
 
 const PAGE_SIZE_DEFAULT = 4096;
 const RECORD_LENGTH_MIN = 4;
@@ -310,24 +314,12 @@ export class RecordLayout<
 const NO_BYTES = new Uint8Array(0);
 
 /** For instance "city (string, bytes 34 to 53)". */
-function nameOf({ name, kind, offset, length }: FixedPlace): string {
-  return `${name} (${kind}, bytes ${offset} to ${offset + length - 1})`;
-}
-
 function hasSeparateArrays(places: readonly FixedPlace[], tail: TailPlace | undefined): boolean {
   const arrays = places.filter(({ codec }) => codec.isArray === true);
   const inOrder = arrays.toSorted((one, other) => one.offset - other.offset);
   const ends = inOrder.map(({ offset, length }) => offset + length);
   const areSeparate = inOrder.every(({ offset }, n) => n === 0 || offset >= (ends[n - 1] ?? 0));
   return areSeparate && (arrays.length > 0 || tail?.codec.isArray === true);
-}
-
-function refused(place: FixedPlace, expected: Expectation, value: unknown): BtrieveError {
-  return new BtrieveError(
-    Status.INVALID_PARAMETER_TO_MKDE,
-    `field ${nameOf(place)} cannot have this value`,
-    { reason: 'field-value', expected, found: shown(value) },
-  );
 }
 
 function tailBytes({ name, kind, codec }: TailPlace, value: unknown): Uint8Array {
@@ -383,80 +375,6 @@ function unreadableTail(
     `field ${name} does not hold a value of its type`,
     { reason: 'field-bytes', expected: kind, found: hexOf(bytes, at, end - at) },
   );
-}
-
-/** The bytes of a value of a key, as `encodeKey` writes them. They are good until the next value of the key. */
-export function lookupBytes(
-  key: CompiledKey,
-  lookup: unknown,
-  missing: MissingSegments,
-): Uint8Array {
-  if (isNamed(lookup)) writeNamed(key, lookup, missing);
-  else writeOnly(key, lookup);
-  return key.draft;
-}
-
-/** Whether a look-up has values by name. */
-function isNamed(lookup: unknown): lookup is Readonly<Record<string, unknown>> {
-  return (
-    typeof lookup === 'object' &&
-    lookup !== null &&
-    !(lookup instanceof Uint8Array) &&
-    !(lookup instanceof Date)
-  );
-}
-
-function writeNamed(
-  { parts, draft }: CompiledKey,
-  values: Readonly<Record<string, unknown>>,
-  missing: MissingSegments,
-): void {
-  let isMissing = false;
-  for (const part of parts) {
-    const value = values[part.place.name];
-    if (value !== undefined || part === parts[0]) {
-      if (isMissing) throw refused(part.place, 'the fields of the key before it', value);
-      writePart(part, draft, value);
-    } else {
-      isMissing = true;
-      fillPart(part, draft, missing);
-    }
-  }
-}
-
-/** The value of a key of one field. */
-function writeOnly({ name, parts, draft }: CompiledKey, value: unknown): void {
-  const [only] = parts;
-  assert(only !== undefined, 'a key has a segment');
-  if (parts.length === 1) {
-    writePart(only, draft, value);
-    return;
-  }
-  throw new BtrieveError(Status.INVALID_PARAMETER_TO_MKDE, `key ${name} is of several fields`, {
-    reason: 'field-value',
-    expected: `an object with ${parts.map(({ place }) => place.name).join(', ')}`,
-    found: shown(value),
-  });
-}
-
-function writePart({ place, inKey }: KeyPart, draft: Uint8Array, value: unknown): void {
-  const expected = place.codec.write(value, draft, inKey);
-  if (expected !== undefined) throw refused(place, expected, value);
-}
-
-/** The value that comes before or after all others in the index. */
-function fillPart(part: KeyPart, draft: Uint8Array, missing: MissingSegments): void {
-  const { place, inKey, isDescending, weights } = part;
-  const isHighest = (missing === 'last') !== isDescending;
-  const { length } = place;
-  if (!place.isNullable) {
-    fillExtreme(place.type, weights, draft, inKey, length, isHighest);
-    return;
-  }
-  // Null comes after all values.
-  draft[inKey] = isHighest ? 1 : 0;
-  if (isHighest) draft.fill(0, inKey + 1, inKey + length);
-  else fillExtreme(place.type, weights, draft, inKey + 1, length - 1, false);
 }
 
 function definitionsOf(

@@ -131,6 +131,7 @@ const LAYERS: readonly LayerDeclaration[] = [
       'records/layout-types',
       'records/layout-places',
       'records/layout-keys',
+      'records/key-lookups',
       'records/record-layout',
       'records/byte-slab',
       'records/record-reader',
@@ -701,9 +702,15 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
     'records/key-declarations',
     'records/layout-places',
   ],
-  'records/record-layout': [
+  'records/key-lookups': [
     'records/field-codec',
     'records/key-extremes',
+    'records/layout-keys',
+    'records/layout-places',
+  ],
+  'records/record-layout': [
+    'records/field-codec',
+    'records/key-lookups',
     'records/layout-keys',
     'records/layout-places',
     'records/layout-types',
