@@ -17,6 +17,7 @@ import {
 
 const CONCURRENT = 1000;
 const ACCELERATED = -1;
+const END_OF_FILE = 9;
 
 /** Records that an extended read brings at once, and where they are then: each has its length and address before it. */
 const MANY = 100;
@@ -28,7 +29,11 @@ function setRequest(buffer, count) {
   words.forEach((word, index) => buffer.writeUInt16LE(word, 2 * index));
 }
 
-export const meta = { name: 'isamite', version, config: `classic call; ${FILE}` };
+export const meta = {
+  name: 'isamite',
+  version,
+  config: `classic call, scans by extended reads; ${FILE}`,
+};
 
 export async function open(dir, options) {
   const { engine, file } = start(dir, options);
@@ -68,6 +73,8 @@ export async function open(dir, options) {
     for (let status = 0; status === 0 && count < limit;) {
       setRequest(results, Math.min(MANY, limit - count));
       status = call(extended, results, results.length, key, keyNumber);
+      if (status !== 0 && status !== END_OF_FILE)
+        throw client.lastError ?? new Error(`status ${status}`);
       const found = results.readUInt16LE(0);
       for (let i = 0; i < found; i++) visit(images[i]);
       count += found;

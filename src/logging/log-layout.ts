@@ -4,8 +4,8 @@
  *     segment: head (512 bytes) │ frame │ frame │ … │ zeros, or what a former use of the file has left
  *     frame:   head │ record │ record │ …
  *
- * Frames lie one behind the other at multiples of 8; with transaction durability at multiples of 512, where a frame is a
- * sync. A frame counts only if its checksum is that of the
+ * Frames lie one behind the other at multiples of 8. With transaction durability, where a frame is a sync, they end at
+ * multiples of 512 as a rule, with zeros behind the records. A frame counts only if its checksum is that of the
  * segment it lies in, so what a reused file still holds of its former life does not.
  */
 import { layout } from '../microkernel/layout-table.js';
@@ -20,7 +20,7 @@ export const SECTOR_SIZE = 512;
 /** Frames begin and end at multiples of this. */
 export const FRAME_UNIT = 8;
 /** Bytes before the first frame. */
-export const SEGMENT_HEAD_SIZE = SECTOR_SIZE;
+export const SEGMENT_HEAD_SIZE = 512;
 
 export const SEGMENT_HEAD = layout(72, {
   magic: [4, '`IsLg`'],

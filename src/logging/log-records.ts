@@ -12,6 +12,7 @@ import {
   FRAME_HEAD,
   PART_RECORD,
   RECORD_KIND,
+  SECTOR_SIZE,
   TRANSACTION_RECORD,
 } from './log-layout.js';
 
@@ -167,7 +168,9 @@ export class RecordWriter {
 
   #makeRoom(count: number): void {
     if (this.end + count <= this.bytes.length) return;
-    const larger = new Uint8Array(Math.max(2 * this.bytes.length, this.end + count));
+    // With room for the zeros that fill the last sector of a frame.
+    const needed = this.end + count + SECTOR_SIZE;
+    const larger = new Uint8Array(Math.max(2 * this.bytes.length, needed));
     larger.set(this.bytes.subarray(0, this.end));
     this.bytes = larger;
     this.view = new DataView(larger.buffer);

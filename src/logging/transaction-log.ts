@@ -477,9 +477,9 @@ export class TransactionLog implements ChangeLog {
     const lsn = this.#nextLsn;
     writer.add(lsn, now, client, isTransaction, parts);
     const records = writer.bytes.subarray(FRAME_HEAD.size, writer.end);
-    const most = FRAME_LIMIT - FRAME_HEAD.size - 8;
+    const most = FRAME_LIMIT - FRAME_HEAD.size - SECTOR_SIZE;
     const pieces = Math.ceil(records.length / most);
-    const total = records.length + pieces * (FRAME_HEAD.size + 8);
+    const total = records.length + pieces * (FRAME_HEAD.size + SECTOR_SIZE);
     this.#guard('room for the log', () => {
       if (!this.#open().fits(total)) this.#rotate();
       const segment = this.#open();
@@ -541,7 +541,10 @@ export class TransactionLog implements ChangeLog {
     });
   }
 
-  /** A frame that is synced by itself is whole sectors, in `bytes` that have room for them: see `expectSyncs` of the port. */
+  /**
+   * A frame that is synced by itself ends with a sector: none that holds what was promised is written again, and the port
+   * may know a shorter way for whole ones (`expectSyncs`). The longest frame, and one in `bytes` without room for that, need not.
+   */
   #sizeOf(segment: OpenSegment, bytes: Uint8Array, end: number): number {
     const isAlone = this.#settings.transactionDurability;
     const size = frameSize(segment.end, end, isAlone ? SECTOR_SIZE : FRAME_UNIT);

@@ -11,8 +11,8 @@
  */
 import fs from 'node:fs';
 
-/** Places and lengths are multiples of this: a sector of most disks. One with larger sectors refuses. */
-export const SECTOR = 512;
+/** Places and lengths are multiples of this: a sector of most disks, and what the log writes. Larger ones refuse. */
+const SECTOR = 512;
 /** Bytes that are written at once. */
 const MOST = 32 * 1024;
 /** Bytes of a page of WebAssembly memory, which begins at a page of the system. */
@@ -60,9 +60,10 @@ export class DirectWriter {
     const { O_DIRECT } = FLAGS;
     if (O_DIRECT === undefined) return undefined;
     try {
+      const memory = alignedMemory();
       // By the descriptor: the file may have another name by now.
       const own = fs.openSync(`/proc/self/fd/${fd}`, fs.constants.O_WRONLY | O_DIRECT);
-      return new DirectWriter(own, alignedMemory());
+      return new DirectWriter(own, memory);
     } catch {
       return undefined;
     }
@@ -71,7 +72,8 @@ export class DirectWriter {
   /** Bytes written, by a call to the system; 0 if these are not for it. Throws what the system says. */
   write(once: WriteCall, buffer: Uint8Array, offset: number, length: number, at: number): number {
     const isWhole = length % SECTOR === 0 && at % SECTOR === 0;
-    if (this.#fd < 0 || !isWhole || length > MOST) return 0;
+    const isThere = offset >= 0 && offset + length <= buffer.length;
+    if (this.#fd < 0 || !isWhole || !isThere || length > MOST) return 0;
     this.#memory.set(buffer.subarray(offset, offset + length));
     try {
       return once(this.#fd, this.#memory, 0, length, at);
@@ -83,12 +85,16 @@ export class DirectWriter {
   }
 
   close(): void {
-    if (this.#fd >= 0) fs.closeSync(this.#fd);
+    const fd = this.#fd;
+    // Whatever the system says of it, the number may be another file's afterwards.
     this.#fd = -1;
+    if (fd >= 0) fs.closeSync(fd);
   }
 }
 
-/** The system does not write these bytes in this way. */
+/** What a system says that does not write these bytes in this way. */
+const REFUSALS: ReadonlySet<unknown> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP']);
+
 function isRefusal(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EINVAL';
+  return error instanceof Error && 'code' in error && REFUSALS.has(error.code);
 }

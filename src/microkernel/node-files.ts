@@ -500,12 +500,13 @@ class NodeFileHandle implements FileHandle {
   expectSyncs(areExpected: boolean): void {
     const fd = this.#descriptor('write');
     if (areExpected) this.#direct ??= DirectWriter.of(fd);
-    else this.#leaveDirect();
+    else attempt('close', this.path, () => this.#leaveDirect());
   }
 
   #leaveDirect(): void {
-    this.#direct?.close();
+    const direct = this.#direct;
     this.#direct = undefined;
+    direct?.close();
   }
 
   truncate(size: number): void {
@@ -580,8 +581,11 @@ class NodeFileHandle implements FileHandle {
     } finally {
       this.#fd = -1;
       attempt('close', this.path, () => {
-        this.#leaveDirect();
-        fs.closeSync(fd);
+        try {
+          this.#leaveDirect();
+        } finally {
+          fs.closeSync(fd);
+        }
       });
     }
   }

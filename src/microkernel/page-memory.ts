@@ -116,7 +116,7 @@ function whole(of: Uint8Array, from: number, length: number): Uint8Array {
 /** Bytes that pass through the first unit at a time, wherever in its first word they begin. */
 const MOST = UNIT - 64;
 
-/** Views up to this length are kept: an update copies a record, and the slot that it is in, again and again. */
+/** Views up to this length are kept, 8,200 at the most: an update copies a record, and the slot that it is in, again and again. */
 const KEPT_VIEWS = 1024;
 
 /** What `set` moves at a time, from a place to one that is as far from a multiple of it; else single bytes. */
@@ -128,7 +128,8 @@ function copying(buffer: SharedArrayBuffer, move: Move): { copyOut: CopyOut; cop
     { length: (KEPT_VIEWS + 1) * WORD },
     () => undefined as Uint8Array | undefined,
   );
-  // As far behind a multiple of a word as the place elsewhere is, if the array there begins at one: asking takes 10 ns.
+  // By the place in the other array, whose own beginning is not asked for (10 ns): if that is no multiple of a word, the
+  // copy is right, and slower.
   const viewOf = (length: number, skew: number): Uint8Array =>
     length > KEPT_VIEWS
       ? new Uint8Array(buffer, skew, length)

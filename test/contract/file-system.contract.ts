@@ -206,6 +206,9 @@ export function describeFileSystem(factory: FileSystemFactory): void {
           handle.sync();
         }
         write(512, 149_504, 9);
+        // Bytes that are not there are refused, whatever way they would go.
+        expect(() => handle.write(new Uint8Array(512), 0, 1024, 0)).toThrow();
+        expect(() => handle.write(new Uint8Array(1024), 600, 512, 0)).toThrow();
         const found = new Uint8Array(200_000);
         const other = open('a', 'read');
         for (const reader of [handle, other]) {

@@ -137,6 +137,42 @@ describe('the real disk', () => {
       if (before > 0) expect(fs.readdirSync('/proc/self/fd').length).toBe(before - 1);
     });
 
+    it('does without memory that the system can write from, and leaves nothing open', () => {
+      const handle = files.open(path, 'create');
+      const { WebAssembly: api } = globalThis as { WebAssembly?: unknown };
+      const open = (): number =>
+        fs.existsSync('/proc/self/fd') ? fs.readdirSync('/proc/self/fd').length : 0;
+      const before = open();
+      Object.assign(globalThis, { WebAssembly: undefined });
+      try {
+        for (let i = 0; i < 3; i++) handle.expectSyncs?.(true);
+      } finally {
+        Object.assign(globalThis, { WebAssembly: api });
+      }
+      // Another file may have got the memory before: then there is a second descriptor, and no more.
+      expect(open() - before).toBeLessThanOrEqual(1);
+      handle.write(sectors(1), 0, 512, 0);
+      handle.close();
+      expect(open()).toBe(before === 0 ? 0 : before - 1);
+      expect(fs.statSync(path).size).toBe(512);
+    });
+
+    it('closes the file, though it cannot close what it has opened beside it', () => {
+      const handle = files.open(path, 'create');
+      handle.expectSyncs?.(true);
+      const { closeSync } = fs;
+      let calls = 0;
+      vi.spyOn(fs, 'closeSync').mockImplementation((fd) => {
+        closeSync(fd);
+        if (calls++ === 0 && process.platform === 'linux') throw interruption('EIO');
+      });
+      if (process.platform === 'linux') expect(failureOf(() => handle.close()).code).toBe('EIO');
+      else handle.close();
+      expect(calls).toBe(process.platform === 'linux' ? 2 : 1);
+      vi.restoreAllMocks();
+      handle.close();
+    });
+
     it('is refused once the file is closed', () => {
       const handle = files.open(path, 'create');
       handle.close();

@@ -15,6 +15,7 @@ import {
 } from '../../src/index.js';
 import { checkContent } from '../../src/microkernel/files/check-content.js';
 import { OpenFile } from '../../src/microkernel/files/open-file.js';
+import { OpenSegment } from '../../src/logging/log-segment.js';
 import { FRAME_HEAD, FRAME_MAGIC, SEGMENT_HEAD_SIZE } from '../../src/logging/log-layout.js';
 import { FCR, INDEX_PAGE, OWN_PAGE_TYPE, PAGE_HEADER } from '../../src/microkernel/layout.js';
 import { PageCache } from '../../src/microkernel/page-cache.js';
@@ -73,6 +74,11 @@ function after({ disk }: World, what: 'kill' | 'power'): World {
 function open(client: Client, path = '/d/a.dat'): ThingFile {
   return client.openFile(path, Thing);
 }
+
+const makeRoom: (this: OpenSegment, end: number) => void = Reflect.get(
+  OpenSegment.prototype,
+  'makeRoom',
+);
 
 function thing(id: number, value = 0, text = '') {
   return { id, value, name: `thing ${id % 7}`, text };
@@ -254,6 +260,36 @@ describe('what cannot be done', () => {
     expect(a.get('byId', 502)).toBeUndefined();
     second.stop();
   });
+
+  test.each([false, true])(
+    'a transaction in pieces has all its room before it is in the log (durability %s)',
+    (isDurable) => {
+      for (let more = 0; more < 40; more++) {
+        const world = newWorld();
+        const settings = { transactionDurability: isDurable, transactionLogSize: 65_536 };
+        const engine = start(world, settings);
+        const client = engine.client();
+        client.createFile('/d/a.dat', Thing);
+        const a = open(client);
+        a.insert(thing(1));
+        a.flush();
+        const rooms = vi.spyOn(OpenSegment.prototype, 'makeRoom');
+        const before: number[] = [];
+        rooms.mockImplementation(function (this: OpenSegment, end: number) {
+          before.push(Math.max(0, end - this.room));
+          makeRoom.call(this, end);
+        });
+        client.transaction(() => {
+          for (let id = 2; id < 32; id++) a.insert(thing(id, 0, 'y'.repeat(40_000 + more)));
+        });
+        rooms.mockRestore();
+        // For the whole of it, and then for neither of its frames.
+        expect(before.slice(-3)).toEqual([expect.toSatisfy((missing) => missing > 0), 0, 0]);
+        expect(a.count).toBe(31);
+        stopQuietly(engine);
+      }
+    },
+  );
 
   test('with a log that cannot be written nothing is promised: 38', () => {
     const world = newWorld();

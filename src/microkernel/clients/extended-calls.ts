@@ -13,8 +13,9 @@ import type { Handle } from './handle.js';
 import { checkAccess, pathOf, type Buffers } from './record-calls.js';
 
 /**
- * Records that are looked at before frames may be reused: few enough for the smallest cache (`LEAST_FRAMES`), where each
- * of them may lie in a page of its own. From one to the next the tree, or the page, need not be found again.
+ * Records that are looked at before frames may be reused: half of the pages that an operation may touch in the smallest
+ * cache (`LEAST_FRAMES`), of which the others are those of the way down the index. From one to the next the tree, or the page, need
+ * not be found again.
  */
 const RUN = 8;
 
