@@ -139,9 +139,7 @@ export class Position {
     if (this.#logical === PLACE.BEFORE_FIRST) return tree.first();
     if (this.#version !== tree.version) return tree.above(this.#row, tree.orderWords);
     tree.resume(this.#page, this.#slot);
-    const isThere = tree.next();
-    if (--this.#unforeseen < 0) this.#foresee(tree, true);
-    return isThere;
+    return this.#move(tree, true);
   }
 
   #findPrevious({ tree }: ClientKey): boolean {
@@ -149,8 +147,13 @@ export class Position {
     if (this.#logical === PLACE.BEHIND_LAST) return tree.last();
     if (this.#version !== tree.version) return tree.below(this.#row, tree.orderWords);
     tree.resume(this.#page, this.#slot);
-    const isThere = tree.previous();
-    if (--this.#unforeseen < 0) this.#foresee(tree, false);
+    return this.#move(tree, false);
+  }
+
+  /** From the row found to the one beside it. */
+  #move(tree: KeyTree, isForward: boolean): boolean {
+    const isThere = isForward ? tree.next() : tree.previous();
+    if (--this.#unforeseen < 0) this.#foresee(tree, isForward);
     return isThere;
   }
 
@@ -193,8 +196,7 @@ export class Position {
       return found === NO_ADDRESS ? Status.END_OF_FILE : Status.NO_ERROR;
     }
     const { tree } = key;
-    if (!(isForward ? tree.next() : tree.previous())) return Status.END_OF_FILE;
-    if (--this.#unforeseen < 0) this.#foresee(tree, isForward);
+    if (!this.#move(tree, isForward)) return Status.END_OF_FILE;
     this.#findRecord(tree.address, key);
     return Status.NO_ERROR;
   }
