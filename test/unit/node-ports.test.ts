@@ -289,7 +289,14 @@ describe('node ports', () => {
 describe('as a process', () => {
   /** The files, and what they need. */
   const STAGE = [
-    ...['assert.ts', 'bytes.ts', 'disk-error.ts', 'layout-table.ts', 'layout.ts'],
+    ...[
+      'assert.ts',
+      'bytes.ts',
+      'direct-writer.ts',
+      'disk-error.ts',
+      'layout-table.ts',
+      'layout.ts',
+    ],
     ...['node-files.ts', 'page-seal.ts', 'ports.ts'],
   ];
   const WORKER_URL = JSON.stringify(new URL('../../src/microkernel/io-worker.js', import.meta.url));
