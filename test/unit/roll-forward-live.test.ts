@@ -223,13 +223,15 @@ describe('what was begun and not ended', () => {
     const tell = (): void => {
       throw new Error('enough');
     };
+    // As many as the lines that are not in the files yet take; the same number of them may begin elsewhere in a segment.
+    const most = engine.statistics().log.segments + 1;
     expect(() => engine.rollForward(COPIES, { logs: LOGS }, tell)).toThrow('enough');
     for (let round = 0; round < 3; round++) {
       write(LINES);
       engine.flush();
     }
     write(LINES);
-    expect(engine.statistics().log.segments).toBeLessThan(5);
+    expect(engine.statistics().log.segments).toBeLessThanOrEqual(most);
   });
 });
 
