@@ -124,10 +124,7 @@ const WORD = 8;
 
 /** Copies between a memory whose first `UNIT` bytes are nobody's and arrays elsewhere. */
 function copying(buffer: SharedArrayBuffer, move: Move): { copyOut: CopyOut; copyIn: CopyIn } {
-  const kept = Array.from(
-    { length: (KEPT_VIEWS + 1) * WORD },
-    () => undefined as Uint8Array | undefined,
-  );
+  const kept = new Array<Uint8Array | undefined>((KEPT_VIEWS + 1) * WORD).fill(undefined);
   // By the place in the other array, whose own beginning is not asked for (10 ns): if that is no multiple of a word, the
   // copy is right, and slower.
   const viewOf = (length: number, skew: number): Uint8Array =>
