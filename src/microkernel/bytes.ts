@@ -72,6 +72,15 @@ export function hex32(value: number): string {
  */
 export const LOOP_LIMIT = 32;
 
+// Looked up in one kind of array after the other (`Buffer` is another one than `Uint8Array`) it takes 25 ns.
+// eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with what it is to be a method of
+const setAny: (this: Uint8Array, from: Uint8Array, at: number) => void = Uint8Array.prototype.set;
+
+/** Puts all of an array into another one, from a place on. */
+export function setBytes(into: Uint8Array, from: Uint8Array, at: number): void {
+  setAny.call(into, from, at);
+}
+
 /** Copies bytes between two different arrays. */
 export function copyBytes(
   from: Uint8Array,
@@ -82,8 +91,7 @@ export function copyBytes(
 ): void {
   assert(fromAt + count <= from.length && intoAt + count <= into.length, 'a copy beyond an array');
   if (count > LOOP_LIMIT) {
-    if (count === from.length) into.set(from, intoAt);
-    else into.set(from.subarray(fromAt, fromAt + count), intoAt);
+    setBytes(into, count === from.length ? from : from.subarray(fromAt, fromAt + count), intoAt);
     return;
   }
   for (let at = 0; at < count; at++) into[intoAt + at] = from[fromAt + at] ?? 0;

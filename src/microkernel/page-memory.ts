@@ -23,6 +23,7 @@
  *   own, and its bytes are moved by typed arrays. Nothing else is different.
  */
 import { assert } from './assert.js';
+import { setBytes } from './bytes.js';
 
 /** Moves bytes from one offset to another within one memory; the two places may overlap. */
 export type Move = (to: number, from: number, length: number) => void;
@@ -136,14 +137,14 @@ function copying(buffer: SharedArrayBuffer, move: Move): { copyOut: CopyOut; cop
     for (let at = 0; at < length; at += MOST) {
       const count = Math.min(length - at, MOST);
       move(skew, from + at, count);
-      into.set(viewOf(count, skew), intoAt + at);
+      setBytes(into, viewOf(count, skew), intoAt + at);
     }
   };
   const copyIn: CopyIn = (from, fromAt, length, to) => {
     const skew = fromAt & (WORD - 1);
     for (let at = 0; at < length; at += MOST) {
       const count = Math.min(length - at, MOST);
-      viewOf(count, skew).set(whole(from, fromAt + at, count));
+      setBytes(viewOf(count, skew), whole(from, fromAt + at, count), 0);
       move(to + at, skew, count);
     }
   };

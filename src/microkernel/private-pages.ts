@@ -278,9 +278,7 @@ export class PrivateWork {
 
   /** Whether others than the operation under way hold pages, so that it has to be a step. */
   get isContended(): boolean {
-    const own = this.current?.root;
-    for (const each of this.#transactions) if (each !== own) return true;
-    return false;
+    return !this.#isAlone(this.current?.root);
   }
 
   /** Who else than this one holds pages of the file. */
@@ -296,8 +294,15 @@ export class PrivateWork {
 
   #otherHolderOf(space: PageSpace, page: number): PrivatePages | undefined {
     const own = this.current?.root;
+    if (this.#isAlone(own)) return undefined;
     for (const each of this.#transactions) if (each !== own && each.holds(space, page)) return each;
     return undefined;
+  }
+
+  /** Whether nobody but this one holds pages: asked several times in each operation. */
+  #isAlone(own: PrivatePages | undefined): boolean {
+    const { length } = this.#transactions;
+    return length === 0 || (length === 1 && this.#transactions[0] === own);
   }
 
   /** Numbers of a space that are given out, and not for everybody to know. */

@@ -549,7 +549,7 @@ const WITHIN_A_LAYER: Readonly<Record<string, readonly string[]>> = {
   'microkernel/bytes': ['microkernel/assert'],
   'microkernel/replace-file': ['microkernel/disk-error', 'microkernel/ports'],
   'microkernel/layout-table': ['microkernel/assert'],
-  'microkernel/page-memory': ['microkernel/assert'],
+  'microkernel/page-memory': ['microkernel/assert', 'microkernel/bytes'],
   'microkernel/number-map': ['microkernel/chunked-array'],
   'microkernel/fcr': ['microkernel/pat'],
   'microkernel/keys/collation': ['microkernel/keys/code-pages'],

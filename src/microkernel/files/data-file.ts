@@ -60,6 +60,8 @@ export class DataFile {
   readonly #byNumber: (FileKey | undefined)[] = [];
   #countingKeys: readonly FileKey[] = [];
   #stampedKeys: readonly FileKey[] = [];
+  /** There are fields that are filled where they are empty. */
+  #assigns = false;
   readonly #stamps: Stamps;
 
   constructor(
@@ -103,6 +105,7 @@ export class DataFile {
     for (const key of keys) this.#byNumber[key.number] = key;
     this.#stampedKeys = keys.filter((key) => key.timestamps.length > 0);
     this.#countingKeys = keys.filter((key) => key.autoincrement.length > 0);
+    this.#assigns = this.#stampedKeys.length + this.#countingKeys.length > 0;
   }
 
   key(number: number): FileKey | undefined {
@@ -168,13 +171,16 @@ export class DataFile {
     this.#prepare();
     this.#assertLength(length);
     if (!records.find(address)) throw this.noRecord();
+    let moves: boolean;
     try {
       this.#assign(data, from, pieces);
-      this.#encodeChanges(address, data, from);
-      this.#checkChanges(address);
-      records.find(address);
+      moves = this.#encodeChanges(address, data, from);
+      if (moves) {
+        this.#checkChanges(address);
+        records.find(address);
+      }
       records.verifyPart();
-      pages.reserve(records.pagesToUpdate(length) + this.#treePages(true));
+      pages.reserve(records.pagesToUpdate(length) + (moves ? this.#treePages(true) : 0));
       this.journal?.reserve(records.length + length);
     } catch (error) {
       this.#unassign(data, from);
@@ -182,9 +188,9 @@ export class DataFile {
     }
     try {
       if (this.journal !== undefined) this.#beginNote(CHANGE.UPDATE, address).putBefore(records);
-      this.#leave(true);
+      if (moves) this.#leave(true);
       records.update(data, from, length);
-      this.#enter(address, true);
+      if (moves) this.#enter(address, true);
       if (this.journal !== undefined) this.#noteAfter(data, from, length);
       this.#finish();
       records.find(address);
@@ -475,9 +481,10 @@ export class DataFile {
     key.wasNull = !key.isSystem && key.codec.isNull(records.bytes, records.at);
   }
 
-  /** Which keys another image of the record found moves; of those, `oldRow` and `row`. */
-  #encodeChanges(address: number, data: Uint8Array, from: number): void {
+  /** Which keys another image of the record found moves, and whether any; of those, `oldRow` and `row`. */
+  #encodeChanges(address: number, data: Uint8Array, from: number): boolean {
     const { records } = this;
+    let moves = false;
     for (const key of this.keys) {
       key.moves = false;
       // The same bytes are the same key: most updates change none (28 bytes of two keys: 40 ns for 150).
@@ -485,7 +492,9 @@ export class DataFile {
       this.#encodeOldOf(key, address);
       encodeNewOf(key, data, from);
       key.moves = key.isNull !== key.wasNull || (!key.isNull && key.differs);
+      moves ||= key.moves;
     }
+    return moves;
   }
 
   /** The row that the record found has in an index, if it is in it. */
@@ -603,6 +612,7 @@ export class DataFile {
 
   /** Fills empty autoincrement and timestamp fields, where the image is new. */
   #assign(data: Uint8Array, from: number, pieces?: readonly Piece[]): void {
+    if (!this.#assigns) return;
     for (const key of this.#countingKeys) key.isAssigned = false;
     for (const key of this.#stampedKeys) {
       key.stamped.length = 0;
