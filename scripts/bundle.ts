@@ -1,17 +1,18 @@
 /**
- * The second half of `npm run build`: makes one module of `dist/src/index.js`, in which what never changes is a constant.
+ * The second half of `npm run build`: makes one module of the library, `dist/src/index.js`, in which what never changes is a
+ * constant.
  *
  * An imported name is looked up each time it is used, in compiled code too (V8): its cell is loaded, compared with the mark
  * of what is not initialised yet, and nothing is known of what it holds. Of one module's own `const` the compiler knows
- * the value: functions are called without asking which it is, and numbers like `Status.NO_ERROR` stand in the code. Get
- * and update of 10,000 records take 21,100 instructions of the processor for 24,700; in turn in one process,
- * a million records, a get takes 0.90 of the time, an update 0.88 to 0.95.
+ * the value: functions are called without asking which it is, and numbers like `Status.NO_ERROR` stand in the code. One get
+ * and one update, in a file of 10,000 records, take 21,100 instructions of the processor instead of 24,700 (callgrind). In turn in one process,
+ * a million records, twice: a get takes 0.90 and 0.92 of the time, an update 0.96 and 1.0.
  *
- * What the sources say is not changed by that. Modules are put one behind the other in the order of their imports, names
- * that two of them have get a number, and the declarations at the top become constants, functions first, as they are hoisted.
+ * Modules are put one behind the other in the order of their imports, names that two of them have get a number, and the
+ * declarations at the top become constants, functions first, as they are hoisted. What is exported keeps its name.
  */
-import { copyFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { buildSync } from 'esbuild';
 import ts from 'typescript';
@@ -19,12 +20,13 @@ import ts from 'typescript';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Threads: each a file of its own, found beside the module that starts it. */
 const WORKERS = ['microkernel/io-worker.js', 'requester/socket-worker.js'];
+const BESIDE = /new URL\("\.\/([^"]+)", import\.meta\.url\)/g;
 /** What the command line reads without the rest. */
 const APART = new Set(['index.js', 'version.js']);
 
 /** The library as one module, as text. */
 export function bundle(): string {
-  const { outputFiles } = buildSync({
+  const { outputFiles, warnings } = buildSync({
     absWorkingDir: ROOT,
     entryPoints: ['src/index.ts'],
     bundle: true,
@@ -37,20 +39,31 @@ export function bundle(): string {
     logLevel: 'warning',
   });
   const [output] = outputFiles;
-  if (output === undefined) throw new Error('the bundler has made nothing');
-  return withConstants(output.text);
+  if (output === undefined || warnings.length > 0) throw new Error('the bundler has warned');
+  const text = withConstants(output.text);
+  assertWorkers(text);
+  return text;
+}
+
+/** Throws if the module starts another file than those that are put beside it. */
+function assertWorkers(text: string): void {
+  const started = [...text.matchAll(BESIDE)].map(([, name]) => name).sort();
+  const known = WORKERS.map((worker) => basename(worker)).sort();
+  if (started.join() !== known.join()) throw new Error(`it starts ${started.join(', ')}`);
 }
 
 /** Puts what threads run beside it. */
 export function copyWorkers(into: string): void {
   for (const worker of WORKERS) {
-    const [name = worker] = worker.split('/').slice(-1);
-    copyFileSync(join(ROOT, 'src', worker), join(into, name));
+    copyFileSync(join(ROOT, 'src', worker), join(into, basename(worker)));
   }
 }
 
-/** A module whose declarations at the top are constants, as far as nothing is assigned to them. */
-function withConstants(text: string): string {
+/**
+ * A module whose declarations at the top are constants, as far as nothing is assigned to them. Throws on what it does not
+ * know: a class or a function without a name there, or to which something is assigned, and an export that changes.
+ */
+export function withConstants(text: string): string {
   const source = ts.createSourceFile(
     'index.js',
     text,
@@ -69,7 +82,9 @@ function withConstants(text: string): string {
       functions.push(constantFunction(statement, own, assigned));
     else if (ts.isVariableStatement(statement))
       others.push(constantVariable(statement, own, assigned));
-    else if (ts.isExportDeclaration(statement)) others.push(exportsOfCopies(statement));
+    else if (ts.isExportDeclaration(statement)) others.push(exportsOfCopies(statement, assigned));
+    else if (ts.isClassDeclaration(statement))
+      throw new Error(`not understood: ${own.slice(0, 80)}`);
     else others.push(own);
   }
   return [...imports, ...functions, ...others, ''].join('\n');
@@ -103,7 +118,10 @@ function constantVariable(
 }
 
 /** A name that is exported is looked up like an imported one, in its own module too: so copies are. */
-function exportsOfCopies({ exportClause }: ts.ExportDeclaration): string {
+function exportsOfCopies(
+  { exportClause }: ts.ExportDeclaration,
+  assigned: ReadonlySet<string>,
+): string {
   if (exportClause === undefined || !ts.isNamedExports(exportClause))
     throw new Error('no list of exports');
   const pairs = exportClause.elements.map(({ name, propertyName }, index) => ({
@@ -111,9 +129,15 @@ function exportsOfCopies({ exportClause }: ts.ExportDeclaration): string {
     own: (propertyName ?? name).text,
     name: name.text,
   }));
+  const changed = pairs.find(({ own }) => assigned.has(own));
+  if (changed !== undefined) throw new Error(`an export that changes: ${changed.name}`);
+  const list = (form: (pair: (typeof pairs)[number]) => string): string =>
+    pairs.map(form).join(', ');
   return [
     ...pairs.map(({ copy, own }) => `const ${copy} = ${own};`),
-    `export { ${pairs.map(({ copy, name }) => `${copy} as ${name}`).join(', ')} };`,
+    `for (const [name, value] of Object.entries({ ${list(({ name, own }) => `${name}: ${own}`)} }))`,
+    `  if (typeof value === 'function') Object.defineProperty(value, 'name', { value: name });`,
+    `export { ${list(({ copy, name }) => `${copy} as ${name}`)} };`,
   ].join('\n');
 }
 
@@ -158,12 +182,13 @@ function namesAssigned(source: ts.SourceFile): Set<string> {
 /** Makes the compiled tree one module, its threads and its declarations. */
 function main(): void {
   const built = join(ROOT, 'dist/src');
+  const text = bundle();
   for (const name of readdirSync(built, { recursive: true, encoding: 'utf8' })) {
     if (name.endsWith('.js') && !APART.has(name)) rmSync(join(built, name));
   }
   copyWorkers(built);
-  writeFileSync(join(built, 'index.js'), bundle());
+  writeFileSync(join(built, 'index.js'), text);
 }
 
-const { argv } = process;
-if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) main();
+const [, program] = process.argv;
+if (program !== undefined && import.meta.url === pathToFileURL(realpathSync(program)).href) main();

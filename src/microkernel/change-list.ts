@@ -1,7 +1,7 @@
 /**
  * What operations have changed in one file, in order, as bytes: for logs, which keep them as they are.
  *
- *     entry: head │ pieces │ image before │ image after │ numbers │ zeros up to a multiple of 8
+ *     entry: head │ pieces │ image before │ image after │ zeros up to a multiple of 8 │ numbers
  *
  * An insertion has no image before, a removal none after. An update of the whole record has both; one
  * of pieces has a table of them and, one behind the other, their bytes before and after. Numbers are
@@ -34,7 +34,7 @@ export const CHANGE_PIECE = layout(12, {
   after: [4, 'bytes of it after'],
 });
 
-/** Zeros before the numbers and at the end, so that both lie at multiples of 8. */
+/** Zeros before the numbers, so that these and the next entry lie at multiples of 8. */
 function aligned(size: number): number {
   return (size + 7) & ~7;
 }
@@ -149,7 +149,7 @@ export class ChangeList {
     const pieces = u32(this.#view, this.#at + CHANGE_HEAD.pieces);
     const images = this.#end - this.#at - CHANGE_HEAD.size - pieces * CHANGE_PIECE.size;
     const numbersAt = this.#at + aligned(this.#end - this.#at);
-    const end = this.#at + aligned(numbersAt - this.#at + 8 * offsets.length);
+    const end = numbersAt + 8 * offsets.length;
     this.#makeRoom(this.#end, end - this.#end);
     // At most seven bytes: `fill` takes 60 ns to begin.
     const { bytes } = this;

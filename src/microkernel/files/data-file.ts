@@ -60,8 +60,8 @@ export class DataFile {
   readonly #byNumber: (FileKey | undefined)[] = [];
   #countingKeys: readonly FileKey[] = [];
   #stampedKeys: readonly FileKey[] = [];
-  /** There are fields that are filled where they are empty. */
-  #assigns = false;
+  /** There are fields that are filled where they are empty: else two lists of none need not be gone through. */
+  #hasFilledFields = false;
   readonly #stamps: Stamps;
 
   constructor(
@@ -105,7 +105,7 @@ export class DataFile {
     for (const key of keys) this.#byNumber[key.number] = key;
     this.#stampedKeys = keys.filter((key) => key.timestamps.length > 0);
     this.#countingKeys = keys.filter((key) => key.autoincrement.length > 0);
-    this.#assigns = this.#stampedKeys.length + this.#countingKeys.length > 0;
+    this.#hasFilledFields = this.#stampedKeys.length + this.#countingKeys.length > 0;
   }
 
   key(number: number): FileKey | undefined {
@@ -176,6 +176,7 @@ export class DataFile {
       this.#assign(data, from, pieces);
       moves = this.#encodeChanges(address, data, from);
       if (moves) {
+        // It looks for values in indexes, and the record has to be the one found last.
         this.#checkChanges(address);
         records.find(address);
       }
@@ -612,7 +613,7 @@ export class DataFile {
 
   /** Fills empty autoincrement and timestamp fields, where the image is new. */
   #assign(data: Uint8Array, from: number, pieces?: readonly Piece[]): void {
-    if (!this.#assigns) return;
+    if (!this.#hasFilledFields) return;
     for (const key of this.#countingKeys) key.isAssigned = false;
     for (const key of this.#stampedKeys) {
       key.stamped.length = 0;
