@@ -224,6 +224,7 @@ const KILLED: readonly LogScenario[] = [
 const SEGMENTS: readonly LogScenario[] = [
   {
     name: 'segments switched and used again',
+    share: COSTLY,
     settings: { operationBundleLimit: 12 },
     before: stopped(2),
     run: (player) => {
