@@ -99,8 +99,9 @@ const RECORD_FAULTS: readonly RecordFault[] = [
     file: DATA,
     edits: [
       {
-        after: 'pages.reserve(records.pagesToUpdate(length) + this.#treePages(true));',
-        find: 'this.#leave(true);',
+        after:
+          'pages.reserve(records.pagesToUpdate(length) + (moves ? this.#treePages(true) : 0));',
+        find: 'if (moves) this.#leave(true);',
         put: '',
       },
     ],
@@ -192,9 +193,10 @@ const RECORD_FAULTS: readonly RecordFault[] = [
     file: DATA,
     edits: [
       {
-        after: 'pages.reserve(records.pagesToUpdate(length) + this.#treePages(true));',
-        find: 'this.#leave(true);',
-        put: 'this.#leave(true); pages.endOperation();',
+        after:
+          'pages.reserve(records.pagesToUpdate(length) + (moves ? this.#treePages(true) : 0));',
+        find: 'if (moves) this.#leave(true);',
+        put: 'if (moves) this.#leave(true); pages.endOperation();',
       },
     ],
     why: 'half an operation never gets to the disk',
@@ -249,7 +251,8 @@ const RECORD_FAULTS: readonly RecordFault[] = [
     file: DATA,
     edits: [
       {
-        after: 'pages.reserve(records.pagesToUpdate(length) + this.#treePages(true));',
+        after:
+          'pages.reserve(records.pagesToUpdate(length) + (moves ? this.#treePages(true) : 0));',
         find: 'throw pages.failOperation(error);',
         put: 'throw error;',
       },
