@@ -1,6 +1,6 @@
 /**
  * `npm run checks`: what is looked at in the sources before tests run, all at once: habits, form, types, leftovers. One after the
- * other they take a minute longer on two cores, since each of them uses one.
+ * other they take longer on two cores, since each of them uses one.
  *
  * Prints what each has to say, in their order. Exits with 1 if one of them has found something.
  */
